@@ -1,0 +1,2 @@
+//! relay.cgi.
+fn main() {}

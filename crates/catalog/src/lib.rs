@@ -1,0 +1,1 @@
+//! What may be relayed: dynrelay.toml, the streams folder, SDP files.

@@ -1,0 +1,22 @@
+//! The control protocol: one JSON object per line each way over a Unix stream socket.
+//!
+//! [`Request`] goes to the daemon, [`Reply`] comes back; [`Client`] is the blocking side that
+//! relay.cgi and the `dynrelay` command use. A line is UTF-8 and at most [`MAX_LINE`] bytes.
+
+mod client;
+mod line;
+mod reply;
+mod request;
+mod status;
+
+pub use client::{Client, ClientError};
+pub use line::{LineError, MAX_LINE, read_line};
+pub use reply::{ErrorCode, Refused, Reply};
+pub use request::{ParseError, Request};
+pub use status::{
+    Event, FlowKind, FlowStatus, Gate, Pong, RelayDetail, RelayList, RelayShow, RelayStatus,
+    Reloaded, Started, StreamList, StreamStatus, Via,
+};
+
+/// Where the daemon listens unless `DYNRELAY_SOCKET` or the configuration says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/dynrelay/control.sock";

@@ -1,0 +1,60 @@
+//! One line of the protocol, bounded.
+
+use std::io::{self, BufRead, Read};
+
+/// The longest line either side accepts, in bytes, newline included.
+pub const MAX_LINE: u64 = 64 * 1024;
+
+/// Why no line could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// The other side sent more than [`MAX_LINE`] bytes without a newline.
+    #[error("a line is at most {MAX_LINE} bytes")]
+    TooLong,
+    /// The other side hung up in the middle of a line.
+    #[error("the line was cut off")]
+    CutOff,
+    /// The line is not UTF-8.
+    #[error("the line is not UTF-8")]
+    NotUtf8,
+    /// The socket failed, or its time was up.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Reads one line without its newline; `None` at the end of the input.
+pub fn read_line(from: &mut impl BufRead) -> Result<Option<String>, LineError> {
+    let mut bytes = Vec::new();
+    from.take(MAX_LINE).read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if bytes.pop() != Some(b'\n') {
+        // The popped byte counts: the line was full, or the input ended early.
+        let full = u64::try_from(bytes.len()).is_ok_and(|read| read + 1 >= MAX_LINE);
+        return Err(if full { LineError::TooLong } else { LineError::CutOff });
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| LineError::NotUtf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_one_by_one() {
+        let mut input = &b"{}\n\n{\"a\":1}\n"[..];
+        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some("{}"));
+        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some(""));
+        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some("{\"a\":1}"));
+        assert!(read_line(&mut input).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused() {
+        let long = vec![b'x'; 70_000];
+        assert!(matches!(read_line(&mut &long[..]), Err(LineError::TooLong)));
+        assert!(matches!(read_line(&mut &b"half"[..]), Err(LineError::CutOff)));
+        assert!(matches!(read_line(&mut &b"\xff\n"[..]), Err(LineError::NotUtf8)));
+    }
+}

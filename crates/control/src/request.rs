@@ -1,0 +1,108 @@
+//! What can be asked of the daemon.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A request, told apart by its `op`. Fields that nobody knows are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Request {
+    /// A viewer is on the way: relay this stream, and say where to watch it.
+    Start {
+        /// The stream's name.
+        stream: String,
+        /// The edge, where the caller insists on one; else the daemon chooses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edge: Option<String>,
+        /// The viewer's address, which the choice of an edge goes by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<IpAddr>,
+    },
+    /// Close a relay now.
+    Stop {
+        /// The stream's name.
+        stream: String,
+        /// The edge's name.
+        edge: String,
+    },
+    /// Every relay that is not closed, in short.
+    List {
+        /// The recently closed ones too, with their reasons.
+        #[serde(default)]
+        all: bool,
+    },
+    /// One stream's relays with their flows, the recently closed ones included.
+    Show {
+        /// The stream's name.
+        stream: String,
+        /// One edge only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edge: Option<String>,
+    },
+    /// What the catalogue holds.
+    Streams,
+    /// Is anybody there?
+    Ping,
+    /// Read the configuration and the streams folder again.
+    Reload,
+    /// Keep the connection, and send a line for each change of a relay's state.
+    Events,
+}
+
+/// Why a line is no request.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Not JSON, or not the shape of a request.
+    #[error("not a request: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// The caller speaks a later protocol.
+    #[error("protocol version {0} is not spoken here, only 1")]
+    Version(u64),
+}
+
+impl Request {
+    /// Reads a request from one line.
+    pub fn parse(line: &str) -> Result<Self, ParseError> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: Option<u64>,
+        }
+        match serde_json::from_str::<Version>(line)?.v {
+            None | Some(1) => Ok(serde_json::from_str(line)?),
+            Some(other) => Err(ParseError::Version(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_designs_requests_are_read() {
+        let start =
+            Request::parse(r#"{"op":"start","stream":"news","client":"203.0.113.9","x":1}"#);
+        assert_eq!(
+            start.unwrap(),
+            Request::Start {
+                stream: "news".into(),
+                edge: None,
+                client: Some("203.0.113.9".parse().unwrap()),
+            }
+        );
+        assert_eq!(Request::parse(r#"{"op":"ping","v":1}"#).unwrap(), Request::Ping);
+        assert_eq!(Request::parse(r#"{"op":"list"}"#).unwrap(), Request::List { all: false });
+    }
+
+    #[test]
+    fn what_is_no_request_is_an_error() {
+        for line in ["", "[]", "{}", "null", r#"{"op":"fly"}"#, r#"{"op":"start"}"#] {
+            assert!(matches!(Request::parse(line), Err(ParseError::Shape(_))), "{line}");
+        }
+        let later = Request::parse(r#"{"op":"ping","v":2}"#);
+        assert!(matches!(later, Err(ParseError::Version(2))));
+        let deep = "[".repeat(60_000);
+        assert!(Request::parse(&deep).is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! The shapes of the answers.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a viewer is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// What the player opens: `rtsp://dss2.example.net/news.sdp`.
+    pub url: String,
+    /// Whether that is an edge or the origin itself.
+    pub via: Via,
+    /// The edge's name; none when the viewer is sent to the origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<String>,
+    /// The relay's state: `starting`, `live` or `suspect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The stream's title for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// Who serves a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// A relay's edge.
+    Edge,
+    /// The origin: the viewer is local to it.
+    Origin,
+}
+
+/// The answer to `list`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayList {
+    /// By stream, then edge; closed ones last.
+    pub relays: Vec<RelayStatus>,
+}
+
+/// A relay in short. Counters run over all its flows since the relay began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// The stream's name.
+    pub stream: String,
+    /// The edge's name.
+    pub edge: String,
+    /// `starting`, `live`, `suspect` or `closed`.
+    pub state: String,
+    /// When it came into this state, in seconds since 1970.
+    pub since: u64,
+    /// When the relay began, in seconds since 1970.
+    pub started: u64,
+    /// Packets sent to the edge.
+    pub packets: u64,
+    /// Bytes of UDP payload sent to the edge.
+    pub bytes: u64,
+    /// Bytes of payload a second just now.
+    pub rate: u64,
+    /// ICMP errors that came back.
+    pub refusals: u64,
+    /// How many watch, where the edge says so.
+    #[serde(default)]
+    pub viewers: Option<u32>,
+    /// Why it closed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The answer to `show`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayShow {
+    /// The relays that match, the running ones first.
+    pub relays: Vec<RelayDetail>,
+}
+
+/// A relay with its flows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RelayDetail {
+    /// The relay in short.
+    #[serde(flatten)]
+    pub relay: RelayStatus,
+    /// The address RTP is sent to.
+    pub address: IpAddr,
+    /// Media by media, RTP before RTCP; empty when closed.
+    pub flows: Vec<FlowStatus>,
+}
+
+/// RTP, or its control protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlowKind {
+    /// The media itself.
+    Rtp,
+    /// The reports about it.
+    Rtcp,
+}
+
+/// What a flow lets through just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Everything.
+    Open,
+    /// The next packet, as a probe.
+    Probe,
+    /// Nothing.
+    Shut,
+}
+
+/// One UDP path of a relay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowStatus {
+    /// The media: `video`, `audio`, …
+    pub media: String,
+    /// RTP or RTCP.
+    pub kind: FlowKind,
+    /// Where its packets arrive: group or address, and port.
+    pub from: SocketAddr,
+    /// Where they are sent.
+    pub to: SocketAddr,
+    /// What is let through.
+    pub gate: Gate,
+    /// Packets sent.
+    pub packets: u64,
+    /// Bytes of UDP payload sent.
+    pub bytes: u64,
+    /// ICMP errors that came back.
+    pub refusals: u64,
+    /// Packets that the kernel dropped before they could be read.
+    pub drops: u64,
+    /// Sequence numbers that never arrived.
+    pub gaps: u64,
+    /// How often the sender changed its SSRC.
+    pub ssrc_changes: u64,
+    /// Milliseconds since the last packet came in; none if none ever did.
+    #[serde(default)]
+    pub idle_ms: Option<u64>,
+}
+
+/// The answer to `streams`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamList {
+    /// By name.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// A stream of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamStatus {
+    /// Its name.
+    pub name: String,
+    /// Its title for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its medias, in order: `video H264`, `audio MPA`, …
+    pub media: Vec<String>,
+    /// The edges that agreed to take it.
+    pub edges: Vec<String>,
+    /// The edges it is on the way to now.
+    pub relayed_to: Vec<String>,
+}
+
+/// The answer to `ping`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pong {
+    /// The daemon's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime: u64,
+}
+
+/// The answer to `reload`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Streams in the catalogue now.
+    pub streams: usize,
+    /// Edges in the catalogue now.
+    pub edges: usize,
+    /// What is wrong with files that were passed over: name, line, reason.
+    pub problems: Vec<String>,
+}
+
+/// A line of `events`: a relay came into a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The stream's name.
+    pub stream: String,
+    /// The edge's name.
+    pub edge: String,
+    /// `starting`, `live`, `suspect` or `closed`.
+    pub state: String,
+    /// Why it closed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

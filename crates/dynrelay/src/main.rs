@@ -1,0 +1,2 @@
+//! dynrelay.
+fn main() {}

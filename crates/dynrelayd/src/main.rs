@@ -1,0 +1,2 @@
+//! dynrelayd.
+fn main() {}

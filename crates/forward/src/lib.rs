@@ -1,0 +1,1 @@
+//! The data plane: sockets, batches, workers, counters.

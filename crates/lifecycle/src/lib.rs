@@ -1,0 +1,1 @@
+//! When a relay starts, goes on and closes: pure, no sockets, no clock.

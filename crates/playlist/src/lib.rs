@@ -1,0 +1,1 @@
+//! The documents a player follows: SMIL, QuickTime link, RAM, M3U, XSPF.
