@@ -1,18 +1,22 @@
 //! The blocking side that asks.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::{LineError, Refused, Reply, Request, read_line};
 
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Client {
-    lines: BufReader<UnixStream>,
+    lines: BufReader<Timed>,
+    patience: Option<Duration>,
+    /// Nothing was asked yet: the time it took to connect counts for the first answer.
+    fresh: bool,
 }
 
 /// Why a question got no answer.
@@ -44,22 +48,24 @@ impl From<io::Error> for ClientError {
 }
 
 impl Client {
-    /// Connects to the socket at `path`. Each later read and write may take `patience` at most;
-    /// connecting itself does not block, since a Unix socket's listener either has room or not.
+    /// Connects to the socket at `path`. Each answer comes within `patience` or not at all,
+    /// however slowly the daemon reads or writes; for the first, connecting counts too.
     pub fn connect(path: &Path, patience: Option<Duration>) -> Result<Self, ClientError> {
-        let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
-        let stream = UnixStream::connect(path).map_err(unreachable)?;
-        stream.set_read_timeout(patience).map_err(unreachable)?;
-        stream.set_write_timeout(patience).map_err(unreachable)?;
-        Ok(Self { lines: BufReader::new(stream) })
+        let deadline = from_now(patience);
+        let stream = open(path, deadline)
+            .map_err(|source| ClientError::Unreachable { path: path.to_owned(), source })?;
+        Ok(Self { lines: BufReader::new(Timed { stream, deadline }), patience, fresh: true })
     }
 
     /// Asks, and waits for the answer.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
+        if !std::mem::take(&mut self.fresh) {
+            self.renew();
+        }
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         self.lines.get_mut().write_all(&line)?;
-        match self.receive()? {
+        match self.read()? {
             Some(Reply::Ok(answer)) => Ok(answer),
             Some(Reply::Error(refused)) => Err(refused.into()),
             None => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -68,9 +74,74 @@ impl Client {
 
     /// The next line the daemon sends; `None` when it hangs up. For what follows `events`.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
+        self.renew();
+        self.read()
+    }
+
+    fn renew(&mut self) {
+        self.lines.get_mut().deadline = from_now(self.patience);
+    }
+
+    fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
         match read_line(&mut self.lines)? {
             Some(line) => Ok(Some(serde_json::from_str(&line)?)),
             None => Ok(None),
         }
+    }
+}
+
+/// Connects. A listener whose backlog is full makes a Unix socket's connect wait: for as long as
+/// the socket's send timeout says, which the standard library has no way to set beforehand.
+fn open(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(left(deadline)?)?;
+    socket.connect(&SockAddr::unix(path)?).map_err(timed_out)?;
+    Ok(socket.into())
+}
+
+/// A stream whose reads and writes all end at one deadline.
+#[derive(Debug)]
+struct Timed {
+    stream: UnixStream,
+    deadline: Option<Instant>,
+}
+
+impl Read for Timed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(left(self.deadline)?)?;
+        self.stream.read(into).map_err(timed_out)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(left(self.deadline)?)?;
+        self.stream.write(from).map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `None` is for ever, and so is a time that the clock can't hold.
+fn from_now(patience: Option<Duration>) -> Option<Instant> {
+    Instant::now().checked_add(patience?)
+}
+
+/// The time until `deadline`, never zero: that would be no limit at all to the system.
+fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
+    let Some(deadline) = deadline else { return Ok(None) };
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(Some(left)),
+    }
+}
+
+/// The system calls a timeout "resource temporarily unavailable".
+fn timed_out(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
     }
 }
