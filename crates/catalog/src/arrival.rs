@@ -1,0 +1,139 @@
+//! Where a stream's packets arrive at the origin.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::problem::Problem;
+use crate::route::Source;
+use crate::sdp::{Connection, Media, Session};
+
+/// More pairs of ports than this in one stream are a mistake.
+const MAX_PAIRS: usize = 512;
+
+/// One RTP port with its RTCP.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) rtp: Source,
+    /// None if RTCP travels on the RTP port, or there is no port for it.
+    pub(crate) rtcp: Option<Source>,
+}
+
+/// The arrivals of each media of the stream that `file` describes, in order. Groups are joined on
+/// `interface`, unless the file names one.
+pub(crate) fn arrivals(
+    session: &Session,
+    file: &Path,
+    interface: Option<&str>,
+) -> Result<Vec<Vec<Arrival>>, Problem> {
+    if session.media.is_empty() {
+        return Err(Problem::error(file, "describes no media (no `m=` line)"));
+    }
+    let arrivals: Vec<Vec<Arrival>> = session
+        .media
+        .iter()
+        .enumerate()
+        .map(|(index, media)| {
+            of_media(media, interface).map_err(|what| {
+                Problem::error(file, format!("media {} {what}", index + 1)).at(media.line)
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    match arrivals.iter().map(Vec::len).sum() {
+        0..=MAX_PAIRS => Ok(arrivals),
+        pairs => Err(Problem::error(file, format!("has {pairs} ports, more than {MAX_PAIRS}"))),
+    }
+}
+
+/// What can't be relayed from or to, whatever the other side says.
+pub(crate) fn check(media: &Media) -> Result<(), String> {
+    if !media.is_rtp() {
+        return Err(format!("is {}, and only RTP over UDP can be relayed", media.proto));
+    }
+    if media.port == 0 {
+        return Err("has port 0: it is switched off, or to be negotiated by RTSP".into());
+    }
+    Ok(())
+}
+
+fn of_media(media: &Media, interface: Option<&str>) -> Result<Vec<Arrival>, String> {
+    check(media)?;
+    let groups: Vec<(&Connection, IpAddr)> = media
+        .connections
+        .iter()
+        .flat_map(|connection| connection.addresses().map(move |address| (connection, address)))
+        .take(MAX_PAIRS + 1)
+        .collect();
+    let ports = usize::from(media.ports);
+    let [first, ..] = groups[..] else {
+        return Err("has no address (no `c=` line)".into());
+    };
+    // With many of both, addresses and ports go one to one (RFC 8866, 5.14).
+    let pairs = match (groups.len(), ports) {
+        (groups, 1) => groups,
+        (1, ports) => ports,
+        (groups, ports) if groups == ports => ports,
+        (groups, ports) => return Err(format!("has {groups} addresses for {ports} ports")),
+    };
+    if pairs > MAX_PAIRS {
+        return Err(format!("has {pairs} ports, more than {MAX_PAIRS}"));
+    }
+    (0..media.ports.max(1))
+        .cycle()
+        .zip(0..pairs)
+        .map(|(step, pair)| {
+            let (connection, group) = groups.get(pair).copied().unwrap_or(first);
+            arrival(media, connection, group, step * 2, interface)
+        })
+        .collect()
+}
+
+/// The arrival at `group`, `step` ports above the media's first.
+fn arrival(
+    media: &Media,
+    connection: &Connection,
+    group: IpAddr,
+    step: u16,
+    interface: Option<&str>,
+) -> Result<Arrival, String> {
+    let source = |address: IpAddr, port: u16| {
+        let address = address.to_canonical();
+        if address.is_unspecified() {
+            return Err(format!(
+                "has the address {address}: name its group, or this host's address"
+            ));
+        }
+        let interface = connection.zone.as_deref().or(interface);
+        Ok(Source {
+            address,
+            port,
+            sender: sender(media, connection.address, address)?,
+            interface: interface.filter(|_| address.is_multicast()).map(str::to_owned),
+        })
+    };
+    let port = |first: u16| first.checked_add(step);
+    let rtp = port(media.port).ok_or_else(|| "has ports above 65535".to_owned())?;
+    let rtcp = media.rtcp_port().filter(|_| !media.rtcp_mux).and_then(port);
+    let rtcp_address = media.rtcp.and_then(|rtcp| rtcp.address).unwrap_or(group);
+    Ok(Arrival {
+        rtp: source(group, rtp)?,
+        rtcp: rtcp.map(|port| source(rtcp_address, port)).transpose()?,
+    })
+}
+
+/// The only sender that the filters allow for a group, which is `base` or one of its layers.
+fn sender(media: &Media, base: IpAddr, group: IpAddr) -> Result<Option<IpAddr>, String> {
+    let covering = || media.source_filters.iter().filter(|f| f.covers(group) || f.covers(base));
+    if covering().any(|filter| !filter.include) {
+        return Err("has a source filter that excludes; only `incl` can be relayed".into());
+    }
+    let mut senders: Vec<IpAddr> =
+        covering().flat_map(|f| &f.senders).map(IpAddr::to_canonical).collect();
+    senders.sort();
+    senders.dedup();
+    match senders[..] {
+        [] => Ok(None),
+        [sender] if sender.is_ipv4() == group.is_ipv4() => Ok(Some(sender)),
+        [sender] => Err(format!("has the sender {sender} for {group}, of another family")),
+        _ => Err(format!("has a source filter with {} senders; one can be relayed", senders.len())),
+    }
+}

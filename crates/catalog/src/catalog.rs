@@ -1,0 +1,211 @@
+//! Everything that may be relayed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::arrival::{Arrival, arrivals};
+use crate::config::{Config, ConfigError};
+use crate::edge::{self, Edge};
+use crate::file;
+use crate::fit::{self, Consented};
+use crate::folder::Folder;
+use crate::problem::Problem;
+use crate::route::{Refusal, Route};
+use crate::rules::Rules;
+use crate::sdp::Session;
+use crate::stream::{Settings, Stream};
+use crate::toml_file::{self, TomlError};
+
+/// dynrelay.toml and the streams folder, as they were when they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    config: Config,
+    streams: BTreeMap<String, Stream>,
+    problems: Vec<Problem>,
+}
+
+/// A stream's file, read, and where its packets arrive.
+struct Arriving {
+    session: Session,
+    arrivals: Result<Vec<Vec<Arrival>>, Problem>,
+}
+
+/// Which stream's packets arrive at a socket.
+type Arrivals = HashMap<SocketAddr, String>;
+
+impl Catalog {
+    /// Reads everything. Only dynrelay.toml itself can fail; whatever else is wrong is in
+    /// [`Catalog::problems`], and takes nothing else down.
+    pub fn load(config: &Path) -> Result<Self, ConfigError> {
+        let (config, mut problems) = Config::load(config)?;
+        let folder = Folder::list(&config.streams, &config.edges, &mut problems);
+        let mut arriving = BTreeMap::new();
+        for name in folder.streams.keys() {
+            let path = folder.file(name, "sdp");
+            match Session::read(&path) {
+                Err(problem) => problems.push(problem),
+                Ok(session) => {
+                    let interface = config.origin.interface.as_deref();
+                    let arrivals = arrivals(&session, &path, interface);
+                    problems.extend(arrivals.as_ref().err().cloned());
+                    arriving.insert(name.clone(), Arriving { session, arrivals });
+                }
+            }
+        }
+        let sources = sources(&arriving);
+        let mut streams = BTreeMap::new();
+        for (name, arriving) in arriving {
+            let stream = stream(&config, &folder, &sources, &name, arriving, &mut problems);
+            streams.insert(name, stream);
+        }
+        problems.extend(shared_ports(&folder, &streams));
+        Ok(Self { config, streams, problems })
+    }
+
+    /// dynrelay.toml.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is wrong, in the order in which it was found.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The streams, by name.
+    pub fn streams(&self) -> impl ExactSizeIterator<Item = &Stream> {
+        self.streams.values()
+    }
+
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Option<&Stream> {
+        self.streams.get(name)
+    }
+
+    /// The edges, in the order of dynrelay.toml.
+    pub fn edges(&self) -> &[Edge] {
+        &self.config.edges
+    }
+
+    /// The edge of that name.
+    pub fn edge(&self, name: &str) -> Option<&Edge> {
+        self.config.edges.iter().find(|edge| edge.name == name)
+    }
+
+    /// The edges that serve `client`, as [`edge::candidates`] orders them. Whether they take a
+    /// stream is for [`Catalog::route`] to say.
+    pub fn candidates(&self, client: Option<IpAddr>) -> Vec<&Edge> {
+        edge::candidates(&self.config.edges, client)
+    }
+
+    /// The way of a stream to an edge, or why there is none.
+    pub fn route(&self, stream: &str, edge: &str) -> Result<&Route, Refusal> {
+        let known = self.stream(stream).ok_or_else(|| Refusal::UnknownStream(stream.to_owned()))?;
+        self.edge(edge).ok_or_else(|| Refusal::UnknownEdge(edge.to_owned()))?;
+        match known.consents.get(edge) {
+            Some(consent) => consent.as_ref().map_err(Clone::clone),
+            None => Err(Refusal::NoConsent { stream: stream.to_owned(), edge: edge.to_owned() }),
+        }
+    }
+
+    /// When the relays of a stream close; the general rules for a stream that is not known.
+    pub fn rules(&self, stream: &str) -> Rules {
+        self.stream(stream).map_or(self.config.rules, |stream| stream.rules)
+    }
+}
+
+fn sources(arriving: &BTreeMap<String, Arriving>) -> Arrivals {
+    let mut sources = Arrivals::new();
+    for (name, Arriving { arrivals, .. }) in arriving {
+        for arrival in arrivals.iter().flatten().flatten() {
+            for source in std::iter::once(&arrival.rtp).chain(&arrival.rtcp) {
+                sources.insert(source.socket(), name.clone());
+            }
+        }
+    }
+    sources
+}
+
+fn stream(
+    config: &Config,
+    folder: &Folder,
+    sources: &Arrivals,
+    name: &str,
+    Arriving { session, arrivals }: Arriving,
+    problems: &mut Vec<Problem>,
+) -> Stream {
+    let settings = settings(folder, name).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Settings::default()
+    });
+    let rtcp = settings.rtcp.unwrap_or(config.rtcp);
+    let title = settings.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+    let title = title.or_else(|| session.title()).map(str::to_owned);
+    let mut consents = BTreeMap::new();
+    let consenting = folder.streams.get(name).into_iter().flatten();
+    for edge in consenting.filter_map(|edge| config.edges.iter().find(|known| known.name == *edge))
+    {
+        let file = folder.consent_file(name, &edge.name);
+        let read = Session::read(&file).inspect_err(|problem| problems.push(problem.clone()));
+        let route = read.and_then(|consent| {
+            let arrivals = arrivals.as_ref().map_err(Clone::clone)?;
+            let consent = Consented { file: &file, session: &consent, address: edge.address, rtcp };
+            let pairs = fit::pairs(&session, arrivals, consent, problems);
+            let route = pairs.map(|pairs| Route {
+                stream: name.to_owned(),
+                edge: edge.name.clone(),
+                pairs,
+            });
+            route
+                .and_then(|route| no_circle(&file, route, sources))
+                .inspect_err(|problem| problems.push(problem.clone()))
+        });
+        consents.insert(edge.name.clone(), route.map_err(|p| Refusal::Unfit(p.brief())));
+    }
+    let rules = settings.shutdown.change(config.rules);
+    Stream { name: name.to_owned(), title, session, rules, rtcp, consents }
+}
+
+fn settings(folder: &Folder, name: &str) -> Result<Settings, Problem> {
+    if !folder.settings.contains(name) {
+        return Ok(Settings::default());
+    }
+    let path = folder.file(name, "toml");
+    let text =
+        String::from_utf8(file::read(&path)?).map_err(|_| Problem::error(&path, "is not UTF-8"))?;
+    toml_file::read(&text).map_err(|TomlError { line, column, what }| {
+        Problem::error(&path, format!("column {column}: {what}")).at(line)
+    })
+}
+
+/// Refuses a route that ends where a stream arrives: its packets would go round for ever.
+fn no_circle(file: &Path, route: Route, sources: &Arrivals) -> Result<Route, Problem> {
+    let circle = route.paths().find_map(|path| Some((path.target, sources.get(&path.target)?)));
+    match circle {
+        None => Ok(route),
+        Some((target, stream)) => {
+            let what = format!("sends to {target}, where {stream} arrives: packets would go round");
+            Err(Problem::error(file, what))
+        }
+    }
+}
+
+/// Warns of two streams that are sent to one port, most often by a copied file.
+fn shared_ports(folder: &Folder, streams: &BTreeMap<String, Stream>) -> Vec<Problem> {
+    let mut takers: HashMap<SocketAddr, PathBuf> = HashMap::new();
+    let mut problems = Vec::new();
+    for route in streams.values().flat_map(Stream::routes) {
+        let file = folder.consent_file(&route.stream, &route.edge);
+        let shared = route.pairs.iter().find_map(|pair| {
+            let taker = takers.entry(pair.rtp.target).or_insert_with(|| file.clone());
+            (*taker != file).then(|| (pair.rtp.target, taker.clone()))
+        });
+        if let Some((target, taker)) = shared {
+            let taker = taker.file_name().unwrap_or_default().to_string_lossy();
+            let what = format!("sends to {target}, as {taker} does: both streams would mix there");
+            problems.push(Problem::warning(file, what));
+        }
+    }
+    problems
+}

@@ -1,0 +1,299 @@
+//! dynrelay.toml.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+use crate::edge::{Edge, nearness, networks};
+use crate::problem::Problem;
+use crate::rules::{Rules, Shutdown};
+use crate::toml_file::{self, TomlError};
+use crate::url::RtspUrl;
+
+/// The largest receive buffer that is asked for: 1 GiB.
+const MAX_BUFFER: usize = 1 << 30;
+
+/// What dynrelay.toml says, with defaults for what it doesn't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[catalog] streams`: the streams folder.
+    pub streams: PathBuf,
+    /// `[origin]`
+    pub origin: Origin,
+    /// `[shutdown]`
+    pub rules: Rules,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[forward] rtcp`
+    pub rtcp: Rtcp,
+    /// Every `[[edge]]`, in order.
+    pub edges: Vec<Edge>,
+}
+
+/// Why dynrelay.toml can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file says something that isn't allowed.
+    #[error("{}, line {line}, column {column}: {what}", file.display())]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column, counted in characters from 1.
+        column: usize,
+        /// What is wrong, and what is allowed.
+        what: String,
+    },
+}
+
+/// `[daemon]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Daemon {
+    /// The control socket.
+    pub socket: PathBuf,
+    /// The group that may open it; none: the daemon's own.
+    pub socket_group: Option<String>,
+    /// Where the relays are remembered over a restart.
+    pub state: PathBuf,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// Threads that forward packets; 0: one per core.
+    pub workers: usize,
+    /// Each receiving socket's buffer, in bytes.
+    #[serde(deserialize_with = "buffer")]
+    pub receive_buffer: usize,
+    /// The local ports that packets are sent from; none: as the system chooses.
+    #[serde(deserialize_with = "ports")]
+    pub source_ports: Option<RangeInclusive<u16>>,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self {
+            socket: "/run/dynrelay/control.sock".into(),
+            socket_group: None,
+            state: "/var/lib/dynrelay/state.json".into(),
+            log_level: LogLevel::default(),
+            workers: 0,
+            receive_buffer: 4 << 20,
+            source_ports: None,
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are the levels that everybody knows")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// `[origin]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Origin {
+    /// Where local viewers are sent; none: to an edge, like all others.
+    pub url: Option<RtspUrl>,
+    /// Who is local.
+    #[serde(deserialize_with = "networks")]
+    pub local: Vec<IpNet>,
+    /// The interface that multicast arrives on; none: as the routing table says.
+    pub interface: Option<String>,
+}
+
+impl Origin {
+    /// Where a local viewer watches `stream`; none if there is no URL.
+    pub fn viewer_url(&self, stream: &str) -> Option<String> {
+        self.url.as_ref().map(|url| url.viewer_url(stream))
+    }
+
+    /// Whether a viewer there is sent to the origin itself.
+    pub fn is_local(&self, client: std::net::IpAddr) -> bool {
+        self.url.is_some() && nearness(&self.local, client).is_some()
+    }
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Relays at a time; 0: none can be started.
+    pub relays: usize,
+    /// New relays a second.
+    #[serde(deserialize_with = "at_least_one")]
+    pub starts_per_second: u32,
+    /// Connections to the control socket at a time.
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections: usize,
+    /// The same, of one user.
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections_per_user: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { relays: 1000, starts_per_second: 20, connections: 64, connections_per_user: 32 }
+    }
+}
+
+/// Which RTCP goes to the edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rtcp {
+    /// Compound packets that begin with a sender report.
+    #[default]
+    SenderReports,
+    /// Everything that arrives.
+    All,
+    /// None.
+    None,
+}
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    daemon: Daemon,
+    catalog: Catalog,
+    origin: Origin,
+    shutdown: Shutdown,
+    limits: Limits,
+    forward: Forward,
+    edge: Vec<Spanned<Edge>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Catalog {
+    streams: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Forward {
+    rtcp: Rtcp,
+}
+
+impl Config {
+    /// Reads `file`, with warnings for what may not be meant so.
+    pub(crate) fn load(file: &Path) -> Result<(Self, Vec<Problem>), ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+        let bytes = std::fs::read(file).map_err(unreadable)?;
+        Self::parse(&bytes, file.parent().unwrap_or(Path::new("")))
+            .map(|config| {
+                let warnings = config.warnings(file);
+                (config, warnings)
+            })
+            .map_err(|TomlError { line, column, what }| ConfigError::Invalid {
+                file: file.to_owned(),
+                line,
+                column,
+                what,
+            })
+    }
+
+    /// Reads what is in the file; `folder` is the one that relative paths start from.
+    fn parse(bytes: &[u8], folder: &Path) -> Result<Self, TomlError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            let (line, column) = toml_file::position(&good, good.len());
+            TomlError { line, column, what: "this is not UTF-8".into() }
+        })?;
+        let file: File = toml_file::read(text)?;
+        let mut edges: Vec<Edge> = Vec::new();
+        for edge in file.edge {
+            let (line, column) = toml_file::position(text, edge.span().start);
+            let edge = edge.into_inner();
+            if edges.iter().any(|other| other.name == edge.name) {
+                let what = format!("there is an edge `{}` already; names are unique", edge.name);
+                return Err(TomlError { line, column, what });
+            }
+            edges.push(edge);
+        }
+        Ok(Self {
+            daemon: file.daemon,
+            streams: folder.join(file.catalog.streams.unwrap_or_else(|| "streams".into())),
+            origin: file.origin,
+            rules: file.shutdown.change(Rules::default()),
+            limits: file.limits,
+            rtcp: file.forward.rtcp,
+            edges,
+        })
+    }
+
+    fn warnings(&self, file: &Path) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        if self.edges.is_empty() {
+            warnings
+                .push(Problem::warning(file, "there is no [[edge]], so nothing can be relayed"));
+        }
+        if !self.origin.local.is_empty() && self.origin.url.is_none() {
+            let what = "[origin] has `local` but no `url`, so local viewers are sent to an edge";
+            warnings.push(Problem::warning(file, what));
+        }
+        warnings
+    }
+}
+
+fn buffer<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    match usize::deserialize(from)? {
+        bytes @ 1..=MAX_BUFFER => Ok(bytes),
+        bytes => Err(de::Error::custom(format!("{bytes} is not 1 to {MAX_BUFFER} bytes"))),
+    }
+}
+
+fn ports<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RangeInclusive<u16>>, D::Error> {
+    let text = String::deserialize(from)?;
+    let range = text.split_once('-').and_then(|(first, last)| {
+        let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        (first > 0 && first < last).then_some(first..=last)
+    });
+    let what = || format!("`{}` is no range of ports such as 40000-40999", text.escape_debug());
+    range.map(Some).ok_or_else(|| de::Error::custom(what()))
+}
+
+fn at_least_one<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + PartialEq + Default,
+{
+    match T::deserialize(from)? {
+        number if number == T::default() => Err(de::Error::custom("this must be at least 1")),
+        number => Ok(number),
+    }
+}

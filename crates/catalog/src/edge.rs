@@ -1,0 +1,123 @@
+//! The servers that streams are relayed to.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::name::{MAX_NAME, is_name};
+use crate::url::RtspUrl;
+
+/// A streaming server that viewers are sent to: an `[[edge]]` of dynrelay.toml.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// Its name in file names, requests and logs; see [`is_name`].
+    #[serde(deserialize_with = "name")]
+    pub name: String,
+    /// Where RTP is sent: no multicast group, nor an address that means any host.
+    #[serde(deserialize_with = "address")]
+    pub address: IpAddr,
+    /// Where viewers are sent.
+    pub url: RtspUrl,
+    /// What counts as its consent.
+    #[serde(default)]
+    pub consent: Consent,
+    /// The viewers it is nearest to; none: everyone.
+    #[serde(default, deserialize_with = "some_networks")]
+    pub serves: Option<Vec<IpNet>>,
+}
+
+/// What counts as an edge's consent to take a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consent {
+    /// Its SDP file in the streams folder.
+    #[default]
+    File,
+    /// That file, and its answer to an RTSP DESCRIBE. Not for Darwin Streaming Server, where a
+    /// DESCRIBE alone opens the ports and never closes them.
+    Describe,
+}
+
+impl Edge {
+    /// Where a viewer watches `stream`.
+    pub fn viewer_url(&self, stream: &str) -> String {
+        self.url.viewer_url(stream)
+    }
+
+    /// How near it says to be to `client`: the length of the longest prefix in `serves` that
+    /// holds the address, 0 for everyone, none if it doesn't serve the client.
+    fn nearness(&self, client: IpAddr) -> Option<u8> {
+        match &self.serves {
+            None => Some(0),
+            Some(networks) => nearness(networks, client),
+        }
+    }
+}
+
+/// The edges that serve `client`, the nearest first, else in the order of the file. For a client
+/// of unknown address: every edge, those that serve everyone first.
+pub fn candidates(edges: &[Edge], client: Option<IpAddr>) -> Vec<&Edge> {
+    let Some(client) = client else {
+        let mut all: Vec<&Edge> = edges.iter().collect();
+        all.sort_by_key(|edge| edge.serves.is_some());
+        return all;
+    };
+    let mut near: Vec<(u8, &Edge)> =
+        edges.iter().filter_map(|edge| Some((edge.nearness(client)?, edge))).collect();
+    near.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+    near.into_iter().map(|(_, edge)| edge).collect()
+}
+
+/// The length of the longest of the prefixes that hold `client`. An IPv4 client that came in over
+/// an IPv6 socket (`::ffff:192.0.2.1`) counts as IPv4.
+pub(crate) fn nearness(networks: &[IpNet], client: IpAddr) -> Option<u8> {
+    let client = client.to_canonical();
+    networks.iter().filter(|net| net.contains(&client)).map(IpNet::prefix_len).max()
+}
+
+/// For serde: networks, or single addresses.
+pub(crate) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = |text: &String| {
+        let network = text.parse().ok();
+        network.or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?))).ok_or_else(|| {
+            let what = "is no network: write for example 192.0.2.0/24 or 2001:db8::/32";
+            de::Error::custom(format!("`{}` {what}", text.escape_debug()))
+        })
+    };
+    texts.iter().map(read).collect()
+}
+
+fn some_networks<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<IpNet>>, D::Error> {
+    networks(from).map(Some)
+}
+
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if is_name(&text) {
+        return Ok(text);
+    }
+    Err(de::Error::custom(format!(
+        "`{}` is no name: 1 to {MAX_NAME} letters, digits, `.`, `_` and `-`, and not a dot first",
+        text.escape_debug()
+    )))
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    let no = |why: &str| Err(de::Error::custom(format!("`{}` {why}", text.escape_debug())));
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return no("is no IP address; names are not looked up, so write the number");
+    };
+    match address.to_canonical() {
+        address if address.is_multicast() => no("is a multicast group; an edge is one host"),
+        address if address.is_unspecified() => no("is no host's address"),
+        IpAddr::V4(v4) if v4.is_broadcast() => no("is every host's address; an edge is one host"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            no("is link-local, and can't be told apart from another link's; use a global address")
+        }
+        address => Ok(address),
+    }
+}

@@ -1,0 +1,35 @@
+//! Files of the streams folder, read with care: anything may lie there.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::problem::Problem;
+use crate::sdp::{MAX_SDP, Session};
+
+/// Reads a regular file of at most [`MAX_SDP`] bytes.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let unreadable = |error: io::Error| Problem::error(path, format!("can't be read: {error}"));
+    // Asked before opening, since opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Problem::error(path, "is no file (a folder, a pipe or a device)"));
+    }
+    let limit = u64::try_from(MAX_SDP).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(unreadable)?
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() > MAX_SDP {
+        return Err(Problem::error(path, format!("is larger than {MAX_SDP} bytes")));
+    }
+    Ok(bytes)
+}
+
+impl Session {
+    /// Reads an SDP file.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        Self::parse(&read(path)?).map_err(|error| Problem::error(path, error.what).at(error.line))
+    }
+}

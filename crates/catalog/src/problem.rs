@@ -1,0 +1,62 @@
+//! What is wrong in the catalogue's files, short of stopping it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Something for the admin to mend. The rest of the catalogue is not affected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// The file, or the folder.
+    pub file: PathBuf,
+    /// The line, counted from 1, where it is about one.
+    pub line: Option<usize>,
+    /// What is wrong, and what to do.
+    pub what: String,
+    /// How bad it is.
+    pub severity: Severity,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It works, but perhaps not as it was meant.
+    Warning,
+    /// The file is passed over, or a stream can't be relayed to an edge.
+    Error,
+}
+
+impl Problem {
+    pub(crate) fn error(file: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, what: what.into(), severity: Severity::Error }
+    }
+
+    pub(crate) fn warning(file: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(file, what) }
+    }
+
+    pub(crate) fn at(self, line: usize) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    /// The problem with its file's bare name: for whoever may not see where files are.
+    pub fn brief(&self) -> String {
+        let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
+        match self.line {
+            Some(line) => format!("{name}, line {line}: {}", self.what),
+            None => format!("{name}: {}", self.what),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name from the disk may hold anything; it must not break a log line.
+        let file = self.file.to_string_lossy();
+        let file: String = file.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        f.write_str(&file)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}

@@ -1,0 +1,188 @@
+//! One media of a session: an `m=` section.
+
+use std::net::IpAddr;
+
+use sdp_rs::lines::media::Tokenizer;
+
+use super::line::{Line, number};
+use super::{Connection, Format, SdpError, SourceFilter};
+
+/// An `m=` section (RFC 8866, 5.14), with what the session's part says for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// The line that it begins in, counted from 1.
+    pub line: usize,
+    /// `video`, `audio`, `application`, …
+    pub kind: String,
+    /// The first RTP port; 0 if the media is switched off, or is negotiated otherwise.
+    pub port: u16,
+    /// How many RTP ports, in steps of two; 1 if not given.
+    pub ports: u16,
+    /// The transport: `RTP/AVP`, …
+    pub proto: String,
+    /// Its own `c=` lines, or else the session's.
+    pub connections: Vec<Connection>,
+    /// Its own source filters, or else the session's.
+    pub source_filters: Vec<SourceFilter>,
+    /// `a=rtcp`: where RTCP goes if not to the next port (RFC 3605).
+    pub rtcp: Option<RtcpAddress>,
+    /// `a=rtcp-mux`: RTCP travels on the RTP port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// `a=control`: the track's name in RTSP.
+    pub control: Option<String>,
+    /// Payload types in the order of preference; empty if the transport is not RTP.
+    pub formats: Vec<Format>,
+}
+
+/// What `a=rtcp` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RtcpAddress {
+    /// The port.
+    pub port: u16,
+    /// The address, if it is another one than that of RTP.
+    pub address: Option<IpAddr>,
+}
+
+impl Media {
+    /// Reads an `m=` line; the lines after it come through [`Media::add`].
+    pub(super) fn read(line: &Line) -> Result<Self, SdpError> {
+        let text = format!("m={}\r\n", line.words());
+        let Ok((_, parts)) = Tokenizer::tokenize(&text) else {
+            return Err(line.error("a media is written `m=video 5004 RTP/AVP 96`"));
+        };
+        let port = number(parts.port.port).ok_or_else(|| {
+            line.error(format!("a port is a number up to 65535, not `{}`", parts.port.port))
+        })?;
+        let ports = match parts.port.num_of_ports {
+            None => 1,
+            Some(text) => number(text)
+                .filter(|&ports: &u16| {
+                    ports > 0 && u32::from(port) + 2 * (u32::from(ports) - 1) <= 65_535
+                })
+                .ok_or_else(|| line.error(format!("`{port}/{text}` is no range of ports")))?,
+        };
+        let mut media = Self {
+            line: line.number,
+            kind: parts.media.to_ascii_lowercase(),
+            port,
+            ports,
+            proto: parts.proto.to_owned(),
+            connections: Vec::new(),
+            source_filters: Vec::new(),
+            rtcp: None,
+            rtcp_mux: false,
+            control: None,
+            formats: Vec::new(),
+        };
+        if media.is_rtp() {
+            media.read_formats(line, parts.fmt)?;
+        }
+        Ok(media)
+    }
+
+    fn read_formats(&mut self, line: &Line, formats: &str) -> Result<(), SdpError> {
+        let mut seen = [false; 128];
+        for text in formats.split(' ') {
+            let pt: Option<u8> = number(text);
+            match pt.and_then(|pt| Some((pt, seen.get_mut(usize::from(pt))?))) {
+                Some((pt, seen)) if !*seen => {
+                    *seen = true;
+                    self.formats.push(Format::of(pt));
+                }
+                Some(_) => {}
+                None => {
+                    return Err(line.error(format!("a payload type is 0 to 127, not `{text}`")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a line of this section. What relaying doesn't need is passed over.
+    pub(super) fn add(&mut self, line: &Line) -> Result<(), SdpError> {
+        if line.key == 'c' {
+            self.connections.push(Connection::read(line)?);
+        }
+        let Some((name, value)) = line.attribute() else { return Ok(()) };
+        match name {
+            "rtpmap" => {
+                if let Some((format, encoding)) = self.format_of(value) {
+                    format.map(encoding);
+                }
+            }
+            "fmtp" => {
+                if let Some((format, params)) = self.format_of(value) {
+                    format.fmtp = Some(params.to_owned());
+                }
+            }
+            "rtcp" => self.rtcp = Some(RtcpAddress::read(line, value)?),
+            "rtcp-mux" => self.rtcp_mux = true,
+            "source-filter" => self.source_filters.push(SourceFilter::read(line, value)?),
+            "control" => self.control = Some(value.to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The format that `96 rest` is about, and the rest.
+    fn format_of<'a>(&mut self, value: &'a str) -> Option<(&mut Format, &'a str)> {
+        let (pt, rest) = value.split_once([' ', '\t'])?;
+        let pt: u8 = number(pt)?;
+        let format = self.formats.iter_mut().find(|format| format.pt == pt)?;
+        Some((format, rest.trim()))
+    }
+
+    /// Whether it is RTP, in any profile, over UDP.
+    pub fn is_rtp(&self) -> bool {
+        let proto = self.proto.to_ascii_uppercase();
+        let profile = proto.strip_suffix("/UDP").unwrap_or(&proto);
+        let profile = profile.strip_prefix("UDP/TLS/").unwrap_or(profile);
+        matches!(profile, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
+    }
+
+    /// The port of RTCP for the first RTP port; none where the next port would be 65536.
+    pub fn rtcp_port(&self) -> Option<u16> {
+        match self.rtcp {
+            _ if self.rtcp_mux => Some(self.port),
+            Some(rtcp) => Some(rtcp.port),
+            None => self.port.checked_add(1),
+        }
+    }
+
+    /// For people: its kind, and its first codec if that is known: `video H264`.
+    pub fn label(&self) -> String {
+        match self.formats.first().and_then(|format| format.codec.as_deref()) {
+            Some(codec) => format!("{} {codec}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+
+    /// The greatest count of addresses that a `c=` line gives; 1 if none does.
+    pub fn address_count(&self) -> u16 {
+        self.connections.iter().map(|connection| connection.count).max().unwrap_or(1)
+    }
+
+    /// The first sender that a filter allows; none if everybody may send.
+    pub fn allowed_sender(&self) -> Option<IpAddr> {
+        self.source_filters.iter().filter(|filter| filter.include).find_map(|filter| {
+            let about = self.connections.iter().any(|c| filter.covers(c.address));
+            filter.senders.first().copied().filter(|_| about)
+        })
+    }
+}
+
+impl RtcpAddress {
+    fn read(line: &Line, value: &str) -> Result<Self, SdpError> {
+        let words: Vec<&str> = value.split_whitespace().collect();
+        let port = words.first().and_then(|port| number(port)).filter(|&port| port != 0);
+        let port = port.ok_or_else(|| line.error(format!("`{value}` is no RTCP port")))?;
+        let address = match &words[1..] {
+            [] => None,
+            [_, family, text] => {
+                Some(super::connection::address(family, text).map_err(|what| line.error(what))?)
+            }
+            _ => return Err(line.error("RTCP is written `a=rtcp:5005 IN IP4 239.1.2.3`")),
+        };
+        Ok(Self { port, address })
+    }
+}

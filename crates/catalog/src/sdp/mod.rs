@@ -1,0 +1,113 @@
+//! SDP (RFC 8866) as it is met in the wild.
+//!
+//! The lines are told apart here, and the grammar of the single `m=` and `c=` lines is left to
+//! `sdp-rs`. Its reader for whole files is not used: it drops, with no word said, whatever
+//! follows a line that is out of the RFC's order (an old server's `b=` after `t=` is enough to
+//! lose every media), panics on large numbers in `r=` and `z=`, and takes quadratic time where
+//! lines end in LF alone. One line at a time it can do none of that. Numbers are read here too,
+//! for it allows only 255 ports, and an rtpmap in which a clock is missing is met often.
+
+mod connection;
+mod format;
+mod line;
+mod media;
+mod source_filter;
+mod view;
+
+pub use connection::Connection;
+pub use format::Format;
+pub use media::{Media, RtcpAddress};
+pub use source_filter::SourceFilter;
+
+/// The largest SDP file that is read, in bytes.
+pub const MAX_SDP: usize = 64 * 1024;
+
+/// What an SDP file says, as far as relaying goes. Serialises as `dynrelay sdp show` prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The name of the `s=` line; empty if there is none.
+    pub name: String,
+    /// The source filters of the session's part; each media has those that count for it.
+    pub source_filters: Vec<SourceFilter>,
+    /// The medias, in order.
+    pub media: Vec<Media>,
+    original: Box<[u8]>,
+}
+
+/// Why a file is not SDP, or not such that anything could be relayed by it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct SdpError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Session {
+    /// Reads SDP. Lines may come in any order within their part, and those that relaying has no
+    /// use for may be wrong or absent; but a line that isn't SDP, or that says where media go in
+    /// a way that can't be read, is an error, so that no media is lost in silence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
+        if bytes.len() > MAX_SDP {
+            let what = format!("the file has {} bytes; SDP is at most {MAX_SDP}", bytes.len());
+            return Err(SdpError { line: 1, what });
+        }
+        let mut session = Self {
+            name: String::new(),
+            source_filters: vec![],
+            media: vec![],
+            original: bytes.into(),
+        };
+        let mut connections = Vec::new();
+        let mut lines = line::lines(bytes);
+        match lines.next().transpose()? {
+            Some(first) if first.key == 'v' && first.value.trim() == "0" => {}
+            Some(first) => return Err(first.error("SDP begins with `v=0`")),
+            None => return Err(SdpError { line: 1, what: "the file is empty".into() }),
+        }
+        for line in lines {
+            let line = line?;
+            match (line.key, session.media.last_mut()) {
+                ('m', _) => session.media.push(Media::read(&line)?),
+                ('v', _) => return Err(line.error("a second `v=`: this is more than one SDP")),
+                (_, Some(media)) => media.add(&line)?,
+                ('c', None) => connections.push(Connection::read(&line)?),
+                ('s', None) => session.name = line.value.trim().to_owned(),
+                ('a', None) => {
+                    if let Some(("source-filter", value)) = line.attribute() {
+                        session.source_filters.push(SourceFilter::read(&line, value)?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        session.inherit(&connections);
+        Ok(session)
+    }
+
+    /// Gives each media what it doesn't say itself.
+    fn inherit(&mut self, connections: &[Connection]) {
+        for media in &mut self.media {
+            if media.connections.is_empty() {
+                media.connections = connections.to_vec();
+            }
+            if media.source_filters.is_empty() {
+                media.source_filters.clone_from(&self.source_filters);
+            }
+        }
+    }
+
+    /// The file as it was, byte by byte.
+    pub fn original(&self) -> &[u8] {
+        &self.original
+    }
+
+    /// The session's name if it says anything: encoders that were told none write `-`, a space,
+    /// or words to that effect.
+    pub fn title(&self) -> Option<&str> {
+        const NONE: [&str; 5] = ["", "-", "no name", "unnamed", "untitled"];
+        let name = self.name.trim();
+        (!NONE.iter().any(|none| name.eq_ignore_ascii_case(none))).then_some(name)
+    }
+}
