@@ -1,0 +1,127 @@
+//! One place to watch, and how each document tells a player of it.
+
+use crate::{Format, escape};
+
+/// A URL to open, with a title for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    url: String,
+    title: String,
+}
+
+/// A URL that no document can carry safely: it is not absolute, or has a character in it that
+/// RFC 3986 does not allow (a space, a quote, a line's end, anything beyond ASCII).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an absolute URL as RFC 3986 has it")]
+pub struct BadUrl(String);
+
+impl Entry {
+    /// An entry for `url`, such as `rtsp://dss2.example.net/news.sdp`. Control characters and line
+    /// ends in the title become spaces.
+    pub fn new(url: &str, title: &str) -> Result<Self, BadUrl> {
+        if !is_absolute(url) {
+            return Err(BadUrl(url.to_owned()));
+        }
+        let title: String =
+            title.chars().map(|char| if breaks(char) { ' ' } else { char }).collect();
+        Ok(Self { url: url.to_owned(), title: title.trim().to_owned() })
+    }
+
+    /// The URL as it was given.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The document in this format. All but the title is ASCII; the title is UTF-8.
+    pub fn document(&self, format: Format) -> String {
+        let Self { url, title } = self;
+        let (xml_url, xml_title) = (escape(url), escape(title));
+        match format {
+            // MPlayer, Totem and xine each stumble over more than this: an XML declaration, a
+            // comment, upper case, <ref>, <par>, <switch>, a title.
+            Format::Smil => {
+                format!("<smil>\n<body>\n<video src=\"{xml_url}\"/>\n</body>\n</smil>\n")
+            }
+            Format::QuickTime => format!(
+                "<?xml version=\"1.0\"?>\n\
+                 <?quicktime type=\"application/x-quicktime-media-link\"?>\n\
+                 <embed autoplay=\"true\" src=\"{xml_url}\"/>\n"
+            ),
+            Format::Ram => format!("{url}\n"),
+            Format::M3u => format!("#EXTM3U\n#EXTINF:-1,{title}\n{url}\n"),
+            Format::Xspf => format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+                 <playlist version=\"1\" xmlns=\"http://xspf.org/ns/0/\">\n\
+                 <title>{xml_title}</title>\n\
+                 <trackList>\n\
+                 <track><location>{xml_url}</location><title>{xml_title}</title></track>\n\
+                 </trackList>\n\
+                 </playlist>\n"
+            ),
+        }
+    }
+}
+
+/// Whether a character would break a line, or can't be in XML at all.
+fn breaks(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Scheme, `://` and more, in nothing but the characters of RFC 3986 section 2.
+fn is_absolute(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let in_rest =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(in_scheme)
+        && !rest.is_empty()
+        && rest.bytes().all(in_rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smil_is_what_the_most_players_take() {
+        let entry = Entry::new("rtsp://dss2.example.net/news.sdp", "The news").unwrap();
+        assert_eq!(
+            entry.document(Format::Smil),
+            "<smil>\n<body>\n<video src=\"rtsp://dss2.example.net/news.sdp\"/>\n</body>\n</smil>\n"
+        );
+    }
+
+    #[test]
+    fn lists_name_the_title_on_one_line() {
+        let entry =
+            Entry::new("rtsp://dss2.example.net/news.sdp", "\u{feff}The\r\nnews\0 ").unwrap();
+        assert_eq!(
+            entry.document(Format::M3u),
+            "#EXTM3U\n#EXTINF:-1,\u{feff}The  news\nrtsp://dss2.example.net/news.sdp\n"
+        );
+        assert_eq!(entry.document(Format::Ram), "rtsp://dss2.example.net/news.sdp\n");
+    }
+
+    #[test]
+    fn a_url_that_could_break_out_is_refused() {
+        for url in [
+            "",
+            "news.sdp",
+            "//host/news.sdp",
+            "javascript:alert(1)",
+            "rtsp://",
+            "://host",
+            "1rtsp://host/",
+            "rtsp://host/a b",
+            "rtsp://host/\r\nSet-Cookie: a",
+            "rtsp://host/\"><script>",
+            "rtsp://host/café",
+        ] {
+            assert_eq!(Entry::new(url, ""), Err(BadUrl(url.to_owned())));
+        }
+        for url in ["rtsp://[2001:db8::1]:8554/a.sdp?x=1&y=%20", "rtspu://u:p@h/", "http://h"] {
+            assert!(Entry::new(url, "").is_ok(), "{url}");
+        }
+    }
+}
