@@ -1,0 +1,117 @@
+//! One request's way to its answer.
+
+use std::io::Write;
+
+use cgi::Response;
+use cgi::http::{HeaderName, HeaderValue, StatusCode, header};
+use control::ClientError;
+use playlist::{BadUrl, Entry};
+
+use crate::daemon::Daemon;
+use crate::environment::Environment;
+use crate::page;
+use crate::problem::Problem;
+use crate::wanted::{Form, Wanted};
+
+/// The answer to a request, whatever it is. What is not for viewers goes to `log`, a line at most.
+pub(crate) fn answer(
+    environment: &Environment,
+    daemon: &mut impl Daemon,
+    log: &mut impl Write,
+) -> Response {
+    let mut response = respond(environment, daemon).unwrap_or_else(|failure| {
+        failure.tell(log);
+        failure.problem.response()
+    });
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
+}
+
+fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Response, Failure> {
+    if !matches!(environment.method.as_slice(), b"GET" | b"HEAD") {
+        return Err(Problem::Method.into());
+    }
+    let Wanted::Stream(stream, form) = Wanted::read(environment)? else {
+        return Ok(page::list(&daemon.streams()?, &environment.script));
+    };
+    if environment.is_head() {
+        let known = daemon.streams()?.streams;
+        return match known.iter().any(|known| known.name == stream) {
+            true => Ok(send(&stream, form, None)),
+            false => Err(Problem::UnknownStream.into()),
+        };
+    }
+    let started = daemon.start(&stream, environment.client)?;
+    let title = started.title.as_deref().unwrap_or(&stream);
+    let entry = Entry::new(&started.url, title)?;
+    Ok(send(&stream, form, Some(&entry)))
+}
+
+/// What sends a player on to `entry`; without one, what the header of that would be as far as it
+/// can be known before anything is started: a redirection's target can't.
+fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
+    match form {
+        Form::Redirect => {
+            let url = entry.map(|entry| format!("{}\n", entry.url())).unwrap_or_default();
+            let mut response = cgi::text_response(StatusCode::FOUND, url);
+            if let Some(entry) = entry {
+                set(&mut response, header::LOCATION, entry.url());
+            }
+            response
+        }
+        Form::Document(format) => {
+            let body = entry.map(|entry| entry.document(format)).unwrap_or_default();
+            let mut response = cgi::binary_response(200, format.content_type(), body.into_bytes());
+            // Players that go by a file's name get the right one for `?stream=` too.
+            let name = format!("inline; filename=\"{stream}.{}\"", format.extension());
+            set(&mut response, header::CONTENT_DISPOSITION, &name);
+            response
+        }
+    }
+}
+
+/// Sets a header. Names, URLs and the fixed values here are all visible ASCII, so each fits.
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// What a viewer is told, and what the admin is told besides.
+struct Failure {
+    problem: Problem,
+    cause: Option<String>,
+}
+
+impl Failure {
+    /// Writes the cause down. If there is no log, nobody reads it.
+    fn tell(&self, log: &mut impl Write) {
+        if let Some(cause) = &self.cause {
+            let _ = writeln!(log, "relay.cgi: {}", cause.replace(char::is_control, " "));
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, cause: None }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let cause = error.to_string();
+        match Problem::from(error) {
+            // These are the viewer's own mistakes.
+            problem @ (Problem::BadName | Problem::UnknownStream) => problem.into(),
+            problem => Self { problem, cause: Some(cause) },
+        }
+    }
+}
+
+impl From<BadUrl> for Failure {
+    fn from(error: BadUrl) -> Self {
+        Self { problem: Problem::Unavailable, cause: Some(error.to_string()) }
+    }
+}

@@ -1,0 +1,43 @@
+//! The daemon, as far as a viewer's request needs it.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use control::{Client, ClientError, Request, Started, StreamList};
+
+/// A viewer waits no longer than this, connecting included.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who can be asked for streams, once.
+pub(crate) trait Daemon {
+    /// Have a stream relayed for the viewer at this address.
+    fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError>;
+    /// What streams there are.
+    fn streams(&mut self) -> Result<StreamList, ClientError>;
+}
+
+/// The daemon behind its socket. Nothing is opened before something is asked.
+pub(crate) struct Socket<'a> {
+    path: &'a Path,
+}
+
+impl<'a> Socket<'a> {
+    pub(crate) fn new(path: &'a Path) -> Self {
+        Self { path }
+    }
+
+    fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(self.path, Some(PATIENCE))
+    }
+}
+
+impl Daemon for Socket<'_> {
+    fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError> {
+        self.connect()?.ask(&Request::Start { stream: stream.to_owned(), edge: None, client })
+    }
+
+    fn streams(&mut self) -> Result<StreamList, ClientError> {
+        self.connect()?.ask(&Request::Streams)
+    }
+}

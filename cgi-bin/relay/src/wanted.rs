@@ -1,0 +1,187 @@
+//! What a request asks for.
+
+use playlist::Format;
+
+use crate::environment::Environment;
+use crate::problem::Problem;
+
+/// The longest name a stream can have, in bytes.
+const MAX_NAME: usize = 64;
+
+/// What a viewer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The streams there are.
+    List,
+    /// To watch a stream.
+    Stream(String, Form),
+}
+
+/// How a player is sent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By a document.
+    Document(Format),
+    /// By a redirection to the stream's own URL.
+    Redirect,
+}
+
+impl Form {
+    fn from_extension(extension: &str) -> Option<Self> {
+        if extension == "redirect" {
+            return Some(Self::Redirect);
+        }
+        Format::from_extension(extension).map(Self::Document)
+    }
+}
+
+const DEFAULT: Form = Form::Document(Format::Smil);
+
+impl Wanted {
+    /// Reads `…/relay.cgi/news.smil`, or `?stream=news&format=smil`. The path goes first.
+    pub(crate) fn read(environment: &Environment) -> Result<Self, Problem> {
+        let path = environment.path.strip_prefix(b"/").unwrap_or(&environment.path);
+        let query = &environment.query;
+        if !path.is_empty() {
+            return match split_extension(path) {
+                Some((stream, form)) => Ok(Self::Stream(name(stream)?, form)),
+                None => Ok(Self::Stream(name(path)?, format(query)?)),
+            };
+        }
+        match parameter(query, b"stream") {
+            Some(stream) => Ok(Self::Stream(name(&stream)?, format(query)?)),
+            None => Ok(Self::List),
+        }
+    }
+}
+
+/// `news.one.smil` as `news.one` and SMIL; none if it doesn't end in a known extension.
+fn split_extension(path: &[u8]) -> Option<(&[u8], Form)> {
+    let dot = path.iter().rposition(|byte| *byte == b'.')?;
+    let (stream, extension) = path.split_at(dot);
+    let extension = std::str::from_utf8(extension.get(1..)?).ok()?;
+    Some((stream, Form::from_extension(extension)?))
+}
+
+/// What `format=` asks for.
+fn format(query: &[u8]) -> Result<Form, Problem> {
+    let Some(format) = parameter(query, b"format") else { return Ok(DEFAULT) };
+    std::str::from_utf8(&format).ok().and_then(Form::from_extension).ok_or(Problem::UnknownFormat)
+}
+
+/// A stream's name, if it can be one: letters, digits, `.`, `_` and `-`, no dot in front.
+fn name(bytes: &[u8]) -> Result<String, Problem> {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let fits = (1..=MAX_NAME).contains(&bytes.len());
+    if !fits || bytes.starts_with(b".") || !bytes.iter().all(in_name) {
+        return Err(Problem::BadName);
+    }
+    String::from_utf8(bytes.to_vec()).map_err(|_| Problem::BadName)
+}
+
+/// The first parameter of this name in a query, decoded.
+fn parameter(query: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    query.split(|byte| *byte == b'&').find_map(|pair| {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let found = decode(parts.next()?) == name;
+        found.then(|| decode(parts.next().unwrap_or_default()))
+    })
+}
+
+/// Takes percent-encoding away, and `+` for a space. A `%` without two digits stays one.
+fn decode(encoded: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        decoded.push(match (first, after) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    high << 4 | low
+                }
+                _ => b'%',
+            },
+            (other, _) => *other,
+        });
+    }
+    decoded
+}
+
+/// A hexadecimal digit's value.
+fn digit(char: u8) -> Option<u8> {
+    char::from(char).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn read(path: &[u8], query: &[u8]) -> Result<Wanted, Problem> {
+        Wanted::read(&Environment::new(|name| match name {
+            "PATH_INFO" => Some(OsString::from_vec(path.to_vec())),
+            "QUERY_STRING" => Some(OsString::from_vec(query.to_vec())),
+            _ => None,
+        }))
+    }
+
+    fn stream(name: &str, form: Form) -> Result<Wanted, Problem> {
+        Ok(Wanted::Stream(name.into(), form))
+    }
+
+    #[test]
+    fn the_path_names_stream_and_form() {
+        let m3u = Form::Document(Format::M3u);
+        assert_eq!(read(b"/news.smil", b""), stream("news", DEFAULT));
+        assert_eq!(read(b"/news.one.m3u", b"stream=x&format=ram"), stream("news.one", m3u));
+        assert_eq!(read(b"/news.redirect", b""), stream("news", Form::Redirect));
+        assert_eq!(read(b"/news", b"format=m3u"), stream("news", m3u));
+        assert_eq!(read(b"/news.sdp", b""), stream("news.sdp", DEFAULT));
+        let longest = "x".repeat(64);
+        assert_eq!(read(format!("/{longest}.smil").as_bytes(), b""), stream(&longest, DEFAULT));
+    }
+
+    #[test]
+    fn so_does_the_query() {
+        for query in
+            ["stream=news", "a=b&stream=news&stream=other", "str%65am=n%65ws", "&&stream=news&"]
+        {
+            assert_eq!(read(b"", query.as_bytes()), stream("news", DEFAULT), "{query}");
+        }
+        assert_eq!(read(b"/", b"stream=a&format=redirect"), stream("a", Form::Redirect));
+        assert_eq!(read(b"", b"stream=news.m3u"), stream("news.m3u", DEFAULT));
+        for query in ["", "f=\"a\"", "stre", "format=m3u"] {
+            assert_eq!(read(b"", query.as_bytes()), Ok(Wanted::List), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let long = format!("/{}.smil", "x".repeat(65));
+        for path in ["/.smil", "/..", "/.news.smil", "//news", "/a/b.smil", "/a b", "/a%62", &long]
+        {
+            assert_eq!(read(path.as_bytes(), b""), Err(Problem::BadName), "{path}");
+        }
+        assert_eq!(read(b"/caf\xe9", b""), Err(Problem::BadName));
+        assert_eq!(read(b"/caf.\xe9", b""), Err(Problem::BadName));
+        for query in ["stream", "stream=", "stream=a+b", "stream=%", "stream=%zz", "stream=%00"] {
+            assert_eq!(read(b"", query.as_bytes()), Err(Problem::BadName), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused() {
+        for query in ["format", "format=", "format=SMIL", "format=%ff", "format=sdp"] {
+            assert_eq!(read(b"/news", query.as_bytes()), Err(Problem::UnknownFormat), "{query}");
+        }
+    }
+
+    #[test]
+    fn percent_encoding_comes_off_once() {
+        assert_eq!(decode(b"a+b%2Bc%2bd%252B%4"), b"a b+c+d%2B%4");
+        assert_eq!(decode(b"%+1%"), b"% 1%");
+    }
+}

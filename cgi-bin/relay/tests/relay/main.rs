@@ -1,0 +1,10 @@
+//! relay.cgi as a web server runs it, against a stand-in for the daemon.
+#![cfg(test)]
+
+mod body;
+mod daemon;
+mod environment;
+mod problem;
+mod reply;
+mod run;
+mod stream;

@@ -1,0 +1,32 @@
+//! Runs the program with an environment.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::reply::Reply;
+
+/// relay.cgi with nothing in its environment but a method, the socket and these variables.
+pub(crate) fn command(socket: &Path, variables: &[(&str, &[u8])]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relay-cgi"));
+    command.env_clear().env("REQUEST_METHOD", "GET").env("DYNRELAY_SOCKET", socket);
+    for (name, value) in variables {
+        command.env(name, OsStr::from_bytes(value));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The answer to a request; it has to be one, and the program has to end well.
+pub(crate) fn request(socket: &Path, variables: &[(&str, &[u8])]) -> Reply {
+    reply(&command(socket, variables).output().unwrap())
+}
+
+pub(crate) fn reply(output: &Output) -> Reply {
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {log}", output.status);
+    assert!(!log.contains("panicked"), "{log}");
+    Reply::parse(&output.stdout)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stdout)))
+}
