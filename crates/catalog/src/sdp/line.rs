@@ -2,6 +2,9 @@
 
 use super::SdpError;
 
+/// The longest message, in letters.
+const LONGEST_MESSAGE: usize = 200;
+
 /// One `x=value` line.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -16,7 +19,7 @@ pub(super) struct Line {
 impl Line {
     /// An error about this line.
     pub(super) fn error(&self, what: impl Into<String>) -> SdpError {
-        SdpError { line: self.number, what: what.into() }
+        SdpError { line: self.number, what: shorten(what.into()) }
     }
 
     /// The value's words, joined by single spaces, as the grammar wants them.
@@ -32,8 +35,16 @@ impl Line {
     }
 }
 
+/// A message that quotes the file may quote very much.
+fn shorten(what: String) -> String {
+    match what.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &what[..end]),
+        None => what,
+    }
+}
+
 /// Splits a file into its lines. Ends may be CRLF, LF or a mixture; a byte order mark and blank
-/// lines are passed over; a line that is not UTF-8 is read as Latin-1, as old encoders write it.
+/// lines are passed over; tabs count as spaces; a line that is not UTF-8 is read as Latin-1, as old encoders write it.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line, SdpError>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.split(|&byte| byte == b'\n').enumerate().filter_map(|(index, raw)| {
@@ -44,12 +55,17 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line, SdpError>
 
 fn line(number: usize, raw: &[u8]) -> Result<Line, SdpError> {
     let error = |what: String| Err(SdpError { line: number, what });
+    let latin1 = |&byte: &u8| match char::from(byte) {
+        '\t' => ' ',
+        '\u{80}'..='\u{9f}' => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    };
     let text = match std::str::from_utf8(raw) {
-        Ok(text) => text.to_owned(),
-        Err(_) => raw.iter().copied().map(char::from).collect(),
+        Ok(text) => text.replace('\t', " "),
+        Err(_) => raw.iter().map(latin1).collect(),
     };
     // A control character here means a binary file, or a lone CR that hides a line.
-    if raw.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+    if text.chars().any(char::is_control) {
         return error("there are control characters in this line; is it an SDP file?".into());
     }
     let mut chars = text.chars();

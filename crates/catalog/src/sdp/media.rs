@@ -126,7 +126,7 @@ impl Media {
 
     /// The format that `96 rest` is about, and the rest.
     fn format_of<'a>(&mut self, value: &'a str) -> Option<(&mut Format, &'a str)> {
-        let (pt, rest) = value.split_once([' ', '\t'])?;
+        let (pt, rest) = value.split_once(' ')?;
         let pt: u8 = number(pt)?;
         let format = self.formats.iter_mut().find(|format| format.pt == pt)?;
         Some((format, rest.trim()))

@@ -1,0 +1,154 @@
+//! dynrelay.toml: what it may say, and how it is told that it may not.
+
+use std::net::IpAddr;
+
+use crate::world::{EDGE, World, sdp};
+use catalog::{Config, ConfigError, Rtcp, Rules, Severity, candidates};
+
+/// Line, column and message of the error that `text` gives.
+fn error(text: &str) -> (usize, usize, String) {
+    match World::with(text).try_load() {
+        Err(ConfigError::Invalid { line, column, what, .. }) => (line, column, what),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn one_edge_is_enough() {
+    let world = World::new();
+    let catalog = world.load();
+    assert_eq!(catalog.problems(), []);
+    let Config { streams, origin, rules, limits, rtcp, edges, .. } = catalog.config();
+    assert_eq!(*streams, world.streams());
+    assert_eq!(origin.viewer_url("news"), None);
+    assert_eq!(*rules, Rules::default());
+    assert_eq!(limits.relays, 1000);
+    assert_eq!(*rtcp, Rtcp::SenderReports);
+    assert_eq!(edges.len(), 1);
+}
+
+#[test]
+fn no_edge_and_no_origin_are_warnings() {
+    let catalog = World::with("[origin]\nlocal = [\"192.0.2.0/24\"]\n").load();
+    assert_eq!(catalog.problems().len(), 2);
+    assert!(catalog.problems().iter().all(|problem| problem.severity == Severity::Warning));
+    assert!(!catalog.config().origin.is_local("192.0.2.1".parse().unwrap()));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let missing = catalog::Catalog::load("/nowhere/dynrelay.toml".as_ref()).unwrap_err();
+    assert!(matches!(missing, ConfigError::Unreadable { .. }));
+    assert!(missing.to_string().starts_with("/nowhere/dynrelay.toml: "));
+    let world = World::new();
+    std::fs::write(world.config(), b"[daemon]\n# \xff").unwrap();
+    let error = world.try_load().unwrap_err().to_string();
+    assert!(error.ends_with("dynrelay.toml, line 2, column 3: this is not UTF-8"), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest() {
+    for (text, place, unknown, nearest) in [
+        ("[shutdown]\nquite = \"3s\"\n", (2, 1), "quite", "quiet"),
+        ("[daemon]\n\n  sokcet = \"x\"\n", (3, 3), "sokcet", "socket"),
+        ("[[edges]]\nname = \"x\"\n", (1, 3), "edges", "edge"),
+        ("[limit]\nrelays = 1\n", (1, 2), "limit", "limits"),
+    ] {
+        let (line, column, what) = error(text);
+        assert_eq!((line, column), place, "{what}");
+        assert!(what.contains(&format!("`{unknown}`")), "{what}");
+        assert!(what.ends_with(&format!("did you mean `{nearest}`?")), "{what}");
+    }
+    let (.., what) = error("[forward]\nzzzzzzzzzz = 1\n");
+    assert!(!what.contains("did you mean"), "{what}");
+}
+
+#[test]
+fn wrong_values_say_where_and_what_is_allowed() {
+    for (text, place, says) in [
+        ("[shutdown]\ngrace = \"20 s\"\n", (2, 9), "\"250ms\""),
+        ("[shutdown]\ngrace = 20\n", (2, 9), "string"),
+        ("[shutdown]\nquiet = \"0s\"\n", (2, 9), "longer than"),
+        ("[shutdown]\nerrors = 0\n", (2, 10), "nonzero"),
+        ("[shutdown]\nlease = \"9999d\"\n", (2, 9), "366d"),
+        ("[daemon]\nlog_level = \"loud\"\n", (2, 13), "`debug`"),
+        ("[daemon]\nsource_ports = \"9-1\"\n", (2, 16), "40000-40999"),
+        ("[daemon]\nreceive_buffer = 0\n", (2, 18), "1073741824"),
+        ("[daemon]\nworkers = -1\n", (2, 11), "-1"),
+        ("[limits]\nconnections = 0\n", (2, 15), "at least 1"),
+        ("[origin]\nlocal = [\"192.0.2.0/33\"]\n", (2, 9), "2001:db8::/32"),
+        ("[origin]\nurl = \"http://x\"\n", (2, 7), "rtsp://"),
+        ("[forward]\nrtcp = \"some\"\n", (2, 8), "`sender-reports`"),
+        ("[daemon\n", (1, 8), ""),
+    ] {
+        let (line, column, what) = error(text);
+        assert_eq!((line, column), place, "{text}: {what}");
+        assert!(what.contains(says), "{text}: {what}");
+    }
+}
+
+#[test]
+fn edges_are_checked() {
+    let edge = |change: &str, to: &str| error(&EDGE.replace(change, to));
+    for address in
+        ["dss2", "", "239.1.2.3", "ff15::1", "0.0.0.0", "::", "255.255.255.255", "fe80::1"]
+    {
+        let (line, _, what) = edge("198.51.100.7", address);
+        assert_eq!(line, 3, "{what}");
+        assert!(what.contains(&format!("`{address}`")), "{what}");
+    }
+    for name in ["", ".x", "a/b", "a b", "..", "é"] {
+        let (line, _, what) = edge("\"dss2\"", &format!("\"{name}\""));
+        assert_eq!(line, 2, "{what}");
+        assert!(what.contains("is no name"), "{what}");
+    }
+    let (line, _, what) = edge("rtsp://dss2", "rtsp://");
+    assert!(line == 4 && what.contains("host"), "{what}");
+    let (line, _, what) = error(&EDGE.replace("url", "#url"));
+    assert!(line == 1 && what.contains("missing field `url`"), "{what}");
+    let (line, _, what) = error(&format!("{EDGE}\n{EDGE}"));
+    assert!(line == 6 && what.contains("`dss2`"), "line {line}: {what}");
+}
+
+#[test]
+fn a_mapped_address_is_the_ipv4_address() {
+    let catalog = World::with(&EDGE.replace("198.51.100.7", "::ffff:198.51.100.7")).load();
+    assert_eq!(catalog.edges()[0].address, "198.51.100.7".parse::<IpAddr>().unwrap());
+}
+
+#[test]
+fn overrides_go_over_the_general_rules() {
+    let config = format!("[shutdown]\nerrors = 5\nlease = \"2h\"\nprobe_interval = \"2s\"\n{EDGE}");
+    let world = World::with(&config)
+        .file("news.sdp", sdp(&["m=video 5004 RTP/AVP 96", "c=IN IP4 239.1.2.3"]))
+        .file("news.toml", "title = \" News \"\n[shutdown]\nerrors = 7\nlease = \"0s\"\n");
+    let catalog = world.load();
+    let (general, news) = (catalog.rules("unknown"), catalog.rules("news"));
+    assert_eq!((general.errors, general.lease), (5, Some(std::time::Duration::from_secs(7200))));
+    assert_eq!(general.probe_interval_v4, general.probe_interval_v6);
+    assert_eq!((news.errors, news.lease), (7, None));
+    assert_eq!(news.quiet, Rules::default().quiet);
+    assert_eq!(catalog.stream("news").unwrap().title.as_deref(), Some("News"));
+}
+
+#[test]
+fn the_nearest_edge_comes_first() {
+    let edge = |name: &str, serves: &str| {
+        EDGE.replace("\"dss2\"", &format!("\"{name}\"")) + &format!("serves = {serves}\n")
+    };
+    let config = edge("far", "[\"203.0.0.0/8\"]")
+        + &EDGE.replace("\"dss2\"", "\"all\"")
+        + &edge("near", "[\"203.0.113.0/24\", \"2001:db8::/32\"]")
+        + &edge("one", "[\"203.0.113.9\"]")
+        + &edge("nobody", "[]");
+    let catalog = World::with(&config).load();
+    let of = |client: &str| -> Vec<String> {
+        let edges = candidates(catalog.edges(), client.parse().ok());
+        edges.iter().map(|edge| edge.name.clone()).collect()
+    };
+    assert_eq!(of("203.0.113.9"), ["one", "near", "far", "all"]);
+    assert_eq!(of("::ffff:203.0.113.8"), ["near", "far", "all"]);
+    assert_eq!(of("2001:db8::1"), ["near", "all"]);
+    assert_eq!(of("192.0.2.1"), ["all"]);
+    assert_eq!(of("unknown"), ["all", "far", "near", "one", "nobody"]);
+}

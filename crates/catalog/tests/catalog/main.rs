@@ -1,0 +1,16 @@
+//! The catalogue as its users see it: one program, so that it is linked once.
+
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod folder;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod sdp_cases;
+#[cfg(test)]
+mod sdp_properties;
+#[cfg(test)]
+mod world;

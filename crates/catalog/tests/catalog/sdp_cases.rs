@@ -1,0 +1,88 @@
+//! SDP as it is met in the wild, each file with what must come out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use catalog::sdp::Session;
+
+#[test]
+fn every_case_gives_what_is_expected() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
+    let expected = fs::read(folder.join("expected.json")).unwrap();
+    let expected: BTreeMap<String, String> = serde_json::from_slice(&expected).unwrap();
+    assert!(expected.len() > 40);
+    for (name, expected) in expected {
+        let bytes = fs::read(folder.join(&name).with_extension("sdp")).unwrap();
+        let read = Session::parse(&bytes);
+        match (expected.as_str(), read) {
+            ("*", Ok(session)) => {
+                assert_eq!(session.media.len(), 2, "{name} lost a media");
+                assert_eq!(session.original(), bytes);
+            }
+            ("ERR", Err(error)) => assert!(error.line > 0 && !error.what.is_empty(), "{name}"),
+            ("*", Err(_)) => {}
+            (expected, Ok(session)) => assert_eq!(session.to_string(), expected, "{name}"),
+            (expected, Err(error)) => panic!("{name}: {error}; expected {expected}"),
+        }
+    }
+}
+
+#[test]
+fn the_json_is_what_sdp_show_prints() {
+    let text = "v=0\ns=News\nc=IN IP4 239.1.2.3/127\nt=0 0\n\
+                a=source-filter: incl IN IP4 239.1.2.3 10.0.0.1\nm=video 5004 RTP/AVP 96\n\
+                a=rtpmap:96 H264/90000\nm=audio 5006/2 RTP/AVP 14 98 99\nc=IN IP6 ff15::1/3\n\
+                a=rtpmap:98 mpeg4-generic/48000/2\n";
+    let session = Session::parse(text.as_bytes()).unwrap();
+    let expected = concat!(
+        r#"{"name":"News","media":["#,
+        r#"{"kind":"video","port":5004,"ports":1,"addresses":["239.1.2.3"],"address_count":1,"#,
+        r#""source":"10.0.0.1","formats":[{"pt":96,"codec":"H264","clock":90000}]},"#,
+        r#"{"kind":"audio","port":5006,"ports":2,"addresses":["ff15::1"],"address_count":3,"#,
+        r#""source":null,"formats":[{"pt":14,"codec":"MPA","clock":90000},"#,
+        r#"{"pt":98,"codec":"mpeg4-generic","clock":48000},"#,
+        r#"{"pt":99,"codec":null,"clock":null}]}]}"#
+    );
+    assert_eq!(serde_json::to_string(&session).unwrap(), expected);
+    assert_eq!(session.media[1].formats[1].params.as_deref(), Some("2"));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line() {
+    for (lines, line, says) in [
+        ("", 1, "is empty"),
+        ("\u{feff}\r\n\r\n", 1, "is empty"),
+        ("SDP:\nv=0\n", 1, "`SDP:` is no SDP line"),
+        ("s=x\n", 1, "begins with `v=0`"),
+        ("v=0\nM=video 1 RTP/AVP 96\n", 2, "lower-case"),
+        ("v=0\nm=video 1 RTP/AVP\n", 2, "m=video 5004 RTP/AVP 96"),
+        ("v=0\nm=video +1 RTP/AVP 96\n", 2, "`+1`"),
+        ("v=0\nm=video 1/0 RTP/AVP 96\n", 2, "`1/0`"),
+        ("v=0\nm=video 65530/4 RTP/AVP 96\n", 2, "`65530/4`"),
+        ("v=0\nm=video 1 RTP/AVP 128\n", 2, "`128`"),
+        ("v=0\r\n\r\nc=IN IP4 239.1.2.3/999\r\n", 3, "TTL"),
+        ("v=0\nc=IN IP4 239.1.2.3/1/0\n", 2, "`0`"),
+        ("v=0\nc=IN IP4 239.255.255.255/1/2\n", 2, "no groups"),
+        ("v=0\nc=IN IP4 10.0.0.1/1/2\n", 2, "no groups"),
+        ("v=0\nc=IN IP6 ff15::1/1/2\n", 2, "no TTL"),
+        ("v=0\nc=IN IP4 ff15::1\n", 2, "`IP4 ff15::1`"),
+        ("v=0\nc=IN IP4 media.example.com\n", 2, "host name"),
+        ("v=0\nc=ATM NSAP 47.0091\n", 2, "`ATM`"),
+        ("v=0\na=source-filter: incl IN IP4 239.1.2.3\n", 2, "at least one sender"),
+        ("v=0\na=source-filter: only IN IP4 * 1.2.3.4\n", 2, "`only`"),
+        ("v=0\nm=audio 1 RTP/AVP 0\na=rtcp:0\n", 3, "no RTCP port"),
+        ("v=0\nm=audio 1 RTP/AVP 0\rm=video 3 RTP/AVP 31\n", 2, "control characters"),
+        ("v=0\nm=audio 1 RTP/AVP 0\nv=0\n", 3, "more than one"),
+    ] {
+        let error = Session::parse(lines.as_bytes()).unwrap_err();
+        assert_eq!(error.line, line, "{lines}: {error}");
+        assert!(error.what.contains(says), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn latin1_is_read_by_the_letter() {
+    let session = Session::parse(b"v=0\ns=caf\xe9\x80\n").unwrap();
+    assert_eq!(session.title(), Some("caf\u{e9}\u{fffd}"));
+}
