@@ -1,1 +1,32 @@
 //! The data plane: sockets, batches, workers, counters.
+//!
+//! A [`Plane`] receives the packets of each [`Source`] once and sends them, byte for byte and in
+//! order, to every [`Flow`] that was opened on it. Flows are gated, refusals and feedback come
+//! back as [`Event`]s. It knows nothing of streams, edges or viewers by name.
+
+mod arrivals;
+mod counter;
+mod error;
+mod event;
+mod flow;
+mod gate;
+mod ingest;
+mod interfaces;
+mod output;
+mod path;
+mod plane;
+mod ports;
+mod receiver;
+mod registry;
+mod rtcp;
+mod run;
+mod sequence;
+mod sys;
+mod worker;
+
+pub use error::{OpenError, StartError};
+pub use event::{Event, Feedback, Happened};
+pub use flow::{Counters, Flow};
+pub use gate::Gate;
+pub use path::{Media, Pass, Path, Source};
+pub use plane::{Plane, Settings};

@@ -1,0 +1,77 @@
+//! Receiving a source once, for all its outputs.
+
+use crate::arrivals::Arrivals;
+use crate::error::OpenError;
+use crate::flow::Tell;
+use crate::output::Output;
+use crate::path::Source;
+use crate::receiver;
+use crate::sequence::Sequence;
+use crate::sys::Batch;
+use socket2::Socket;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// A source's socket, its numbers, and the outputs that its packets go to.
+pub(crate) struct Ingest {
+    pub(crate) source: Source,
+    pub(crate) socket: Socket,
+    pub(crate) outputs: Vec<Output>,
+    /// The group could not be joined again since its interface vanished.
+    pub(crate) astray: bool,
+    arrivals: Arc<Arrivals>,
+    sequence: Sequence,
+    /// The socket's own count of drops, as last read.
+    drops: u32,
+}
+
+impl Ingest {
+    pub(crate) fn new(source: Source, socket: Socket, arrivals: Arc<Arrivals>) -> Ingest {
+        Ingest {
+            source,
+            socket,
+            outputs: Vec::new(),
+            astray: false,
+            arrivals,
+            sequence: Sequence::default(),
+            drops: 0,
+        }
+    }
+
+    /// Receives one batch and sends it to every output. `now` is in coarse milliseconds.
+    pub(crate) fn forward(&mut self, batch: &mut Batch, now: u64, tell: &Tell) -> io::Result<()> {
+        if let Some(drops) = batch.receive(self.socket.as_fd())? {
+            self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
+            self.drops = drops;
+        }
+        for output in &mut self.outputs {
+            output.forward(batch.datagrams(), tell);
+        }
+        batch.datagrams().for_each(|datagram| self.sequence.see(datagram));
+        self.arrivals.received.add(batch.count() as u64);
+        self.arrivals.gaps.set(self.sequence.missing());
+        self.arrivals.ssrc_changes.set(self.sequence.ssrc_changes());
+        self.arrivals.last.set(now);
+        Ok(())
+    }
+
+    /// Makes sure that the socket is still a member of its group. Returns a socket to take its
+    /// place if the membership was lost with its interface.
+    pub(crate) fn rejoin(&mut self, buffer: usize) -> Result<Option<Socket>, OpenError> {
+        let lost =
+            if self.astray { Ok(true) } else { receiver::rejoin(&self.socket, &self.source) };
+        // A new socket is bound to the new interface, and keeps no dead membership.
+        let rejoined = lost.and_then(|lost| {
+            if lost { receiver::open(&self.source, buffer).map(Some) } else { Ok(None) }
+        });
+        self.astray = rejoined.is_err();
+        rejoined
+    }
+
+    /// Goes on with another socket.
+    pub(crate) fn replace(&mut self, socket: Socket) {
+        self.socket = socket;
+        self.drops = 0;
+    }
+}

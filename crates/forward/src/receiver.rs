@@ -1,0 +1,127 @@
+//! The socket that a source's packets arrive on.
+
+use crate::error::OpenError;
+use crate::path::Source;
+use crate::sys::{join_source, set_int};
+use nix::net::if_::if_nametoindex;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsFd;
+
+/// Opens and binds a socket for a source, and joins its group.
+///
+/// It is bound to the group itself, so that groups on one port never mix, and
+/// IP_MULTICAST_ALL is off, so that only this socket's own membership counts.
+pub(crate) fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
+    let index = interface_index(source)?;
+    let failed = |step| move |error| OpenError::Source { source_: source.clone(), step, error };
+    let address = bind_address(source, index);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
+        .map_err(failed("opening a socket"))?;
+    prepare(&socket, source, buffer).map_err(failed("setting the socket's options"))?;
+    socket.bind(&address.into()).map_err(failed("binding the socket"))?;
+    join(&socket, source, index).map_err(failed("joining the group"))?;
+    Ok(socket)
+}
+
+/// Joins the group once more. True if that was needed, because its interface had vanished;
+/// false if the membership still stood.
+pub(crate) fn rejoin(socket: &Socket, source: &Source) -> Result<bool, OpenError> {
+    let index = interface_index(source)?;
+    match join(socket, source, index) {
+        Ok(()) => Ok(source.address.is_multicast()),
+        // EADDRINUSE for a group, EADDRNOTAVAIL for a group and sender: a member already.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => {
+            Err(OpenError::Source { source_: source.clone(), step: "joining the group", error })
+        }
+    }
+}
+
+/// The index of the source's interface; 0 if it names none.
+fn interface_index(source: &Source) -> Result<u32, OpenError> {
+    let Some(interface) = &source.interface else { return Ok(0) };
+    if_nametoindex(interface.as_str()).map_err(|_| OpenError::NoInterface {
+        source_: source.clone(),
+        interface: interface.clone(),
+    })
+}
+
+fn bind_address(source: &Source, index: u32) -> SocketAddr {
+    match source.address {
+        // The scope matters to link-local addresses; the kernel ignores it in others.
+        IpAddr::V6(address) => SocketAddrV6::new(address, source.port, 0, index).into(),
+        address @ IpAddr::V4(_) => SocketAddr::new(address, source.port),
+    }
+}
+
+fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let size = i32::try_from(buffer).unwrap_or(i32::MAX);
+    // Without CAP_NET_ADMIN the kernel caps the buffer at net.core.rmem_max.
+    set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size)
+        .or_else(|_| socket.set_recv_buffer_size(buffer))?;
+    set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
+    if source.address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if !source.address.is_multicast() {
+        return source.sender.map_or(Ok(()), |sender| socket.attach_filter(&only_from(sender)));
+    }
+    socket.set_reuse_address(true)?;
+    match (source.address, &source.interface) {
+        (IpAddr::V4(_), _) => socket.set_multicast_all_v4(false),
+        (IpAddr::V6(_), None) => socket.set_multicast_all_v6(false),
+        (IpAddr::V6(_), Some(interface)) => {
+            socket.set_multicast_all_v6(false)?;
+            // IPv6 looks at a membership's group but not at its interface.
+            socket.bind_device(Some(interface.as_bytes()))
+        }
+    }
+}
+
+fn join(socket: &Socket, source: &Source, index: u32) -> io::Result<()> {
+    match (source.address, source.sender) {
+        (group, _) if !group.is_multicast() => Ok(()),
+        (group, Some(sender)) => join_source(socket.as_fd(), group, sender, index),
+        (IpAddr::V4(group), None) => {
+            socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))
+        }
+        (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, index),
+    }
+}
+
+/// A socket filter (classic BPF) that keeps one sender's packets: for unicast, where there is no
+/// source-specific join.
+fn only_from(sender: IpAddr) -> Vec<SockFilter> {
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    // SKF_NET_OFF: an offset that counts from the IP header.
+    const IP_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
+    let (offset, octets) = match sender {
+        IpAddr::V4(sender) => (12, sender.octets().to_vec()),
+        IpAddr::V6(sender) => (8, sender.octets().to_vec()),
+    };
+    let words =
+        octets.chunks_exact(4).map(|word| word.iter().fold(0, |n, b| n << 8 | u32::from(*b)));
+    let mut left = u8::try_from(octets.len() / 4).unwrap_or(0);
+    let mut filter = Vec::new();
+    for (at, word) in (IP_HEADER + offset..).step_by(4).zip(words) {
+        left -= 1;
+        // Unequal: jump over the words that are left (two instructions each) and the "keep".
+        filter.push(SockFilter::new(LOAD_WORD, 0, 0, at));
+        filter.push(SockFilter::new(JUMP_IF_EQUAL, 0, left * 2 + 1, word));
+    }
+    filter.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
+    filter.push(SockFilter::new(RETURN, 0, 0, 0));
+    filter
+}

@@ -1,0 +1,154 @@
+//! The system calls that no crate wraps soundly, and nothing else.
+//!
+//! nix's `recvmmsg` keeps a stale `msg_controllen` between calls, and neither nix nor socket2
+//! knows MCAST_JOIN_SOURCE_GROUP. All pointers here live for one call only.
+#![expect(unsafe_code, reason = "recvmmsg and setsockopt take raw pointers")]
+
+use socket2::SockAddr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// How many datagrams one call receives at most.
+pub(crate) const BATCH: usize = BATCH_CALL as usize;
+const BATCH_CALL: libc::c_uint = 64;
+
+/// Larger than any UDP datagram over IPv4 or IPv6 (jumbograms aside), so none is cut off.
+const DATAGRAM: usize = 65_536;
+
+/// The distance of two datagrams' buffers. A power of two would put all their beginnings into
+/// the same few cache lines' sets; so 21 lines are added.
+const STRIDE: usize = DATAGRAM + 21 * 64;
+
+/// Room for one u32 control message (SO_RXQ_OVFL), aligned as control messages are.
+type Control = [u64; 4];
+
+/// Datagrams received together. Its 4 MiB are only taken from the system as they are used.
+pub(crate) struct Batch {
+    buffer: Box<[u8]>,
+    /// How long each is; `None` if it was cut off.
+    lengths: [Option<usize>; BATCH],
+    count: usize,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Batch {
+        let buffer = vec![0; BATCH * STRIDE].into_boxed_slice();
+        Batch { buffer, lengths: [None; BATCH], count: 0 }
+    }
+
+    /// The datagrams of the last [`Batch::receive`], in order, without any that was cut off.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        let slots = self.buffer.chunks_exact(STRIDE);
+        slots.zip(&self.lengths[..self.count]).filter_map(|(slot, length)| slot.get(..(*length)?))
+    }
+
+    /// How many datagrams the last [`Batch::receive`] took from the socket.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Receives what is there, without waiting. Returns the socket's drop counter
+    /// (SO_RXQ_OVFL) if the kernel told it, which it does once anything was dropped.
+    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Option<u32>> {
+        self.count = 0;
+        let mut control: Control = [0; 4];
+        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
+        // SAFETY: mmsghdr is plain data for which all zeroes is valid: no name, no buffers.
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { MaybeUninit::zeroed().assume_init() };
+        let slots = self.buffer.chunks_exact_mut(STRIDE);
+        for ((vector, header), slot) in vectors.iter_mut().zip(&mut headers).zip(slots) {
+            vector.iov_base = slot.as_mut_ptr().cast();
+            vector.iov_len = DATAGRAM;
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        // The counter only grows, so the first datagram's is enough.
+        headers[0].msg_hdr.msg_control = control.as_mut_ptr().cast();
+        headers[0].msg_hdr.msg_controllen = size_of::<Control>() as _;
+        // SAFETY: the headers point to BATCH live, disjoint slots of DATAGRAM bytes in `buffer`
+        // and to `control`; all of them outlive the call, and nothing else uses them meanwhile.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                BATCH_CALL,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
+        };
+        self.count = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+        for (length, header) in self.lengths.iter_mut().zip(&headers[..self.count]) {
+            let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
+            *length = usize::try_from(header.msg_len).ok().filter(|_| whole);
+        }
+        Ok(read_drops(&headers[0].msg_hdr))
+    }
+}
+
+/// The SO_RXQ_OVFL counter in a received message's control data.
+fn read_drops(header: &libc::msghdr) -> Option<u32> {
+    // SAFETY: the kernel has set msg_control and msg_controllen to the control messages that it
+    // wrote whole; the pointer is null if there is none. A message of this kind carries a u32.
+    unsafe {
+        let message = libc::CMSG_FIRSTHDR(header).as_ref()?;
+        let kind = (message.cmsg_level, message.cmsg_type);
+        (kind == (libc::SOL_SOCKET, libc::SO_RXQ_OVFL))
+            .then(|| libc::CMSG_DATA(message).cast::<u32>().read_unaligned())
+    }
+}
+
+/// Sets a socket option that takes an int.
+pub(crate) fn set_int(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    set(socket, level, option, &value)
+}
+
+/// Joins a group for one sender's packets (MCAST_JOIN_SOURCE_GROUP, RFC 3678) on the interface
+/// with this index; 0 lets the routes decide.
+pub(crate) fn join_source(
+    socket: BorrowedFd<'_>,
+    group: IpAddr,
+    sender: IpAddr,
+    interface: u32,
+) -> io::Result<()> {
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let request = libc::group_source_req {
+        gsr_interface: interface,
+        gsr_group: storage(group),
+        gsr_source: storage(sender),
+    };
+    set(socket, level, libc::MCAST_JOIN_SOURCE_GROUP, &request)
+}
+
+fn storage(address: IpAddr) -> libc::sockaddr_storage {
+    let address = SockAddr::from(SocketAddr::new(address, 0));
+    // SAFETY: sockaddr_storage is plain data for which all zeroes is valid. The copied bytes are
+    // those of an initialised address, which by its type is no longer than a sockaddr_storage.
+    unsafe {
+        let mut storage: libc::sockaddr_storage = MaybeUninit::zeroed().assume_init();
+        let length = usize::try_from(address.len()).unwrap_or(0).min(size_of_val(&storage));
+        let from = address.as_ptr().cast::<u8>();
+        std::ptr::copy_nonoverlapping(from, (&raw mut storage).cast(), length);
+        storage
+    }
+}
+
+fn set<T>(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
+    // SAFETY: the kernel reads `length` bytes, the whole of `value`, and keeps no pointer.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const *value).cast(), length)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

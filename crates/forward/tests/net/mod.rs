@@ -1,0 +1,155 @@
+//! A network of one's own for a test, an encoder and an edge.
+#![allow(dead_code, reason = "each test file uses its part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use forward::{Event, Flow, Gate, Happened, Media, Pass, Path, Plane, Settings, Source};
+use socket2::SockRef;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// Long enough for the slowest machine; reached only by a test that fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the body in a network namespace of its own, where `lo` is up and `air0` carries
+/// multicast to whoever listens on this host: the test binary runs
+/// itself there for the test of this name. Without root that takes a user namespace.
+pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    if std::env::var_os("FORWARD_TEST_ALONE").is_some() {
+        run("ip link set lo up");
+        run("ip link add air0 mtu 65535 type veth peer name air1 mtu 65535");
+        for address in ["192.0.2.1/24", "192.0.2.9/24", "2001:db8::1/64", "2001:db8::9/64"] {
+            run(&format!(
+                "ip addr add {address} dev air0{}",
+                if address.contains(':') { " nodad" } else { "" }
+            ));
+        }
+        run("ip link set air1 up");
+        run("ip link set air0 up");
+        return body();
+    }
+    let root = nix::unistd::geteuid().is_root();
+    let done = Command::new("unshare")
+        .arg(if root { "-n" } else { "-rn" })
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("FORWARD_TEST_ALONE", "1")
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&done.stdout);
+    let err = String::from_utf8_lossy(&done.stderr);
+    assert!(out.contains("1 passed"), "{test} failed in its namespace:\n{out}{err}");
+}
+
+/// Runs a command, which must succeed.
+pub(crate) fn run(command: &str) {
+    let mut words = command.split_whitespace();
+    let done = Command::new(words.next().unwrap()).args(words).output().unwrap();
+    let err = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{command}: {err}");
+}
+
+/// A plane, and what it tells.
+pub(crate) struct Relay {
+    pub(crate) plane: Plane,
+    events: Receiver<Event>,
+}
+
+impl Relay {
+    pub(crate) fn start() -> Relay {
+        Relay::start_with(Settings { workers: 1, ..Settings::default() })
+    }
+
+    pub(crate) fn start_with(settings: Settings) -> Relay {
+        let (sender, events) = channel();
+        let plane = Plane::start(settings, move |event| drop(sender.send(event))).unwrap();
+        Relay { plane, events }
+    }
+
+    /// One flow of everything from a source to a target, its gate open.
+    pub(crate) fn flow(&self, source: &Source, target: SocketAddr) -> Flow {
+        self.flow_of(source, target, Pass::Everything, Gate::Open)
+    }
+
+    pub(crate) fn flow_of(
+        &self,
+        source: &Source,
+        target: SocketAddr,
+        pass: Pass,
+        gate: Gate,
+    ) -> Flow {
+        let rtp = Path { source: source.clone(), target, pass };
+        let mut flows = self.plane.open(7, &[Media { rtp, rtcp: None }], gate).unwrap();
+        flows.remove(0)
+    }
+
+    /// Waits until this has happened to relay 7's only flow.
+    pub(crate) fn wait_for(&self, awaited: Happened) {
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).expect("an event");
+            assert_eq!((event.relay, event.flow), (7, 0));
+            if event.read().any(|happened| happened == awaited) {
+                return;
+            }
+        }
+    }
+}
+
+/// A group on `air0`.
+pub(crate) fn group(address: &str, port: u16) -> Source {
+    let interface = Some("air0".to_owned());
+    Source { address: address.parse().unwrap(), port, sender: None, interface }
+}
+
+/// A socket that sends multicast over `air0`.
+pub(crate) fn encoder() -> UdpSocket {
+    encoder_at("192.0.2.1")
+}
+
+/// The same, from one of `air0`'s addresses.
+pub(crate) fn encoder_at(address: &str) -> UdpSocket {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
+    match address.parse().unwrap() {
+        IpAddr::V4(address) => SockRef::from(&socket).set_multicast_if_v4(&address).unwrap(),
+        IpAddr::V6(_) => {
+            let air = nix::net::if_::if_nametoindex("air0").unwrap();
+            SockRef::from(&socket).set_multicast_if_v6(air).unwrap();
+        }
+    }
+    socket
+}
+
+/// A socket as an edge has it.
+pub(crate) fn edge() -> UdpSocket {
+    edge_at((Ipv4Addr::LOCALHOST, 0).into())
+}
+
+pub(crate) fn edge_at(address: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    SockRef::from(&socket).set_recv_buffer_size(8 << 20).unwrap();
+    socket
+}
+
+/// An address at which nobody listens.
+pub(crate) fn closed_port() -> SocketAddr {
+    edge().local_addr().unwrap()
+}
+
+/// The next datagram that an edge gets.
+pub(crate) fn receive(edge: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 65_536];
+    let length = edge.recv(&mut buffer).expect("a datagram");
+    buffer.truncate(length);
+    buffer
+}
+
+/// An RTP packet of this sequence number and size.
+pub(crate) fn rtp(sequence: u16, size: usize) -> Vec<u8> {
+    let mut packet = vec![0x80, 96];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 0, 0, 0, 7]);
+    packet.extend((12..size).map(|at| u8::try_from(at % 251).unwrap()));
+    packet
+}
