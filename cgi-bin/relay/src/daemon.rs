@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use control::{Client, ClientError, Request, Started, StreamList};
 
-/// A viewer waits no longer than this, connecting included.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the daemon may take, connecting included: a viewer has an answer within two seconds.
+const PATIENCE: Duration = Duration::from_millis(1900);
 
 /// Who can be asked for streams, once.
 pub(crate) trait Daemon {

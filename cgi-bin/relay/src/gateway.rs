@@ -16,7 +16,7 @@ use socket2::SockRef;
 
 /// How much of a body is read, in bytes, and for how long.
 const DRAIN: u64 = 1 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(1);
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// Writes a response as RFC 3875 section 6 has it, in one piece. `head` leaves out the body, and
 /// its length, which is not known when nothing was started.

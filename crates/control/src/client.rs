@@ -129,12 +129,12 @@ fn from_now(patience: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(patience?)
 }
 
-/// The time until `deadline`, never zero: that would be no limit at all to the system.
+/// The time until `deadline`, a microsecond at least: less is no limit at all to the system.
 fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
     let Some(deadline) = deadline else { return Ok(None) };
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        left => Ok(Some(left)),
+        left => Ok(Some(left.max(Duration::from_micros(1)))),
     }
 }
 
