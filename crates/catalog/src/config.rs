@@ -63,7 +63,7 @@ pub enum ConfigError {
 
 /// `[daemon]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [daemon]")]
 pub struct Daemon {
     /// The control socket.
     pub socket: PathBuf,
@@ -125,7 +125,7 @@ impl LogLevel {
 
 /// `[origin]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [origin]")]
 pub struct Origin {
     /// Where local viewers are sent; none: to an edge, like all others.
     pub url: Option<RtspUrl>,
@@ -150,7 +150,7 @@ impl Origin {
 
 /// `[limits]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [limits]")]
 pub struct Limits {
     /// Relays at a time; 0: none can be started.
     pub relays: usize,
@@ -198,13 +198,13 @@ struct File {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [catalog]")]
 struct Catalog {
     streams: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [forward]")]
 struct Forward {
     rtcp: Rtcp,
 }

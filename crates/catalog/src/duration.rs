@@ -1,8 +1,9 @@
 //! Durations as they are written in files: `3s`, `250ms`, `1h30m`.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserializer, de};
 
 /// Nothing here needs longer, and sums with the clock stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -53,8 +54,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 
 /// For serde: a duration that may be zero.
 pub(crate) fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_duration(&text).map(Some).map_err(de::Error::custom)
+    struct Text;
+    impl de::Visitor<'_> for Text {
+        type Value = Duration;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration in quotes such as \"250ms\", \"3s\" or \"2h\"")
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+            parse_duration(text).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Text).map(Some)
 }
 
 /// For serde: a duration that may not be zero.

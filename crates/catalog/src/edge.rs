@@ -10,7 +10,7 @@ use crate::url::RtspUrl;
 
 /// A streaming server that viewers are sent to: an `[[edge]]` of dynrelay.toml.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the section [[edge]]")]
 pub struct Edge {
     /// Its name in file names, requests and logs; see [`is_name`].
     #[serde(deserialize_with = "name")]

@@ -1,5 +1,6 @@
 //! What is wrong in the catalogue's files, short of stopping it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -40,7 +41,12 @@ impl Problem {
 
     /// The problem with its file's bare name: for whoever may not see where files are.
     pub fn brief(&self) -> String {
-        let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
+        self.under(self.file.file_name().unwrap_or(self.file.as_os_str()))
+    }
+
+    fn under(&self, name: &OsStr) -> String {
+        // A name from the disk may hold anything; it must not break a log line.
+        let name = name.to_string_lossy().replace(char::is_control, "?");
         match self.line {
             Some(line) => format!("{name}, line {line}: {}", self.what),
             None => format!("{name}: {}", self.what),
@@ -50,13 +56,6 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from the disk may hold anything; it must not break a log line.
-        let file = self.file.to_string_lossy();
-        let file: String = file.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        f.write_str(&file)?;
-        if let Some(line) = self.line {
-            write!(f, ", line {line}")?;
-        }
-        write!(f, ": {}", self.what)
+        f.write_str(&self.under(self.file.as_os_str()))
     }
 }

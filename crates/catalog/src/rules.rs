@@ -44,7 +44,7 @@ impl Default for Rules {
 
 /// A `[shutdown]` section: the rules that it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "the section [shutdown]")]
 pub(crate) struct Shutdown {
     errors: Option<std::num::NonZeroU32>,
     #[serde(deserialize_with = "duration::positive")]

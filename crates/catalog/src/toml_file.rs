@@ -14,7 +14,7 @@ pub(crate) struct TomlError {
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, TomlError> {
     toml::from_str(text).map_err(|error| {
         let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-        TomlError { line, column, what: with_hint(error.message()) }
+        TomlError { line, column, what: with_hint(&plain(error.message())) }
     })
 }
 
@@ -23,6 +23,25 @@ pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+}
+
+/// What serde calls by the names of Rust, and what to write instead.
+const PLAIN: [(&str, &str); 5] = [
+    ("a nonzero u32", "a whole number, 1 or more"),
+    ("u32", "a whole number, 0 or more"),
+    ("usize", "a whole number, 0 or more"),
+    ("map, expected a sequence", "a single section; it is written in double brackets: [[edge]]"),
+    ("a sequence", "a list: [\"…\", \"…\"]"),
+];
+
+/// The message in one line and in plain words. It may quote a key, and that may hold anything.
+fn plain(message: &str) -> String {
+    let mut message = message.replace(char::is_control, " ");
+    if let Some((rust, plain)) = PLAIN.iter().find(|(rust, _)| message.ends_with(rust)) {
+        message.truncate(message.len() - rust.len());
+        message.push_str(plain);
+    }
+    message
 }
 
 /// Adds the nearest known key to serde's "unknown field `quite`, expected one of `quiet`, …".

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sdp_rs::lines::media::Tokenizer;
 
 use super::line::{Line, number};
-use super::{Connection, Format, SdpError, SourceFilter};
+use super::{Connection, Format, MAX_LINES, SdpError, SourceFilter, push};
 
 /// An `m=` section (RFC 8866, 5.14), with what the session's part says for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Media {
     /// Takes in a line of this section. What relaying doesn't need is passed over.
     pub(super) fn add(&mut self, line: &Line) -> Result<(), SdpError> {
         if line.key == 'c' {
-            self.connections.push(Connection::read(line)?);
+            push(&mut self.connections, Connection::read(line)?, MAX_LINES, line)?;
         }
         let Some((name, value)) = line.attribute() else { return Ok(()) };
         match name {
@@ -117,7 +117,10 @@ impl Media {
             }
             "rtcp" => self.rtcp = Some(RtcpAddress::read(line, value)?),
             "rtcp-mux" => self.rtcp_mux = true,
-            "source-filter" => self.source_filters.push(SourceFilter::read(line, value)?),
+            "source-filter" => {
+                let filter = SourceFilter::read(line, value)?;
+                push(&mut self.source_filters, filter, MAX_LINES, line)?;
+            }
             "control" => self.control = Some(value.to_owned()),
             _ => {}
         }

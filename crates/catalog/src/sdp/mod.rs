@@ -14,6 +14,8 @@ mod media;
 mod source_filter;
 mod view;
 
+use line::Line;
+
 pub use connection::Connection;
 pub use format::Format;
 pub use media::{Media, RtcpAddress};
@@ -21,6 +23,13 @@ pub use source_filter::SourceFilter;
 
 /// The largest SDP file that is read, in bytes.
 pub const MAX_SDP: usize = 64 * 1024;
+
+/// The most medias of a session. What the session's part says is copied to each, so that without
+/// a limit a small file could take much memory.
+const MAX_MEDIA: usize = 256;
+
+/// The most `c=` lines, and the most source filters, of a part.
+const MAX_LINES: usize = 64;
 
 /// What an SDP file says, as far as relaying goes. Serialises as `dynrelay sdp show` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +78,15 @@ impl Session {
         for line in lines {
             let line = line?;
             match (line.key, session.media.last_mut()) {
-                ('m', _) => session.media.push(Media::read(&line)?),
+                ('m', _) => push(&mut session.media, Media::read(&line)?, MAX_MEDIA, &line)?,
                 ('v', _) => return Err(line.error("a second `v=`: this is more than one SDP")),
                 (_, Some(media)) => media.add(&line)?,
-                ('c', None) => connections.push(Connection::read(&line)?),
+                ('c', None) => push(&mut connections, Connection::read(&line)?, MAX_LINES, &line)?,
                 ('s', None) => session.name = line.value.trim().to_owned(),
                 ('a', None) => {
                     if let Some(("source-filter", value)) = line.attribute() {
-                        session.source_filters.push(SourceFilter::read(&line, value)?);
+                        let filter = SourceFilter::read(&line, value)?;
+                        push(&mut session.source_filters, filter, MAX_LINES, &line)?;
                     }
                 }
                 _ => {}
@@ -110,4 +120,13 @@ impl Session {
         let name = self.name.trim();
         (!NONE.iter().any(|none| name.eq_ignore_ascii_case(none))).then_some(name)
     }
+}
+
+/// Adds what `line` says to a list that may grow to `most`.
+fn push<T>(list: &mut Vec<T>, item: T, most: usize, line: &Line) -> Result<(), SdpError> {
+    if list.len() >= most {
+        return Err(line.error(format!("more than {most} of these lines are a mistake")));
+    }
+    list.push(item);
+    Ok(())
 }

@@ -67,18 +67,22 @@ fn unknown_keys_are_named_with_the_nearest() {
 fn wrong_values_say_where_and_what_is_allowed() {
     for (text, place, says) in [
         ("[shutdown]\ngrace = \"20 s\"\n", (2, 9), "\"250ms\""),
-        ("[shutdown]\ngrace = 20\n", (2, 9), "string"),
+        ("[shutdown]\ngrace = 20\n", (2, 9), "in quotes such as \"250ms\""),
         ("[shutdown]\nquiet = \"0s\"\n", (2, 9), "longer than"),
-        ("[shutdown]\nerrors = 0\n", (2, 10), "nonzero"),
+        ("[shutdown]\nerrors = 0\n", (2, 10), "a whole number, 1 or more"),
         ("[shutdown]\nlease = \"9999d\"\n", (2, 9), "366d"),
         ("[daemon]\nlog_level = \"loud\"\n", (2, 13), "`debug`"),
         ("[daemon]\nsource_ports = \"9-1\"\n", (2, 16), "40000-40999"),
         ("[daemon]\nreceive_buffer = 0\n", (2, 18), "1073741824"),
-        ("[daemon]\nworkers = -1\n", (2, 11), "-1"),
+        ("[daemon]\nworkers = -1\n", (2, 11), "`-1`, expected a whole number, 0 or more"),
         ("[limits]\nconnections = 0\n", (2, 15), "at least 1"),
         ("[origin]\nlocal = [\"192.0.2.0/33\"]\n", (2, 9), "2001:db8::/32"),
         ("[origin]\nurl = \"http://x\"\n", (2, 7), "rtsp://"),
         ("[forward]\nrtcp = \"some\"\n", (2, 8), "`sender-reports`"),
+        ("\"a\\nb\" = 1\n", (1, 1), "`a b`"),
+        ("[edge]\nname = \"a\"\n", (1, 1), "double brackets: [[edge]]"),
+        ("[origin]\nlocal = \"192.0.2.0/24\"\n", (2, 9), "a list"),
+        ("daemon = 1\n", (1, 10), "the section [daemon]"),
         ("[daemon\n", (1, 8), ""),
     ] {
         let (line, column, what) = error(text);

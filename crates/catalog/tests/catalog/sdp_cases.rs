@@ -82,6 +82,20 @@ fn what_is_wrong_is_told_with_its_line() {
 }
 
 #[test]
+fn a_small_file_cannot_grow_large() {
+    let many = |line: &str, count| format!("v=0\n{}", line.repeat(count));
+    for (line, most) in [
+        ("m=a 1 RTP/AVP 0\n", 256),
+        ("c=IN IP4 1.1.1.1\n", 64),
+        ("a=source-filter:incl IN IP4 * 1.1.1.1\n", 64),
+    ] {
+        assert!(Session::parse(many(line, most).as_bytes()).is_ok(), "{line}");
+        let error = Session::parse(many(line, most + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.line, most + 2, "{error}");
+    }
+}
+
+#[test]
 fn latin1_is_read_by_the_letter() {
     let session = Session::parse(b"v=0\ns=caf\xe9\x80\n").unwrap();
     assert_eq!(session.title(), Some("caf\u{e9}\u{fffd}"));
