@@ -180,7 +180,7 @@ pub enum Rtcp {
     SenderReports,
     /// Everything that arrives.
     All,
-    /// None.
+    /// None; but where it travels on the RTP port, sender reports go along.
     None,
 }
 

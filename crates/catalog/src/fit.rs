@@ -49,7 +49,7 @@ pub(crate) fn pairs(
             let pair = Pair {
                 kind: ours.kind.clone(),
                 label,
-                rtp: path(&arrival.rtp, edge.address, rtp, Pass::Everything),
+                rtp: path(&arrival.rtp, edge.address, rtp, rtp_pass(ours, edge.rtcp)),
                 rtcp: rtcp_path(arrival, rtcp, edge),
             };
             place(&mut pairs, pair).map_err(problem)?;
@@ -98,6 +98,11 @@ fn count(number: usize, noun: &str) -> String {
 
 fn path(source: &Source, address: IpAddr, port: u16, pass: Pass) -> Path {
     Path { source: source.clone(), target: SocketAddr::new(address, port), pass }
+}
+
+/// What passes on the RTP port: with `a=rtcp-mux` there is RTCP among it.
+fn rtp_pass(ours: &Media, rtcp: Rtcp) -> Pass {
+    if ours.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
 }
 
 fn rtcp_path(arrival: &Arrival, port: Option<u16>, edge: Consented<'_>) -> Option<Path> {

@@ -72,6 +72,8 @@ pub enum Pass {
     Everything,
     /// Compound RTCP packets that begin with a sender report.
     SenderReports,
+    /// RTP and RTCP on one port (`a=rtcp-mux`): all RTP, and of RTCP the sender reports.
+    Multiplexed,
 }
 
 /// Why a stream can't be relayed to an edge.

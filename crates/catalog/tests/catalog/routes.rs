@@ -78,6 +78,24 @@ fn which_rtcp_passes_is_configured() {
 }
 
 #[test]
+fn of_multiplexed_rtcp_the_sender_reports_pass() {
+    let pass = |rtcp: &str| {
+        let lines = [&[C], VIDEO, &["a=rtcp-mux"]].concat();
+        let world = World::with(&format!("[forward]\nrtcp = \"{rtcp}\"\n{EDGE}"))
+            .file("news.sdp", sdp(&lines))
+            .file("news.dss2.sdp", sdp(&lines[1..]));
+        let catalog = world.load();
+        assert_eq!(catalog.problems(), []);
+        let pair = &catalog.route("news", "dss2").unwrap().pairs[0];
+        assert_eq!(pair.rtcp, None);
+        pair.rtp.pass
+    };
+    assert_eq!(pass("sender-reports"), Pass::Multiplexed);
+    assert_eq!(pass("none"), Pass::Multiplexed);
+    assert_eq!(pass("all"), Pass::Everything);
+}
+
+#[test]
 fn ranges_and_layers_become_pairs() {
     let map = VIDEO[1];
     let ranged = good(&[C, "m=video 5004/2 RTP/AVP 96", map], &["m=video 6000/2 RTP/AVP 96", map]);
