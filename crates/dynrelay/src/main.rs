@@ -1,2 +1,65 @@
-//! dynrelay.
-fn main() {}
+//! dynrelay, the administrators' command: nouns show, verbs change.
+
+mod check;
+mod command;
+mod failure;
+mod human;
+mod json;
+mod list;
+mod paint;
+mod ping;
+mod reload;
+mod sdp;
+mod show;
+mod start;
+mod stop;
+mod streams;
+mod table;
+mod text;
+mod which;
+mod world;
+
+#[cfg(test)]
+mod fake;
+
+use std::env;
+use std::io::{self, BufWriter, IsTerminal};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+
+use crate::command::Arguments;
+use crate::world::{Daemon, World};
+
+/// The width of a table where there is no terminal to ask.
+const WIDTH: usize = 80;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let socket = arguments.socket(env::var_os("DYNRELAY_SOCKET"));
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr().lock();
+    let mut world = World {
+        out: &mut out,
+        err: &mut err,
+        daemon: &mut Daemon { socket },
+        json: arguments.json,
+        colour: colour(),
+        width: terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(w, _)| w.0.into()),
+        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+    };
+    let outcome = arguments.command.run(&mut world);
+    let outcome = outcome.and(world.out.flush().map_err(Into::into));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&mut world),
+    }
+}
+
+/// Colours are for terminals, and for people who didn't ask for none (<https://no-color.org>).
+fn colour() -> bool {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    io::stdout().is_terminal() && !unwanted && !dumb
+}

@@ -1,0 +1,191 @@
+//! The groups that streams arrive in: each is joined for a moment.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::PathBuf;
+
+use catalog::Catalog;
+use catalog::sdp::Media;
+use nix::errno::Errno;
+use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
+
+use super::config::file_of;
+use super::finding::{About, Finding};
+use super::interfaces::{Interface, interface};
+
+/// More addresses than this in one media are refused by the catalogue, and not tried.
+const MAX_ADDRESSES: usize = 512;
+
+/// Where packets arrive, ports apart: a group, or an address of this host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Arrival {
+    address: IpAddr,
+    sender: Option<IpAddr>,
+    interface: Option<String>,
+}
+
+/// What is wrong with the groups of all streams, each tried once. Those on an interface that
+/// isn't there are left out: that is reported by itself.
+pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
+    let interface = catalog.config().origin.interface.as_deref();
+    let mut arrivals: BTreeMap<Arrival, (PathBuf, Option<usize>)> = BTreeMap::new();
+    for stream in catalog.streams() {
+        for media in &stream.session.media {
+            let place = (file_of(catalog, &stream.name), Some(media.line));
+            for arrival in arrivals_of(media, interface) {
+                arrivals.entry(arrival).or_insert_with(|| place.clone());
+            }
+        }
+    }
+    let failing =
+        arrivals.into_iter().filter_map(|(arrival, place)| Some((failing(&arrival)?, place)));
+    failing.map(|(finding, place)| finding.at(place)).collect()
+}
+
+fn arrivals_of(media: &Media, interface: Option<&str>) -> Vec<Arrival> {
+    let own = media.connections.iter().flat_map(|connection| {
+        connection.addresses().map(move |address| (address, connection.zone.as_deref()))
+    });
+    let rtcp = media.rtcp.and_then(|rtcp| rtcp.address).map(|address| (address, None));
+    own.chain(rtcp)
+        .map(|(address, zone)| (address.to_canonical(), zone))
+        .filter(|(address, _)| !address.is_unspecified())
+        .take(MAX_ADDRESSES)
+        .map(|(address, zone)| Arrival {
+            address,
+            sender: media.allowed_sender().map(|sender| sender.to_canonical()),
+            interface: zone.or(interface).map(str::to_owned),
+        })
+        .collect()
+}
+
+fn failing(arrival: &Arrival) -> Option<Finding> {
+    let Arrival { address, sender, interface: name } = arrival;
+    let error = match (address.is_multicast(), name) {
+        (false, _) => return not_here(*address),
+        (true, None) => join(*address, *sender, None),
+        // One that isn't there is reported by itself.
+        (true, Some(name)) => join(*address, *sender, Some(interface(name)?)),
+    }
+    .err()?;
+    let on = name.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
+    let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
+    let what = format!("the group {address}{from} can't be joined{on}: {error}");
+    Some(Finding::error(About::Groups, what, advice(&error)))
+}
+
+/// Packets that are not for a group arrive only at an address of this host.
+fn not_here(address: IpAddr) -> Option<Finding> {
+    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    if link_local || UdpSocket::bind((address, 0)).is_ok() {
+        return None;
+    }
+    let what = format!("{address} is neither a group nor an address of this host");
+    let advice = "a stream's own SDP names where its packets arrive here: its group, or this \
+                  host's address; the edge's ports belong into STREAM.EDGE.sdp";
+    Some(Finding::error(About::Groups, what, advice))
+}
+
+/// Joins on a socket that is bound to no port, so that it takes nobody's packets, and leaves as
+/// the socket closes.
+fn join(group: IpAddr, sender: Option<IpAddr>, interface: Option<Interface>) -> io::Result<()> {
+    match (group, sender) {
+        (IpAddr::V4(group), Some(IpAddr::V4(sender))) => {
+            let any = Some(Ipv4Addr::UNSPECIFIED);
+            match interface.map_or(any, |interface| interface.address) {
+                Some(address) => socket(Domain::IPV4)?.join_ssm_v4(&sender, &group, &address),
+                None => join_v4(group, interface),
+            }
+        }
+        (IpAddr::V4(group), _) => join_v4(group, interface),
+        (IpAddr::V6(group), _) => join_v6(group, interface),
+    }
+}
+
+fn join_v4(group: Ipv4Addr, interface: Option<Interface>) -> io::Result<()> {
+    let unspecified = InterfaceIndexOrAddress::Address(Ipv4Addr::UNSPECIFIED);
+    let on = interface.map_or(unspecified, |one| InterfaceIndexOrAddress::Index(one.index));
+    socket(Domain::IPV4)?.join_multicast_v4_n(&group, &on)
+}
+
+/// A join for one sender only has no safe call for IPv6. This one, for any, fails for the same
+/// reasons; and routers take no notice of it in the groups that are for one sender (RFC 4607, 6).
+fn join_v6(group: Ipv6Addr, interface: Option<Interface>) -> io::Result<()> {
+    socket(Domain::IPV6)?.join_multicast_v6(&group, interface.map_or(0, |one| one.index))
+}
+
+fn socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::DGRAM, None)
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENODEV) => "no route leads to it: set [origin] interface in dynrelay.toml",
+        Some(Errno::EADDRNOTAVAIL) => "has the interface an address of that family?",
+        Some(Errno::EAFNOSUPPORT) => "IPv6 is switched off on this host: switch it on, or use IPv4",
+        Some(Errno::ENOBUFS) => {
+            "the kernel's limit is reached: raise net.ipv4.igmp_max_memberships, and \
+             net.ipv4.igmp_max_msf or net.ipv6.mld_max_msf"
+        }
+        _ => "see that the interface is the one that the encoder's packets come in on",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(address: &str, sender: Option<&str>, interface: &str) -> Arrival {
+        let address = address.parse().unwrap();
+        let sender = sender.map(|sender| sender.parse().unwrap());
+        Arrival { address, sender, interface: Some(interface.into()) }
+    }
+
+    #[test]
+    fn groups_can_be_joined_on_the_loopback_interface() {
+        assert_eq!(failing(&arrival("239.1.2.3", None, "lo")), None);
+        assert_eq!(failing(&arrival("232.1.2.3", Some("192.0.2.1"), "lo")), None);
+        assert_eq!(failing(&arrival("127.0.0.1", None, "lo")), None);
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_found() {
+        let finding = failing(&arrival("192.0.2.1", None, "lo")).unwrap();
+        assert!(finding.what.contains("192.0.2.1 is neither"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_missing_interface_is_not_reported_group_by_group() {
+        assert_eq!(failing(&arrival("239.1.2.3", None, "nosuch0")), None);
+    }
+
+    #[test]
+    fn a_join_that_fails_says_why() {
+        let gone = Interface { index: u32::MAX >> 1, ..interface("lo").unwrap() };
+        let error = join("239.1.2.3".parse().unwrap(), None, Some(gone)).unwrap_err();
+        assert!(advice(&error).contains("[origin] interface"), "{error}");
+        assert!(join("ff15::1".parse().unwrap(), None, Some(gone)).is_err());
+    }
+
+    #[test]
+    fn every_address_of_a_media_is_tried() {
+        let sdp = b"v=0\nc=IN IP4 239.1.2.3/16/3\nm=video 5004/3 RTP/AVP 96\n\
+            m=audio 6000 RTP/AVP 14\nc=IN IP6 ff15::1%eth7\na=rtcp:7001 IN IP4 239.9.9.9\n";
+        let session = catalog::sdp::Session::parse(sdp).unwrap();
+        let tried: Vec<String> = session
+            .media
+            .iter()
+            .flat_map(|media| arrivals_of(media, Some("eth0")))
+            .map(|arrival| format!("{} {}", arrival.address, arrival.interface.unwrap()))
+            .collect();
+        let expected = [
+            "239.1.2.3 eth0",
+            "239.1.2.4 eth0",
+            "239.1.2.5 eth0",
+            "ff15::1 eth7",
+            "239.9.9.9 eth0",
+        ];
+        assert_eq!(tried, expected);
+    }
+}

@@ -1,0 +1,109 @@
+//! The interfaces that multicast arrives on.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use catalog::Catalog;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
+
+use super::config::{Written, file_of};
+use super::finding::{About, Finding};
+
+/// An interface of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interface {
+    /// Its index.
+    pub(super) index: u32,
+    /// Its first IPv4 address.
+    pub(super) address: Option<Ipv4Addr>,
+    /// Up, multicast and so on.
+    pub(super) flags: InterfaceFlags,
+}
+
+/// The interface of that name.
+pub(super) fn interface(name: &str) -> Option<Interface> {
+    let index = if_nametoindex(name).ok()?;
+    let addresses = getifaddrs().into_iter().flatten().filter(|one| one.interface_name == name);
+    let mut interface = Interface { index, address: None, flags: InterfaceFlags::empty() };
+    for one in addresses {
+        interface.flags = one.flags;
+        let v4 = one.address.and_then(|address| Some(address.as_sockaddr_in()?.ip()));
+        interface.address = interface.address.or(v4);
+    }
+    Some(interface)
+}
+
+/// What is wrong with the interfaces that the configuration names.
+pub(super) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
+    named(catalog, written)
+        .into_iter()
+        .filter_map(|(name, place)| Some(about(&name, interface(&name))?.at(place)))
+        .collect()
+}
+
+/// Each interface that is named, and where it is named first: in `[origin]`, or after the `%` of
+/// an address.
+fn named(catalog: &Catalog, written: &Written) -> BTreeMap<String, (PathBuf, Option<usize>)> {
+    let mut named = BTreeMap::new();
+    if let Some(name) = &catalog.config().origin.interface {
+        named.insert(name.clone(), written.place("origin", "interface"));
+    }
+    for stream in catalog.streams() {
+        for media in &stream.session.media {
+            for zone in media.connections.iter().filter_map(|one| one.zone.as_ref()) {
+                let place = (file_of(catalog, &stream.name), Some(media.line));
+                named.entry(zone.clone()).or_insert(place);
+            }
+        }
+    }
+    named
+}
+
+fn about(name: &str, interface: Option<Interface>) -> Option<Finding> {
+    let about = About::Interfaces;
+    let Some(Interface { flags, .. }) = interface else {
+        let what = format!("there is no interface {name} on this host");
+        let advice = format!("name one of these: {}", names());
+        return Some(Finding::error(about, what, advice));
+    };
+    if !flags.contains(InterfaceFlags::IFF_UP) {
+        let what = format!("the interface {name} is down, so nothing arrives on it");
+        let advice = format!("bring it up: `ip link set {name} up`");
+        return Some(Finding::error(about, what, advice));
+    }
+    if !flags.intersects(InterfaceFlags::IFF_MULTICAST | InterfaceFlags::IFF_LOOPBACK) {
+        let what = format!("the interface {name} does not take part in multicast");
+        let advice = format!("switch it on: `ip link set {name} multicast on`");
+        return Some(Finding::warning(about, what, advice));
+    }
+    None
+}
+
+fn names() -> String {
+    let mut names: Vec<String> =
+        getifaddrs().into_iter().flatten().map(|one| one.interface_name).collect();
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_that_is_not_there_or_does_not_work() {
+        let missing = about("nosuch0", interface("nosuch0")).unwrap();
+        assert!(missing.what.contains("no interface nosuch0"), "{missing:?}");
+        assert!(missing.advice.contains("lo"), "{missing:?}");
+        let with = |flags| Some(Interface { index: 1, address: None, flags });
+        let down = about("eth0", with(InterfaceFlags::IFF_MULTICAST)).unwrap();
+        assert!(down.what.contains("is down"), "{down:?}");
+        let deaf = about("tun0", with(InterfaceFlags::IFF_UP)).unwrap();
+        assert!(deaf.what.contains("multicast"), "{deaf:?}");
+        let good = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_LOOPBACK;
+        assert_eq!(about("lo", with(good)), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What was found, for people and for programs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use catalog::Severity;
+use serde::Serialize;
+
+use super::finding::{Finding, severity};
+use crate::human::count;
+use crate::paint::Paint;
+use crate::text::wrapped;
+use crate::world::World;
+use crate::{json, text};
+
+/// What was found, part by part, errors first.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// dynrelay.toml.
+    pub(crate) config: PathBuf,
+    /// Streams in the catalogue.
+    pub(crate) streams: usize,
+    /// Edges in the catalogue.
+    pub(crate) edges: usize,
+    /// What is wrong.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// The report for programs.
+#[derive(Serialize)]
+struct Shape<'a> {
+    findings: &'a [Finding],
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    /// Puts the findings in order.
+    pub(crate) fn new(config: &Path, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|one| (one.about, std::cmp::Reverse(one.severity)));
+        Self { config: config.to_owned(), streams: 0, edges: 0, findings }
+    }
+
+    /// How many errors there are.
+    pub(crate) fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+    }
+
+    fn warnings(&self) -> usize {
+        self.findings.len() - self.errors()
+    }
+
+    /// Prints it.
+    pub(crate) fn print(&self, world: &mut World<'_>) -> io::Result<()> {
+        if world.json {
+            let (errors, warnings) = (self.errors(), self.warnings());
+            let shape = Shape { findings: &self.findings, errors, warnings };
+            return json::line(world.out, &serde_json::to_string(&shape)?);
+        }
+        let mut part = None;
+        for finding in &self.findings {
+            if part.replace(finding.about) != Some(finding.about) {
+                world.heading(finding.about.heading(), Paint::Bold)?;
+            }
+            one(world, finding)?;
+        }
+        world.say(&self.summary())
+    }
+
+    fn summary(&self) -> String {
+        let config = self.config.display();
+        let (errors, warnings) = (count(self.errors(), "error"), count(self.warnings(), "warning"));
+        let holds = format!("{}, {}", count(self.streams, "stream"), count(self.edges, "edge"));
+        match (self.errors(), self.warnings()) {
+            (0, 0) => format!("Nothing is wrong with {config}: {holds}."),
+            (0, _) => format!("No errors and {warnings} in {config}: {holds}."),
+            (_, 0) => format!("{errors} in {config}."),
+            _ => format!("{errors} and {warnings} in {config}."),
+        }
+    }
+}
+
+/// A finding: its place, what is wrong, and what to do.
+fn one(world: &mut World<'_>, finding: &Finding) -> io::Result<()> {
+    const INDENT: usize = 11;
+    let paint = match finding.severity {
+        Severity::Error => Paint::Red,
+        Severity::Warning => Paint::Yellow,
+    };
+    let mut lines = Vec::new();
+    if let Some(file) = &finding.file {
+        let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+        lines.push(text::plain(&format!("{}{line}", file.display())));
+    }
+    let width = world.width.saturating_sub(INDENT);
+    lines.extend(wrapped(&text::plain(&finding.what), width));
+    let advice = wrapped(&text::plain(&finding.advice), width.saturating_sub(3));
+    let mark = std::iter::once("-> ").chain(std::iter::repeat("   "));
+    lines.extend(mark.zip(advice).map(|(mark, line)| format!("{mark}{line}")));
+    let mut word = paint.on(&format!("{:<9}", severity(finding.severity)), world.colour);
+    for line in lines {
+        writeln!(world.out, "  {word}{line}")?;
+        word = " ".repeat(INDENT - 2);
+    }
+    writeln!(world.out)
+}

@@ -1,0 +1,168 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::start::Start;
+use crate::which::Which;
+use crate::world::World;
+use crate::{check, list, ping, reload, sdp, show, start, stop, streams};
+
+/// What follows the list of commands in `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  dynrelay list                     what is relayed now, and to whom
+  dynrelay show news                why is nothing seen? every flow of every relay of news
+  dynrelay start news --edge dss2   relay it now, as if a viewer had asked
+  dynrelay stop news/dss2           close that relay
+  dynrelay check && dynrelay reload take over a changed configuration
+  dynrelay list --json | jq -r '.relays[] | .stream + \"/\" + .edge'
+
+Exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable.
+See dynrelay(1), and dynrelay.toml(5) for the configuration.";
+
+/// Shows and changes what dynrelayd relays.
+///
+/// A relay is one stream on its way to one edge, written STREAM/EDGE. Viewers start relays by
+/// asking the web server, and relays close by themselves when nobody watches; nobody needs this
+/// command for that. It is here to look on, and to step in.
+#[derive(Debug, Parser)]
+#[command(name = "dynrelay", version, after_help = EXAMPLES, max_term_width = 80)]
+#[command(infer_subcommands = false, disable_help_subcommand = false)]
+pub(crate) struct Arguments {
+    /// The daemon's socket [default: $DYNRELAY_SOCKET, else /run/dynrelay/control.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print JSON for programs, one object on one line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// The socket to use, where the environment variable says `from_env`.
+    pub(crate) fn socket(&self, from_env: Option<OsString>) -> PathBuf {
+        let from_env = from_env.filter(|path| !path.is_empty()).map(PathBuf::from);
+        self.socket.clone().or(from_env).unwrap_or_else(|| control::DEFAULT_SOCKET.into())
+    }
+}
+
+/// Nouns show, verbs change.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the streams that can be relayed, and the edges that take them
+    #[command(after_help = "A stream can be relayed to an edge when both STREAM.sdp and \
+        STREAM.EDGE.sdp are in the streams\nfolder and fit. One that is missing here has a \
+        faulty file: `dynrelay check` names it.")]
+    Streams,
+    /// Show what is relayed now
+    #[command(after_help = "States:\n  \
+        starting  everything is sent; the edge may still refuse, until the player has reached it\n  \
+        live      everything is sent, and taken\n  \
+        suspect   the edge refuses: only probes are sent, and soon the relay closes\n  \
+        closed    over; see WHY\n\n\
+        SENT and REFUSED run since the relay began; VIEWERS is what the edge says, if it does.")]
+    List {
+        /// Show the relays that closed lately too, and why
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a stream's relays, flow by flow
+    #[command(after_help = "Examples:\n  dynrelay show news\n  dynrelay show news dss2\n  \
+        dynrelay show news/dss2\n\n\
+        GATE is what a flow lets through: open everything, probe the next packet, shut nothing.\n\
+        SILENT is the time since the encoder's last packet; `no input` if none ever came.")]
+    Show(Which),
+    /// Relay a stream, as if a viewer had asked for it
+    #[command(after_help = "Examples:\n  dynrelay start news --edge dss2\n  \
+        dynrelay start news --client 203.0.113.9    which edge would this viewer get?\n\n\
+        The relay closes by itself like any other when nobody watches.")]
+    Start(Start),
+    /// Close a relay now
+    #[command(after_help = "Examples:\n  dynrelay stop news dss2\n  dynrelay stop news/dss2\n\n\
+        The next viewer who asks starts it again; to end that, take STREAM.EDGE.sdp away and \
+        reload.")]
+    Stop(Which),
+    /// Read the configuration and the streams folder again
+    #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
+        file is named, and the others\nare used all the same; `dynrelay check` before is safer.")]
+    Reload,
+    /// Ask whether the daemon is there
+    Ping,
+    /// Name everything that is wrong with the configuration
+    ///
+    /// Reads dynrelay.toml and the streams folder as the daemon would, joins every group for a
+    /// moment, and looks at the interfaces and at the rights to the socket. Needs no daemon, and
+    /// changes nothing. Run it as root, or as the daemon's user, to see what those see.
+    #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
+        dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n\n\
+        Exit codes: 0 no errors (there may be warnings), 1 errors.")]
+    Check {
+        /// The configuration to check
+        #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
+        config: PathBuf,
+    },
+    /// Look into SDP files
+    #[command(subcommand)]
+    Sdp(Sdp),
+}
+
+/// What can be done with SDP files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sdp {
+    /// Show what is understood of an SDP file; needs no daemon
+    #[command(after_help = "Examples:\n  dynrelay sdp show /etc/dynrelay/streams/news.sdp\n  \
+        dynrelay sdp show news.sdp --json | jq -r '.media[].port'")]
+    Show {
+        /// The SDP file
+        file: PathBuf,
+    },
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self, world: &mut World<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Streams => streams::run(world),
+            Self::List { all } => list::run(world, all),
+            Self::Show(which) => show::run(world, &which),
+            Self::Start(start) => start::run(world, start),
+            Self::Stop(which) => stop::run(world, &which),
+            Self::Reload => reload::run(world),
+            Self::Ping => ping::run(world),
+            Self::Check { config } => check::run(world, &config),
+            Self::Sdp(Sdp::Show { file }) => sdp::run(world, &file),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_option_wins_over_the_environment_and_both_over_the_default() {
+        let socket = |words: &[&str], env: Option<&str>| {
+            Arguments::parse_from(words).socket(env.map(Into::into))
+        };
+        let option = ["dynrelay", "ping", "--socket", "/a"];
+        assert_eq!(socket(&option, Some("/b")), PathBuf::from("/a"));
+        assert_eq!(socket(&["dynrelay", "ping"], Some("/b")), PathBuf::from("/b"));
+        for env in [None, Some("")] {
+            let path = socket(&["dynrelay", "ping"], env);
+            assert_eq!(path, PathBuf::from(control::DEFAULT_SOCKET));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Why a command was not done, and the exit code that says so.
+
+use std::io;
+use std::process::ExitCode;
+
+use control::ClientError;
+
+use crate::world::World;
+use crate::{json, text};
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The daemon refused, or gave no answer.
+    #[error(transparent)]
+    Daemon(#[from] ClientError),
+    /// A file is not what it should be.
+    #[error(transparent)]
+    File(#[from] catalog::Problem),
+    /// The configuration has errors, and they were printed.
+    #[error("the configuration has errors")]
+    Unsound,
+    /// Words that are each right do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// The answer could not be written.
+    #[error("the answer can't be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Tells people and programs, and gives the exit code: 1 refused or failed, 2 usage,
+    /// 3 daemon not reachable. A reader that has gone away (`| head`) is no failure.
+    pub(crate) fn report(&self, world: &mut World<'_>) -> ExitCode {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
+            }
+            Self::Unsound => return ExitCode::from(self.code()),
+            _ => {}
+        }
+        // Nobody is left to be told when these two fail.
+        if world.json {
+            let _ = json::line(world.out, &self.for_programs());
+            let _ = world.out.flush();
+        }
+        let line = text::plain(&format!("dynrelay: {self}{}", self.advice()));
+        let _ = writeln!(world.err, "{line}");
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Daemon(ClientError::Unreachable { .. } | ClientError::NoAnswer(_)) => 3,
+            _ => 1,
+        }
+    }
+
+    /// The daemon's own words for a refusal, and codes of the same kind for the rest.
+    fn for_programs(&self) -> String {
+        let code = match self {
+            Self::Daemon(ClientError::Refused(refused)) => refused.code.to_string(),
+            Self::Daemon(ClientError::Garbled(_)) => "garbled".to_owned(),
+            Self::Daemon(_) => "unreachable".to_owned(),
+            Self::Usage(_) => "usage".to_owned(),
+            _ => "failed".to_owned(),
+        };
+        serde_json::json!({ "error": { "code": code, "message": self.to_string() } }).to_string()
+    }
+
+    /// What to do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Daemon(ClientError::Unreachable { source, .. }) => match source.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    "; is dynrelayd running, and is this its [daemon] socket?"
+                }
+                io::ErrorKind::PermissionDenied => "; try as root, or join the socket's group",
+                _ => "",
+            },
+            Self::Daemon(ClientError::Garbled(_)) => {
+                "; are dynrelay and dynrelayd of the same version?"
+            }
+            _ => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use control::{ErrorCode, LineError, Refused};
+
+    use super::*;
+    use crate::fake::Fake;
+
+    fn told(failure: &Failure, json: bool) -> (ExitCode, String, String) {
+        let mut fake = if json { Fake::default().for_programs() } else { Fake::default() };
+        let code = failure.report(&mut fake.world());
+        (code, fake.out(), fake.err())
+    }
+
+    fn refused() -> Failure {
+        let refused = Refused::new(ErrorCode::NoConsent, "dss2 has\nno \x1bnews.sdp");
+        Failure::Daemon(refused.into())
+    }
+
+    #[test]
+    fn a_refusal_is_one_line() {
+        let (code, out, err) = told(&refused(), false);
+        assert_eq!(code, ExitCode::from(1));
+        assert_eq!((out.as_str(), err.as_str()), ("", "dynrelay: dss2 has no news.sdp\n"));
+    }
+
+    #[test]
+    fn programs_get_the_code() {
+        let (_, out, _) = told(&refused(), true);
+        let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(told["error"]["code"], "no-consent");
+    }
+
+    #[test]
+    fn a_daemon_that_is_not_there_is_3_and_usage_2() {
+        let source = io::ErrorKind::NotFound.into();
+        let away = ClientError::Unreachable { path: "/run/x".into(), source };
+        let (code, _, err) = told(&Failure::Daemon(away), false);
+        assert_eq!(code, ExitCode::from(3));
+        assert!(err.contains("/run/x") && err.contains("is dynrelayd running"), "{err}");
+        let mute = ClientError::NoAnswer(LineError::Io(io::ErrorKind::TimedOut.into()));
+        assert_eq!(told(&Failure::Daemon(mute), false).0, ExitCode::from(3));
+        assert_eq!(told(&Failure::Usage("x".into()), false).0, ExitCode::from(2));
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        let gone = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(told(&gone, true), (ExitCode::SUCCESS, String::new(), String::new()));
+    }
+}

@@ -1,0 +1,102 @@
+//! A world for tests: it answers with what it is told to, and remembers.
+
+use std::collections::VecDeque;
+
+use control::{ClientError, Refused, Request};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+use crate::world::{Ask, World};
+
+/// Noon on a Tuesday in 2024.
+pub(crate) const NOW: u64 = 1_721_131_200;
+
+/// A world that keeps what is printed.
+#[derive(Default)]
+pub(crate) struct Fake {
+    json: bool,
+    colour: bool,
+    daemon: Answers,
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+/// A daemon that was told what to say.
+#[derive(Default)]
+struct Answers {
+    left: VecDeque<Result<String, Refused>>,
+    asked: Vec<Request>,
+}
+
+impl Ask for Answers {
+    fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError> {
+        self.asked.push(request.clone());
+        match self.left.pop_front().expect("no answer was prepared") {
+            Ok(json) => Ok(RawValue::from_string(json)?),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+}
+
+impl Fake {
+    /// The daemon will give this answer.
+    pub(crate) fn answering(json: &str) -> Self {
+        let mut fake = Self::default();
+        fake.daemon.left.push_back(Ok(json.to_owned()));
+        fake
+    }
+
+    /// The daemon will refuse.
+    pub(crate) fn refusing(refused: Refused) -> Self {
+        let mut fake = Self::default();
+        fake.daemon.left.push_back(Err(refused));
+        fake
+    }
+
+    /// Answers are for programs.
+    pub(crate) fn for_programs(self) -> Self {
+        Self { json: true, ..self }
+    }
+
+    /// Standard output is a terminal.
+    pub(crate) fn in_colour(self) -> Self {
+        Self { colour: true, ..self }
+    }
+
+    /// The world to hand to a command.
+    pub(crate) fn world(&mut self) -> World<'_> {
+        World {
+            out: &mut self.out,
+            err: &mut self.err,
+            daemon: &mut self.daemon,
+            json: self.json,
+            colour: self.colour,
+            width: 80,
+            now: NOW,
+        }
+    }
+
+    /// Runs a command, and gives what it printed.
+    pub(crate) fn run(
+        &mut self,
+        command: impl FnOnce(&mut World<'_>) -> Result<(), Failure>,
+    ) -> Result<String, Failure> {
+        command(&mut self.world())?;
+        Ok(self.out())
+    }
+
+    /// What the daemon was asked.
+    pub(crate) fn asked(&self) -> &[Request] {
+        &self.daemon.asked
+    }
+
+    /// What came out on standard output.
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8(self.out.clone()).unwrap()
+    }
+
+    /// What came out on standard error.
+    pub(crate) fn err(&self) -> String {
+        String::from_utf8(self.err.clone()).unwrap()
+    }
+}

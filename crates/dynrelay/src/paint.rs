@@ -1,0 +1,44 @@
+//! Colours, where they are wanted.
+
+/// How a text stands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// A heading.
+    Bold,
+    /// All is well.
+    Green,
+    /// On its way, or to be looked at.
+    Yellow,
+    /// Wrong.
+    Red,
+    /// Past.
+    Dim,
+}
+
+impl Paint {
+    /// The colour of a relay's state.
+    pub(crate) fn of_state(state: &str) -> Self {
+        match state {
+            "live" => Self::Green,
+            "starting" | "suspect" => Self::Yellow,
+            "closed" => Self::Dim,
+            _ => Self::Plain,
+        }
+    }
+
+    /// The text in this colour, if `colour` says that there are any.
+    pub(crate) fn on(self, text: &str, colour: bool) -> String {
+        let code = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Bold => 1,
+            Self::Dim => 2,
+            Self::Red => 31,
+            Self::Green => 32,
+            Self::Yellow => 33,
+        };
+        if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,35 @@
+//! `dynrelay ping`: is the daemon there?
+
+use control::{Pong, Request};
+
+use crate::failure::Failure;
+use crate::human::age;
+use crate::world::World;
+
+/// Asks, and prints who answered.
+pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
+    let Some(pong) = world.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
+    let Pong { version, pid, uptime } = pong;
+    world.say(&format!("dynrelayd {version} is there: process {pid}, up {}.", age(uptime)))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn says_who_answers() {
+        let pong = r#"{"version":"0.1.0","pid":42,"uptime":8040}"#;
+        let out = Fake::answering(pong).run(run).unwrap();
+        assert_eq!(out, "dynrelayd 0.1.0 is there: process 42, up 2h 14m.\n");
+        let out = Fake::answering(pong).for_programs().run(run).unwrap();
+        assert_eq!(out, format!("{pong}\n"));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_fails() {
+        assert!(matches!(Fake::answering("[]").run(run), Err(Failure::Daemon(_))));
+    }
+}

@@ -1,0 +1,39 @@
+//! `dynrelay reload`: read the configuration and the streams folder again.
+
+use control::{Reloaded, Request};
+
+use crate::failure::Failure;
+use crate::human::count;
+use crate::paint::Paint;
+use crate::world::World;
+
+/// Reloads, and prints what the catalogue holds now, and which files were passed over.
+pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
+    let Some(reloaded) = world.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
+    let (streams, edges) = (count(reloaded.streams, "stream"), count(reloaded.edges, "edge"));
+    world.say(&format!("Reloaded: {streams}, {edges}."))?;
+    if !reloaded.problems.is_empty() {
+        world.heading("Passed over:", Paint::Yellow)?;
+    }
+    for problem in &reloaded.problems {
+        world.say(&format!("  {problem}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn says_what_there_is_and_what_was_passed_over() {
+        let clean = Fake::answering(r#"{"streams":2,"edges":1,"problems":[]}"#).run(run);
+        assert_eq!(clean.unwrap(), "Reloaded: 2 streams, 1 edge.\n");
+        let bad = r#"{"streams":1,"edges":1,"problems":["streams/news.sdp:3: no port in m="]}"#;
+        assert_eq!(
+            Fake::answering(bad).run(run).unwrap(),
+            "Reloaded: 1 stream, 1 edge.\nPassed over:\n  streams/news.sdp:3: no port in m=\n"
+        );
+    }
+}

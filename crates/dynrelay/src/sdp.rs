@@ -1,0 +1,106 @@
+//! `dynrelay sdp show`: what is understood of an SDP file.
+
+use std::io;
+use std::path::Path;
+
+use catalog::sdp::{Media, Session};
+
+use crate::failure::Failure;
+use crate::json;
+use crate::paint::Paint;
+use crate::table::{Column, Table};
+use crate::world::World;
+
+/// Reads the file, and prints its medias.
+pub(crate) fn run(world: &mut World<'_>, file: &Path) -> Result<(), Failure> {
+    let session = Session::read(file)?;
+    if world.json {
+        let json = serde_json::to_string(&session).map_err(io::Error::from)?;
+        json::line(world.out, &json)?;
+        return Ok(());
+    }
+    world.heading(session.title().unwrap_or("(no name)"), Paint::Bold)?;
+    if session.media.is_empty() {
+        world.say("It describes no media: there is no m= line.")?;
+        return Ok(());
+    }
+    let mut table = Table::new([
+        Column::name("MEDIA"),
+        Column::number("PORT"),
+        Column::name("ADDRESS"),
+        Column::name("SENDER"),
+        Column::text("FORMATS"),
+    ]);
+    for media in &session.media {
+        let sender = media.allowed_sender().map_or_else(|| "any".into(), |one| one.to_string());
+        let formats: Vec<String> = media.formats.iter().map(ToString::to_string).collect();
+        let formats = if formats.is_empty() { media.proto.clone() } else { formats.join(", ") };
+        let cells = [media.kind.clone(), ports(media), addresses(media), sender, formats];
+        table.row(cells.map(Into::into));
+    }
+    world.print(&table)?;
+    Ok(())
+}
+
+fn ports(media: &Media) -> String {
+    match media.ports {
+        1 => media.port.to_string(),
+        ports => format!("{}/{ports}", media.port),
+    }
+}
+
+fn addresses(media: &Media) -> String {
+    let one = |connection: &catalog::sdp::Connection| match connection.count {
+        1 => connection.address.to_string(),
+        count => format!("{}/{count}", connection.address),
+    };
+    let addresses: Vec<String> = media.connections.iter().map(one).collect();
+    if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    const NEWS: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=News \u{9b}2J\r\nt=0 0\r\n\
+        c=IN IP4 239.1.2.3/16\r\nm=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+        m=audio 5006 RTP/AVP 14\r\na=source-filter: incl IN IP4 239.1.2.3 192.0.2.1\r\n";
+
+    fn show(text: &str, json: bool) -> Result<String, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("news.sdp");
+        std::fs::write(&file, text).unwrap();
+        let fake = Fake::default();
+        let mut fake = if json { fake.for_programs() } else { fake };
+        fake.run(|world| run(world, &file))
+    }
+
+    #[test]
+    fn a_table_of_medias() {
+        assert_eq!(
+            show(NEWS, false).unwrap(),
+            "\
+News 2J
+MEDIA  PORT  ADDRESS    SENDER     FORMATS
+video  5004  239.1.2.3  any        H264/90000 pt 96
+audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
+"
+        );
+        assert!(show("v=0\r\n", false).unwrap().contains("describes no media"));
+    }
+
+    #[test]
+    fn programs_get_the_catalogues_view() {
+        let json: serde_json::Value = serde_json::from_str(&show(NEWS, true).unwrap()).unwrap();
+        assert_eq!(json["name"], "News \u{9b}2J");
+        assert_eq!(json["media"][0]["addresses"][0], "239.1.2.3");
+        assert_eq!(json["media"][1]["source"], "192.0.2.1");
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_its_line() {
+        let failure = show("v=0\r\nm=video x RTP/AVP 96\r\n", false).unwrap_err();
+        assert!(failure.to_string().contains("news.sdp, line 2: "), "{failure}");
+    }
+}

@@ -1,0 +1,224 @@
+//! `dynrelay show`: one stream's relays, flow by flow.
+
+use control::{FlowKind, FlowStatus, Gate, RelayDetail, RelayShow, RelayStatus, Request};
+
+use crate::failure::Failure;
+use crate::human::{age, count, grouped, rate, silence, size};
+use crate::paint::Paint;
+use crate::table::{Cell, Column, Table};
+use crate::which::Which;
+use crate::world::World;
+
+/// Prints the relays of a stream, or the one to an edge.
+pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
+    let (stream, edge) = which.parts()?;
+    let named = edge.as_ref().map_or_else(|| stream.clone(), |edge| format!("{stream}/{edge}"));
+    let request = Request::Show { stream, edge };
+    let Some(RelayShow { relays }) = world.ask(&request)? else { return Ok(()) };
+    if relays.is_empty() {
+        world.say(&format!("{named} is not relayed now, and no relay of it has closed lately."))?;
+    }
+    for (at, detail) in relays.iter().enumerate() {
+        if at > 0 {
+            world.say("")?;
+        }
+        one(world, detail)?;
+    }
+    Ok(())
+}
+
+fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
+    let relay = &detail.relay;
+    world.heading(&heading(relay, world.now), Paint::of_state(&relay.state))?;
+    for (what, fact) in facts(detail, world.now) {
+        world.say(&format!("  {what:<8} {fact}"))?;
+    }
+    if !detail.flows.is_empty() {
+        world.say("")?;
+        world.print(&flows(detail))?;
+    }
+    for note in detail.flows.iter().filter_map(note) {
+        world.say(&note)?;
+    }
+    Ok(())
+}
+
+fn heading(relay: &RelayStatus, now: u64) -> String {
+    let RelayStatus { stream, edge, state, since, reason, .. } = relay;
+    let time = age(now.saturating_sub(*since));
+    match reason {
+        None => format!("{stream}/{edge} is {state} (for {time})"),
+        Some(reason) => format!("{stream}/{edge} closed {time} ago: {}", explained(reason)),
+    }
+}
+
+fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
+    let relay = &detail.relay;
+    let closed = relay.state == "closed";
+    let sent = format!("{} in {}", size(relay.bytes), count(relay.packets, "packet"));
+    let mut facts = vec![("to", detail.address.to_string())];
+    if closed {
+        facts.push(("ran for", age(relay.since.saturating_sub(relay.started))));
+        facts.push(("sent", sent));
+    } else {
+        facts.push(("began", format!("{} ago", age(now.saturating_sub(relay.started)))));
+        facts.push(("sent", format!("{sent}, {} now", rate(relay.rate))));
+    }
+    facts.push(("refused", count(relay.refusals, "time")));
+    facts.push(match relay.viewers {
+        Some(viewers) => ("viewers", viewers.to_string()),
+        None => ("viewers", "the edge does not say".to_owned()),
+    });
+    facts
+}
+
+/// A close reason with what it means.
+fn explained(reason: &str) -> String {
+    let meaning = match reason {
+        "no-viewers" => "nobody watches there any more",
+        "never-accepted" => "the edge never took it: no consent there, or no player came",
+        "source-ended" => "nothing arrived from the encoder any more",
+        "lease-expired" => "nobody asked for it again in time",
+        "stopped" => "somebody stopped it",
+        "not-in-catalog" => "its files went away, or changed",
+        "failed" => "it could not go on; the daemon's log says why",
+        _ => return reason.to_owned(),
+    };
+    format!("{reason} ({meaning})")
+}
+
+fn flows(detail: &RelayDetail) -> Table {
+    let mut table = Table::new([
+        Column::name("FLOW"),
+        Column::name("FROM"),
+        Column::name("TO"),
+        Column::name("GATE"),
+        Column::number("PACKETS"),
+        Column::number("REFUSED"),
+        Column::number("SILENT"),
+    ]);
+    for flow in &detail.flows {
+        // The address is the edge's, and was said above.
+        let to = if flow.to.ip() == detail.address {
+            format!(":{}", flow.to.port())
+        } else {
+            flow.to.to_string()
+        };
+        let (gate, paint) = match flow.gate {
+            Gate::Open => ("open", Paint::Green),
+            Gate::Probe => ("probe", Paint::Yellow),
+            Gate::Shut => ("shut", Paint::Yellow),
+        };
+        table.row([
+            name(flow).into(),
+            flow.from.to_string().into(),
+            to.into(),
+            Cell::from(gate).painted(paint),
+            grouped(flow.packets).into(),
+            grouped(flow.refusals).into(),
+            flow.idle_ms.map_or_else(|| "no input".to_owned(), silence).into(),
+        ]);
+    }
+    table
+}
+
+fn name(flow: &FlowStatus) -> String {
+    let kind = match flow.kind {
+        FlowKind::Rtp => "RTP",
+        FlowKind::Rtcp => "RTCP",
+    };
+    format!("{} {kind}", flow.media)
+}
+
+/// What went wrong on the way here, if anything did.
+fn note(flow: &FlowStatus) -> Option<String> {
+    let mut notes = Vec::new();
+    if flow.gaps > 0 {
+        notes.push(format!("{} never arrived", count(flow.gaps, "packet")));
+    }
+    if flow.drops > 0 {
+        notes.push(format!("{} came faster than they were read", count(flow.drops, "packet")));
+    }
+    if flow.ssrc_changes > 0 {
+        notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
+    }
+    (!notes.is_empty()).then(|| format!("  {}: {}", name(flow), notes.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, NOW};
+
+    fn flow(kind: &str, port: u16, to: &str, gaps: u8) -> String {
+        format!(
+            r#"{{"media":"video","kind":"{kind}","from":"239.255.255.255:{port}","to":"{to}",
+            "gate":"probe","packets":1234567,"bytes":1,"refusals":1,"drops":0,"gaps":{gaps},
+            "ssrc_changes":0,"idle_ms":null}}"#
+        )
+    }
+
+    fn detail(state: &str, reason: &str, flows: &str) -> String {
+        format!(
+            r#"{{"stream":"news","edge":"dss2","state":"{state}","since":{},"started":{},"packets":1,
+            "bytes":1200,"rate":150000,"refusals":0,"viewers":null{reason},
+            "address":"198.51.100.7","flows":[{flows}]}}"#,
+            NOW - 60,
+            NOW - 3660,
+        )
+    }
+
+    #[test]
+    fn a_running_relay_flow_by_flow() {
+        let flows =
+            [flow("rtp", 5004, "198.51.100.7:6970", 2), flow("rtcp", 5005, "198.51.100.7:6971", 0)];
+        let relays = format!(r#"{{"relays":[{}]}}"#, detail("live", "", &flows.join(",")));
+        let mut fake = Fake::answering(&relays);
+        let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
+        let request = Request::Show { stream: "news".into(), edge: Some("dss2".into()) };
+        assert_eq!(fake.asked(), [request]);
+        assert_eq!(
+            out,
+            "\
+news/dss2 is live (for 1m 0s)
+  to       198.51.100.7
+  began    1h 1m ago
+  sent     1.2 kB in 1 packet, 1.2 Mbit/s now
+  refused  0 times
+  viewers  the edge does not say
+
+FLOW        FROM                  TO     GATE     PACKETS  REFUSED    SILENT
+video RTP   239.255.255.255:5004  :6970  probe  1,234,567        1  no input
+video RTCP  239.255.255.255:5005  :6971  probe  1,234,567        1  no input
+  video RTP: 2 packets never arrived
+"
+        );
+        assert!(out.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn a_closed_relay_says_why() {
+        let closed = detail("closed", r#","reason":"no-viewers""#, "");
+        let relays = format!(r#"{{"relays":[{closed},{closed}]}}"#);
+        let out = Fake::answering(&relays).run(|world| run(world, &Which::typed(&["news"])));
+        let one = "\
+news/dss2 closed 1m 0s ago: no-viewers (nobody watches there any more)
+  to       198.51.100.7
+  ran for  1h 0m
+  sent     1.2 kB in 1 packet
+  refused  0 times
+  viewers  the edge does not say
+";
+        assert_eq!(out.unwrap(), format!("{one}\n{one}"));
+    }
+
+    #[test]
+    fn nothing_to_show_is_said() {
+        let out = Fake::answering(r#"{"relays":[]}"#)
+            .run(|world| run(world, &Which::typed(&["news", "dss2"])));
+        assert_eq!(
+            out.unwrap(),
+            "news/dss2 is not relayed now, and no relay of it has closed lately.\n"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Text from files and other programs, made fit for a terminal.
+
+use unicode_width::UnicodeWidthStr;
+
+/// The text without what could move the cursor, change colours or turn its direction round. A
+/// run of white space becomes one space.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\t' | '\n' | '\r' if plain.ends_with(' ') => {}
+            '\t' | '\n' | '\r' => plain.push(' '),
+            letter if is_unsafe(letter) => {}
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// The text in lines of at most `width` columns, broken at spaces; a longer word has its own line.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Control characters (C0, DEL and C1), line separators, and the marks that reorder text.
+pub(crate) fn is_unsafe(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_cannot_drive_the_terminal() {
+        assert_eq!(
+            plain("\x1b]0;owned\x07Ne\u{9b}31mws\r\n at \u{202e}nine"),
+            "]0;ownedNe31mws  at nine"
+        );
+        assert_eq!(plain("Tagesschau – 日本語 👍"), "Tagesschau – 日本語 👍");
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        let lines = wrapped("a bb  ccc incomprehensible d", 6);
+        assert_eq!(lines, ["a bb", "ccc", "incomprehensible", "d"]);
+        assert!(wrapped(" ", 6).is_empty());
+    }
+}

@@ -1,0 +1,92 @@
+//! What a command may touch: passed in, so that a test can pass in something else.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use control::{Client, ClientError, Request};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+use crate::paint::Paint;
+use crate::table::Table;
+use crate::{json, text};
+
+/// The world of one command.
+pub(crate) struct World<'a> {
+    /// Standard output.
+    pub(crate) out: &'a mut dyn Write,
+    /// Standard error.
+    pub(crate) err: &'a mut dyn Write,
+    /// Who answers requests.
+    pub(crate) daemon: &'a mut dyn Ask,
+    /// Whether answers are for programs.
+    pub(crate) json: bool,
+    /// Whether standard output shows colours.
+    pub(crate) colour: bool,
+    /// The columns of standard output.
+    pub(crate) width: usize,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+}
+
+impl World<'_> {
+    /// Asks the daemon. With `--json` the answer is printed as it came, and there is nothing left
+    /// to tell a person: `None`.
+    pub(crate) fn ask<T: DeserializeOwned>(
+        &mut self,
+        request: &Request,
+    ) -> Result<Option<T>, Failure> {
+        let answer = self.daemon.ask(request)?;
+        if self.json {
+            json::line(self.out, answer.get())?;
+            return Ok(None);
+        }
+        Ok(Some(serde_json::from_str(answer.get()).map_err(ClientError::Garbled)?))
+    }
+
+    /// Prints a line for people, without the control characters it may hold.
+    pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", text::plain(line))
+    }
+
+    /// Prints a line for people in a colour.
+    pub(crate) fn heading(&mut self, line: &str, paint: Paint) -> io::Result<()> {
+        writeln!(self.out, "{}", paint.on(&text::plain(line), self.colour))
+    }
+
+    /// Prints a table for people.
+    pub(crate) fn print(&mut self, table: &Table) -> io::Result<()> {
+        table
+            .lines(self.width, self.colour)
+            .iter()
+            .try_for_each(|line| writeln!(self.out, "{line}"))
+    }
+}
+
+/// Whoever answers requests.
+pub(crate) trait Ask {
+    /// The answer, as it was written.
+    fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError>;
+}
+
+/// The daemon behind its socket.
+pub(crate) struct Daemon {
+    /// The socket's path.
+    pub(crate) socket: PathBuf,
+}
+
+impl Ask for Daemon {
+    fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError> {
+        Client::connect(&self.socket, Some(patience(request)))?.ask(request)
+    }
+}
+
+/// How long an answer may take. A start may ask an edge by RTSP, and a reload reads every file.
+fn patience(request: &Request) -> Duration {
+    Duration::from_secs(match request {
+        Request::Start { .. } | Request::Reload => 15,
+        _ => 5,
+    })
+}

@@ -1,0 +1,161 @@
+//! `dynrelay check` and `dynrelay sdp show` on files; no daemon runs.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::world::{Ended, World};
+
+const STREAM: &str = "v=0\ns=News\nc=IN IP4 239.255.77.1/1\nm=video 5004 RTP/AVP 96\n\
+    a=rtpmap:96 H264/90000\n";
+const CONSENT: &str = "v=0\ns=News\nc=IN IP4 127.0.0.2\nm=video 6970 RTP/AVP 96\n\
+    a=rtpmap:96 H264/90000\n";
+
+fn config(world: &World, interface: &str, more: &str) -> String {
+    let socket = world.socket();
+    let text = format!(
+        "[daemon]\nsocket = \"{}\"\n{more}\n[origin]\ninterface = \"{interface}\"\n\n[[edge]]\n\
+         name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://dss2.example.net\"\n",
+        socket.display()
+    );
+    world.write("dynrelay.toml", &text).display().to_string()
+}
+
+/// A configuration that is sound on any Linux: it has a loopback interface and a group `root`.
+fn sound(interface: &str, group: &str) -> (World, String) {
+    let world = World::new();
+    std::fs::set_permissions(world.path(""), Permissions::from_mode(0o755)).unwrap();
+    world.write("streams/news.sdp", STREAM);
+    world.write("streams/news.dss2.sdp", CONSENT);
+    let config = config(&world, interface, &format!("socket_group = \"{group}\""));
+    (world, config)
+}
+
+fn findings(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+#[test]
+fn a_sound_configuration() {
+    let (world, config) = sound("lo", "root");
+    let ended = world.run(&["check", "--config", &config]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+    assert_eq!(ended.out, format!("Nothing is wrong with {config}: 1 stream, 1 edge.\n"));
+    let json = findings(&world.run(&["check", "--config", &config, "--json"]));
+    assert_eq!(json, serde_json::json!({"findings": [], "errors": 0, "warnings": 0}));
+}
+
+#[test]
+fn everything_in_one_go() {
+    let (world, config) = sound("nosuch0", "no-such-group");
+    // Names an edge that isn't there; doesn't fit; goes nowhere; isn't SDP; goes round.
+    world.write("streams/news.dss9.sdp", CONSENT);
+    world.write("streams/film.sdp", &STREAM.replace("239.255.77.1", "239.255.77.2"));
+    world.write("streams/film.dss2.sdp", &CONSENT.replace("H264", "H265"));
+    world.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
+    world.write("streams/junk.sdp", "junk");
+    world.write("streams/round.sdp", &STREAM.replace("239.255.77.1", "127.0.0.2"));
+    world.write("streams/round.dss2.sdp", &CONSENT.replace("6970", "5004"));
+    let ended = world.run(&["check", "--json", "--config", &config]);
+    assert_eq!(ended.code, Some(1));
+    let json = findings(&ended);
+    let found = |file: &str, what: &str| {
+        let all = json["findings"].as_array().unwrap();
+        let matching = |one: &&Value| {
+            one["file"].as_str().is_some_and(|path| path.ends_with(file))
+                && one["what"].as_str().is_some_and(|text| text.contains(what))
+        };
+        all.iter().find(matching).unwrap_or_else(|| panic!("{file} {what}: {}", ended.out)).clone()
+    };
+    found("news.dss9.sdp", "no edge dss9");
+    assert_eq!(found("film.dss2.sdp", "H265")["line"], 4);
+    assert_eq!(found("lone.sdp", "no edge has agreed")["severity"], "warning");
+    assert_eq!(found("junk.sdp", "")["line"], 1);
+    found("round.dss2.sdp", "round");
+    assert_eq!(found("dynrelay.toml", "no interface nosuch0")["line"], 5);
+    assert_eq!(found("dynrelay.toml", "no group no-such-group")["line"], 3);
+    assert_eq!(json["errors"], 6, "{}", ended.out);
+    assert_eq!(json["warnings"], 1, "{}", ended.out);
+    for one in json["findings"].as_array().unwrap() {
+        assert!(!one["advice"].as_str().unwrap().is_empty(), "{one}");
+    }
+
+    let people = world.run(&["check", "--config", &config]);
+    assert_eq!((people.code, people.err.as_str()), (Some(1), ""));
+    assert!(people.out.ends_with(&format!("6 errors and 1 warning in {config}.\n")));
+    for heading in ["Files", "Interfaces", "Socket"] {
+        assert!(people.out.lines().any(|line| line == heading), "{}", people.out);
+    }
+}
+
+#[test]
+fn warnings_alone_are_no_failure() {
+    let (world, config) = sound("lo", "root");
+    world.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
+    let ended = world.run(&["check", "--config", &config]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out);
+    assert!(ended.out.contains("No errors and 1 warning"), "{}", ended.out);
+}
+
+#[test]
+fn a_socket_that_the_web_server_cannot_open() {
+    let (world, config) = sound("lo", "root");
+    let open = |mode| std::fs::set_permissions(world.path(""), Permissions::from_mode(mode));
+    open(0o700).unwrap();
+    let ended = world.run(&["check", "--config", &config]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out);
+    assert!(ended.out.contains("does not let the group root"), "{}", ended.out);
+}
+
+#[test]
+fn an_address_of_another_host_is_no_group() {
+    let (world, config) = sound("lo", "root");
+    world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
+    let ended = world.run(&["check", "--config", &config]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("192.0.2.77 is neither a group nor"), "{}", ended.out);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_still_has_its_sdp_files_looked_at() {
+    let world = World::new();
+    let missing = world.path("dynrelay.toml").display().to_string();
+    let ended = world.run(&["check", "--config", &missing]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("can't be read"), "{}", ended.out);
+
+    world.write("streams/junk.sdp", "junk");
+    let config = world.write("dynrelay.toml", "[daemon]\nsokcet = 1\n").display().to_string();
+    let json = findings(&world.run(&["check", "--json", "--config", &config]));
+    assert_eq!(json["errors"], 2, "{json}");
+    assert_eq!(json["findings"][0]["line"], 2);
+}
+
+#[test]
+fn an_sdp_file_needs_no_daemon() {
+    let world = World::new();
+    let file = world.write("news.sdp", STREAM).display().to_string();
+    let json = findings(&world.run(&["sdp", "show", &file, "--json"]));
+    let expected = serde_json::json!({"name": "News", "media": [{
+        "kind": "video", "port": 5004, "ports": 1, "addresses": ["239.255.77.1"],
+        "address_count": 1, "source": null,
+        "formats": [{"pt": 96, "codec": "H264", "clock": 90000}],
+    }]});
+    assert_eq!(json, expected);
+    let people = world.run(&["sdp", "show", &file]);
+    assert_eq!(people.code, Some(0));
+    assert!(people.out.contains("239.255.77.1"), "{}", people.out);
+}
+
+#[test]
+fn a_bad_sdp_file_is_exit_1_and_one_line() {
+    let world = World::new();
+    let bad = world.write("bad.sdp", "v=0\nm=video 5004x RTP/AVP 96\n").display().to_string();
+    for file in [bad.as_str(), "/nonexistent.sdp", "/dev/null"] {
+        let ended = world.run(&["sdp", "show", file]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{file}");
+        assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+        assert!(ended.err.contains(file), "{}", ended.err);
+    }
+}

@@ -1,0 +1,6 @@
+//! The command as it is installed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod check;
+mod daemon;
+mod world;

@@ -1,0 +1,77 @@
+//! A folder of its own for each test, with a stand-in for the daemon, and the command itself.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::thread::JoinHandle;
+
+/// A temporary folder.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+}
+
+/// How the command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file, and the folders it is in.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("control.sock")
+    }
+
+    /// A daemon that gives one answer to one request, and hands back the request.
+    pub(crate) fn daemon(&self, answer: &str) -> JoinHandle<String> {
+        let listener = UnixListener::bind(self.socket()).unwrap();
+        let answer = format!("{answer}\n");
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            BufReader::new(&stream).read_line(&mut request).unwrap();
+            (&stream).write_all(answer.as_bytes()).unwrap();
+            request
+        })
+    }
+
+    /// The command, told by the environment where the daemon is.
+    pub(crate) fn dynrelay(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dynrelay"));
+        command.args(words).env("DYNRELAY_SOCKET", self.socket()).env_remove("NO_COLOR");
+        command
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Ended {
+        self.dynrelay(words).output().unwrap().into()
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
