@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
 
-    const NEWS: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=News \u{9b}2J\r\nt=0 0\r\n\
+    const NEWS: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=News \u{202e}2J\r\nt=0 0\r\n\
         c=IN IP4 239.1.2.3/16\r\nm=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
         m=audio 5006 RTP/AVP 14\r\na=source-filter: incl IN IP4 239.1.2.3 192.0.2.1\r\n";
 
@@ -93,7 +93,7 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
     #[test]
     fn programs_get_the_catalogues_view() {
         let json: serde_json::Value = serde_json::from_str(&show(NEWS, true).unwrap()).unwrap();
-        assert_eq!(json["name"], "News \u{9b}2J");
+        assert_eq!(json["name"], "News \u{202e}2J");
         assert_eq!(json["media"][0]["addresses"][0], "239.1.2.3");
         assert_eq!(json["media"][1]["source"], "192.0.2.1");
     }
