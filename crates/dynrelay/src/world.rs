@@ -83,10 +83,7 @@ impl Ask for Daemon {
     }
 }
 
-/// How long an answer may take. A start may ask an edge by RTSP, and a reload reads every file.
+/// How long an answer may take. A reload reads every file before it answers.
 fn patience(request: &Request) -> Duration {
-    Duration::from_secs(match request {
-        Request::Start { .. } | Request::Reload => 15,
-        _ => 5,
-    })
+    Duration::from_secs(if *request == Request::Reload { 15 } else { 5 })
 }
