@@ -62,13 +62,18 @@ fn arrivals_of(media: &Media, interface: Option<&str>) -> Vec<Arrival> {
 
 fn failing(arrival: &Arrival) -> Option<Finding> {
     let Arrival { address, sender, interface: name } = arrival;
-    let error = match (address.is_multicast(), name) {
-        (false, _) => return not_here(*address),
-        (true, None) => join(*address, *sender, None),
-        // One that isn't there is reported by itself.
-        (true, Some(name)) => join(*address, *sender, Some(interface(name)?)),
+    if !address.is_multicast() {
+        return not_here(*address);
     }
-    .err()?;
+    let on = match name {
+        None => None,
+        // One that isn't there is reported by itself.
+        Some(name) => Some(interface(name)?),
+    };
+    let joined = join(*address, *sender, on);
+    let deaf = || address.is_ipv6() && on.is_some_and(|interface| !interface.ipv6);
+    // Linux lets an IPv6 group be joined even where IPv6 is off, and nothing arrives.
+    let error = joined.err().or_else(|| deaf().then(|| Errno::EADDRNOTAVAIL.into()))?;
     let on = name.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
     let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
     let what = format!("the group {address}{from} can't be joined{on}: {error}");
@@ -122,7 +127,9 @@ fn socket(domain: Domain) -> io::Result<Socket> {
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENODEV) => "no route leads to it: set [origin] interface in dynrelay.toml",
-        Some(Errno::EADDRNOTAVAIL) => "has the interface an address of that family?",
+        Some(Errno::EADDRNOTAVAIL) => {
+            "the interface has no address of that family: is IPv6 switched off on it?"
+        }
         Some(Errno::EAFNOSUPPORT) => "IPv6 is switched off on this host: switch it on, or use IPv4",
         Some(Errno::ENOBUFS) => {
             "the kernel's limit is reached: raise net.ipv4.igmp_max_memberships, and \
@@ -166,6 +173,12 @@ mod tests {
         let error = join("239.1.2.3".parse().unwrap(), None, Some(gone)).unwrap_err();
         assert!(advice(&error).contains("[origin] interface"), "{error}");
         assert!(join("ff15::1".parse().unwrap(), None, Some(gone)).is_err());
+    }
+
+    #[test]
+    fn where_ipv6_is_off_nothing_arrives() {
+        let v6 = failing(&arrival("ff15::1", None, "lo"));
+        assert_eq!(v6.is_none(), interface("lo").unwrap().ipv6, "{v6:?}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Interface {
     pub(super) index: u32,
     /// Its first IPv4 address.
     pub(super) address: Option<Ipv4Addr>,
+    /// Whether it has an IPv6 address.
+    pub(super) ipv6: bool,
     /// Up, multicast and so on.
     pub(super) flags: InterfaceFlags,
 }
@@ -26,11 +28,14 @@ pub(super) struct Interface {
 pub(super) fn interface(name: &str) -> Option<Interface> {
     let index = if_nametoindex(name).ok()?;
     let addresses = getifaddrs().into_iter().flatten().filter(|one| one.interface_name == name);
-    let mut interface = Interface { index, address: None, flags: InterfaceFlags::empty() };
+    let flags = InterfaceFlags::empty();
+    let mut interface = Interface { index, address: None, ipv6: false, flags };
     for one in addresses {
         interface.flags = one.flags;
-        let v4 = one.address.and_then(|address| Some(address.as_sockaddr_in()?.ip()));
+        let Some(address) = one.address else { continue };
+        let v4 = address.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::ip);
         interface.address = interface.address.or(v4);
+        interface.ipv6 |= address.as_sockaddr_in6().is_some();
     }
     Some(interface)
 }
@@ -98,7 +103,7 @@ mod tests {
         let missing = about("nosuch0", interface("nosuch0")).unwrap();
         assert!(missing.what.contains("no interface nosuch0"), "{missing:?}");
         assert!(missing.advice.contains("lo"), "{missing:?}");
-        let with = |flags| Some(Interface { index: 1, address: None, flags });
+        let with = |flags| Some(Interface { index: 1, address: None, ipv6: false, flags });
         let down = about("eth0", with(InterfaceFlags::IFF_MULTICAST)).unwrap();
         assert!(down.what.contains("is down"), "{down:?}");
         let deaf = about("tun0", with(InterfaceFlags::IFF_UP)).unwrap();
