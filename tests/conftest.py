@@ -1,0 +1,29 @@
+"""What every end-to-end test is given."""
+
+import pytest
+
+from lab.stage import Stage
+
+
+@pytest.fixture
+def stage(request):
+    """Builds the scene with the arguments of `Stage`, and strikes it after the test."""
+    built = []
+
+    def build(**what):
+        built.append(Stage(**what))
+        return built[-1]
+
+    yield build
+    for scene in built:
+        if getattr(request.node, "failed", False):
+            print(*(program.tail() for program in scene.programs()), sep="\n\n")
+        scene.strike()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Remembers a failure, so that the fixture can show what the programs said."""
+    outcome = yield
+    if outcome.get_result().failed:
+        item.failed = True

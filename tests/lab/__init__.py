@@ -1,0 +1,1 @@
+"""A small network of real programs, in which dynrelay does its job."""

@@ -1,0 +1,111 @@
+"""dynrelayd on the origin, and the dynrelay command that asks it."""
+
+import json
+import time
+
+from .network import address
+from .program import Timeout
+from .programs import DYNRELAY, DYNRELAYD
+
+SOCKET = "/run/dynrelay/control.sock"
+_CONFIG = "/run/etc/dynrelay.toml"
+
+# Any user that every Debian has and that owns nothing here.
+_USER = "daemon"
+
+# Short, so that tests need not wait; what is awaited are events all the same.
+SHUTDOWN = {"errors": 3, "quiet": "1s", "grace": "5s", "source_silence": "4s"}
+
+
+class Daemon:
+    """dynrelayd as an ordinary user on `host`; its catalogue is the folder /run/etc/streams."""
+
+    def __init__(self, host, edges, shutdown=None, serves=None):
+        """`edges` are host names; `serves` gives the networks that one of them serves."""
+        self.host = host
+        for program in (DYNRELAYD, DYNRELAY):
+            host.install(program, f"/run/bin/{program.name}")
+        host.path("/run/etc/streams").mkdir(parents=True, exist_ok=True)
+        host.write(_CONFIG, _config(edges, {**SHUTDOWN, **(shutdown or {})}, serves or {}))
+        host.run(["install", "-d", "-o", _USER, "-m", "755", "/run/dynrelay"])
+        self.program = None
+
+    def start(self):
+        """Starts dynrelayd; returns once it answers."""
+        self.program = self.host.start(
+            "dynrelayd", ["/run/bin/dynrelayd", "--config", _CONFIG], user=_USER, group="www-data"
+        )
+        self._await(lambda: self._dynrelay("list").returncode == 0, "dynrelayd should answer", 20)
+
+    def consent(self, file, sdp):
+        """Puts an SDP file into the streams folder."""
+        self.host.write(f"/run/etc/streams/{file}", sdp)
+
+    def ask(self, *words):
+        """What `dynrelay … --json` prints."""
+        return json.loads(self._dynrelay(*words, "--json", check=True).stdout)
+
+    def table(self):
+        """What `dynrelay list` prints for people."""
+        return self._dynrelay("list", check=True).stdout
+
+    def _dynrelay(self, *words, check=False):
+        return self.host.run(["/run/bin/dynrelay", "--socket", SOCKET, *words], check=check)
+
+    def relays(self, closed=False):
+        """The relays that run, or with `closed` those that have closed."""
+        relays = self.ask("list", "--all")["relays"]
+        return [relay for relay in relays if (relay["state"] == "closed") == closed]
+
+    def wait_for(self, wanted, patience=60, **fields):
+        """Waits for a relay whose fields are these, such as state="live"; returns it.
+
+        `wanted` is `stream/edge`; of several the one that began last counts.
+        """
+
+        def found():
+            relays = [
+                relay
+                for relay in self.ask("list", "--all")["relays"]
+                if f"{relay['stream']}/{relay['edge']}" == wanted
+                and all(relay.get(name) == value for name, value in fields.items())
+            ]
+            return max(relays, key=lambda relay: relay["started"], default=None)
+
+        return self._await(found, f"{wanted} should be {fields}", patience)
+
+    def wait_until(self, true, what, patience=60):
+        """Waits until `true()` is."""
+        return self._await(true, what, patience)
+
+    def _await(self, true, what, patience):
+        deadline = time.monotonic() + patience
+        while not (result := true()):
+            if not self.program.running or time.monotonic() > deadline:
+                raise Timeout(f"{what}:\n{self.program.tail()}")
+            time.sleep(0.05)
+        return result
+
+
+def _config(edges, shutdown, serves):
+    lines = [
+        "[daemon]",
+        f'socket = "{SOCKET}"',
+        'socket_group = "www-data"',
+        'state = "/run/dynrelay/state.json"',
+        "[origin]",
+        'url = "rtsp://dss1.example.org"',
+        'local = ["192.0.2.0/24"]',
+        'interface = "studio"',
+        "[shutdown]",
+        *(f"{name} = {json.dumps(value)}" for name, value in shutdown.items()),
+    ]
+    for edge in edges:
+        lines += [
+            "[[edge]]",
+            f'name = "{edge}"',
+            f'address = "{address(edge)}"',
+            f'url = "rtsp://{edge}.example.net"',
+            f"serves = {json.dumps(serves.get(edge, []))}",
+        ]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""An RTSP server that serves every SDP file of a folder, as Darwin Streaming Server does.
+
+The ports of an SDP file are closed until a viewer asks for it, and closed again after the last.
+
+Usage: rtsp_server.py FOLDER PORT
+"""
+
+import sys
+from pathlib import Path
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+gi.require_version("GstSdp", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer, GstSdp  # noqa: E402
+
+_PACKING = {
+    "H264": ("rtph264depay", "rtph264pay config-interval=-1"),
+    "MPA": ("rtpmpadepay", "rtpmpapay"),
+}
+
+
+# Payload types of RFC 3551 that need no rtpmap.
+_STATIC = {14: "MPA"}
+
+
+def pipeline(sdp):
+    """The elements that take what the SDP file promises, RTP and RTCP, and pack it anew."""
+    _, message = GstSdp.SDPMessage.new()
+    GstSdp.sdp_message_parse_buffer(sdp.encode(), message)
+    parts = []
+    for index in range(message.medias_len()):
+        media = message.get_media(index)
+        payload_type = int(media.get_format(0))
+        caps = media.get_caps_from_media(payload_type)
+        encoding = caps.get_structure(0).get_string("encoding-name") or _STATIC[payload_type]
+        unpack, pack = _PACKING[encoding]
+        caps = caps.to_string().replace("application/x-unknown", "application/x-rtp")
+        port = media.get_port()
+        parts.append(f"udpsrc port={port} caps=\"{caps}, encoding-name={encoding}\" ! {unpack}")
+        parts.append(f"! {pack} name=pay{index} pt={payload_type}")
+        parts.append(f"udpsrc port={port + 1} ! fakesink sync=false async=false")
+    return "( " + " ".join(parts) + " )"
+
+
+def say(*words):
+    """Prints a line at once."""
+    print(*words, flush=True)
+
+
+def configured(_factory, media):
+    """Tells when the ports open and close, and keeps them open for a second at least.
+
+    A player such as mplayer asks, hangs up and asks again at once; a server that is just closing
+    its ports would answer 503 to that.
+    """
+    media.connect("prepared", lambda media: say("open") or GLib.idle_add(hold, media))
+    media.connect("unprepared", lambda _: say("closed"))
+
+
+def hold(media):
+    """Counts as one more viewer for a second."""
+    media.prepare(None)
+    GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
+
+
+def serve(folder, port):
+    """Serves until it is ended."""
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_service(port)
+    for file in sorted(Path(folder).glob("*.sdp")):
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(pipeline(file.read_text()))
+        factory.set_shared(True)
+        factory.connect("media-configure", configured)
+        server.get_mount_points().add_factory(f"/{file.name}", factory)
+        say("serves", file.name)
+    server.attach(None)
+    server.get_session_pool().connect(
+        "session-removed", lambda pool, _: say("viewers:", pool.get_n_sessions())
+    )
+    # Viewers who vanish without a word.
+    GLib.timeout_add_seconds(1, lambda: server.get_session_pool().cleanup() or True)
+    say("ready")
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.argv[2])

@@ -1,0 +1,88 @@
+"""The web servers that run relay.cgi, each with the snippet an administrator would use."""
+
+import xml.etree.ElementTree
+from dataclasses import dataclass
+
+from .programs import PROJECT, RELAY_CGI
+
+SITE = "http://www.example.org/cgi-bin/relay.cgi"
+
+_APACHE = """
+ServerRoot /run/web
+ServerName www.example.org
+DefaultRuntimeDir /run/web
+PidFile /run/web/apache.pid
+ErrorLog /dev/stderr
+Listen 80
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
+ScriptSock /run/web/cgid.sock
+DocumentRoot /run/web/pages
+Include /run/web/dynrelay.conf
+"""
+
+_LIGHTTPD = """
+server.port = 80
+server.username = "www-data"
+server.groupname = "www-data"
+server.document-root = "/run/web/pages"
+include "/run/web/dynrelay.conf"
+"""
+
+
+class _Web:
+    """A web server on `host`; it runs once it is made."""
+
+    def __init__(self, host):
+        self.host = host
+        host.install(RELAY_CGI, "/run/web/cgi-bin/relay.cgi")
+        host.path("/run/web/pages").mkdir(parents=True)
+        snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
+        host.write("/run/web/dynrelay.conf", snippet.replace("/usr/lib/cgi-bin", "/run/web/cgi-bin"))
+        host.write("/run/web/site.conf", self.site)
+        self.program = host.start(self.name, self.command)
+        self.program.wait_for(self.greeting)
+
+
+class Apache(_Web):
+    """Apache with mod_cgid."""
+
+    name = "apache"
+    site = _APACHE
+    command = ["apache2", "-DFOREGROUND", "-f", "/run/web/site.conf"]
+    greeting = "resuming normal operations"
+
+
+class Lighttpd(_Web):
+    """lighttpd with mod_cgi."""
+
+    name = "lighttpd"
+    site = _LIGHTTPD
+    command = ["lighttpd", "-D", "-f", "/run/web/site.conf"]
+    greeting = "server started"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What relay.cgi answered."""
+
+    status: int
+    type: str
+    body: str
+
+    @property
+    def url(self):
+        """Where its SMIL document sends the player."""
+        return xml.etree.ElementTree.fromstring(self.body).find("body/video").get("src")
+
+
+def fetch(viewer, document):
+    """Asks relay.cgi for a document, such as `news.smil`, from the host `viewer`."""
+    command = ["curl", "-sS", "-w", r"\n%{http_code} %{content_type}", f"{SITE}/{document}"]
+    body, _, end = viewer.run(command).stdout.rpartition("\n")
+    status, _, kind = end.partition(" ")
+    return Answer(int(status), kind, body)

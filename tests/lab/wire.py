@@ -1,0 +1,88 @@
+"""A capture of UDP on one interface, while it runs."""
+
+import os
+import re
+import signal
+import struct
+import subprocess
+import threading
+from dataclasses import dataclass
+
+from .program import Timeout, entered
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A UDP datagram as it was on the wire."""
+
+    source: str
+    source_port: int
+    target: str
+    target_port: int
+    payload: bytes
+
+
+class Wire:
+    """tcpdump on `interface` of `host`, seen live. `which` is a filter in tcpdump's words."""
+
+    def __init__(self, host, interface, which="udp"):
+        self.packets = []
+        self._grown = threading.Condition()
+        listening = threading.Event()
+        command = ["tcpdump", "-i", interface, "-w", "-", "-U", "--immediate-mode", "-B", "8192"]
+        self._process = subprocess.Popen(
+            host.enter([*command, "-Z", "root", which]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._errors = b""
+        threading.Thread(target=self._watch, args=[listening], daemon=True).start()
+        threading.Thread(target=self._read, daemon=True).start()
+        if not listening.wait(20):
+            raise Timeout(f"tcpdump does not listen on {host.name}/{interface}: {self._errors}")
+
+    def _watch(self, listening):
+        for line in self._process.stderr:
+            self._errors += line
+            if b"listening on" in line:
+                listening.set()
+
+    def _read(self):
+        stream = self._process.stdout
+        stream.read(24)
+        while len(header := stream.read(16)) == 16:
+            _, _, captured, _ = struct.unpack("=IIII", header)
+            packet = _udp(stream.read(captured))
+            if packet:
+                with self._grown:
+                    self.packets.append(packet)
+                    self._grown.notify_all()
+
+    def wait_for(self, enough, patience=30, what="packets"):
+        """Waits until `enough(packets)` is true; returns the packets then."""
+        with self._grown:
+            if not self._grown.wait_for(lambda: enough(self.packets), patience):
+                raise Timeout(f"{what}: not seen in {patience} s among {len(self.packets)}")
+            return list(self.packets)
+
+    def payloads(self, port):
+        """The payloads that went to `port`, in order."""
+        return [packet.payload for packet in list(self.packets) if packet.target_port == port]
+
+    def stop(self):
+        """Ends the capture; raises when the kernel has dropped packets of it."""
+        os.kill(entered(self._process.pid), signal.SIGINT)
+        self._process.wait(20)
+        dropped = re.search(rb"(\d+) packets dropped by kernel", self._errors)
+        if dropped and int(dropped[1]):
+            raise AssertionError(f"the capture lost {int(dropped[1])} packets")
+
+
+def _udp(frame):
+    if len(frame) < 42 or frame[12:14] != b"\x08\x00" or frame[23] != 17:
+        return None
+    ip = frame[14:]
+    datagram = ip[(ip[0] & 15) * 4 :]
+    source_port, target_port, length = struct.unpack("!HHH", datagram[:6])
+    source, target = (".".join(map(str, ip[at : at + 4])) for at in (12, 16))
+    return Packet(source, source_port, target, target_port, datagram[8:length])

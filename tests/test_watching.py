@@ -1,0 +1,100 @@
+"""A player follows the link and plays what the encoder broadcasts."""
+
+import pytest
+
+from lab.edge import PORTS
+from lab.player import Ffmpeg, Mplayer, Mpv
+from lab.rtp import gaps
+from lab.web import SITE, Apache, Lighttpd, fetch
+from lab.wire import Wire
+
+both_web_servers = pytest.mark.parametrize("web", [Apache, Lighttpd])
+
+
+@both_web_servers
+def test_mplayer_follows_the_smil_document_and_plays_picture_and_sound(stage, web):
+    scene = stage(web=web)
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    player.leave()
+
+
+@both_web_servers
+def test_mpv_follows_the_playlist_and_plays_picture_and_sound(stage, web):
+    scene = stage(web=web)
+    player = Mpv(scene["viewer"], f"{SITE}/news.m3u")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    player.leave()
+
+
+@both_web_servers
+def test_ffmpeg_receives_both_medias_for_ten_seconds_and_loses_no_packet(stage, web):
+    scene = stage(web=web)
+    answer = fetch(scene["viewer"], "news.smil")
+    assert (answer.status, answer.type) == (200, "application/smil+xml")
+    assert answer.url == "rtsp://dss2.example.net/news.sdp"
+    wire = Wire(scene["viewer"], "eth0", "udp and src host dss2.example.net")
+
+    player = Ffmpeg(scene["viewer"], answer.url, seconds=10)
+    assert player.program.wait(60) == 0
+
+    wire.stop()
+    pictures, sounds, complaints = player.received()
+    assert complaints == []
+    assert pictures >= 10 * 25 - 12  # the first group of pictures may be cut
+    assert sounds >= 10 * 44100 // 1152 - 5
+    flows = {packet.source_port for packet in wire.packets if packet.source_port % 2 == 0}
+    assert len(flows) == 2
+    for port in flows:
+        sent = [packet.payload for packet in wire.packets if packet.source_port == port]
+        assert len(sent) > 50
+        assert gaps(sent) == 0
+
+
+def test_neither_server_is_restarted_and_asking_again_changes_nothing(stage):
+    scene = stage()
+    servers = [scene.web.program, scene.edges["dss2"].program, scene.daemon.program]
+    before = [server.identity for server in servers]
+    viewer = scene["viewer"]
+    player = Mplayer(viewer, f"{SITE}/news.smil")
+    player.wait_for_play()
+    first = scene.daemon.wait_for("news/dss2", state="live")
+    answer = fetch(viewer, "news.smil")
+
+    crowd = 'for n in $(seq 50); do curl -sSf "$0" >/run/answer.$n & ok="$ok $!"; done; '
+    crowd += "for one in $ok; do wait $one || exit 1; done"
+    viewer.run(["sh", "-c", crowd, f"{SITE}/news.smil"])
+
+    answers = {viewer.path(f"/run/answer.{n}").read_text() for n in range(1, 51)}
+    assert answers == {answer.body}
+    relays = scene.daemon.relays()
+    assert [(relay["edge"], relay["started"]) for relay in relays] == [("dss2", first["started"])]
+    assert scene.daemon.relays(closed=True) == []
+    assert [server.identity for server in servers] == before
+    assert player.program.running
+    player.leave()
+
+
+def test_what_arrives_is_what_was_sent_byte_for_byte_and_in_order(stage):
+    scene = stage()
+    sent = Wire(scene["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    arrived = Wire(scene["dss2"], "eth0", f"udp dst portrange {PORTS[0]}-{PORTS[-1]}")
+
+    def enough(packets):
+        ports = [packet.target_port for packet in packets]
+        return all(ports.count(port) >= (2 if port % 2 else 200) for port in PORTS)
+
+    arrived.wait_for(enough, 90, "RTP and sender reports at the edge")
+    arrived.stop()
+    sent.stop()
+
+    for sent_to, arrived_at in zip((5004, 5005, 5006, 5007), PORTS):
+        original, copy = sent.payloads(sent_to), arrived.payloads(arrived_at)
+        start = original.index(copy[0])
+        assert copy == original[start : start + len(copy)]
+    player.leave()
