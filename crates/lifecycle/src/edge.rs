@@ -1,0 +1,162 @@
+//! One edge address, with the relays to it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use catalog::Rules;
+
+use crate::action::{Action, CloseReason, State};
+use crate::flow::{Phase, Place};
+use crate::relay::{Moment, Relay};
+use crate::schedule::Schedule;
+use crate::seen::{FlowKind, Seen};
+
+/// Relays that share a probe schedule.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) schedule: Schedule,
+    pub(crate) relays: BTreeMap<u64, Relay>,
+}
+
+impl Edge {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        Self { schedule: Schedule::new(address), relays: BTreeMap::new() }
+    }
+
+    pub(crate) fn has(&self, id: u64) -> bool {
+        self.relays.contains_key(&id)
+    }
+
+    pub(crate) fn start(
+        &mut self,
+        id: u64,
+        flows: &[FlowKind],
+        rules: Rules,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let relay = Relay::start(id, flows, rules, &mut at);
+        self.relays.insert(id, relay);
+    }
+
+    pub(crate) fn renew(&mut self, id: u64, now: Instant, actions: &mut Vec<Action>) {
+        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        if let Some(relay) = self.relays.get_mut(&id) {
+            relay.renew(&mut at);
+        }
+    }
+
+    pub(crate) fn close(
+        &mut self,
+        id: u64,
+        reason: CloseReason,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        if let Some(mut relay) = self.relays.remove(&id) {
+            relay.close(reason, &mut at);
+        }
+    }
+
+    pub(crate) fn observe(
+        &mut self,
+        (id, flow): (u64, usize),
+        seen: Seen,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        if seen == Seen::Probed {
+            self.end_other_turns((id, flow), now, actions);
+        }
+        let others_wait = seen == Seen::Refused && self.others_wait();
+        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        match seen {
+            Seen::Refused => relay.refused(flow, others_wait, &mut at),
+            Seen::Probed => relay.probed(flow, &mut at),
+            Seen::Traffic { received, sent } => {
+                if let Some(flow) = relay.flows.get_mut(flow) {
+                    flow.traffic((received, sent), at.schedule, &relay.rules, now);
+                }
+            }
+            Seen::Viewers(count) => relay.watched(flow, count, &mut at),
+            Seen::ReceiverReport => relay.reported(&mut at),
+        }
+        if let Some(reason) = relay.settle(&mut at) {
+            self.close(id, reason, now, actions);
+        }
+    }
+
+    pub(crate) fn poll(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        self.relays.retain(|_, relay| {
+            relay.conclude(&mut at);
+            let reason = relay.settle(&mut at);
+            if let Some(reason) = reason {
+                relay.close(reason, &mut at);
+            }
+            reason.is_none()
+        });
+        self.give_turn(now, actions);
+    }
+
+    /// Whether flows wait for probes that Starting relays might hold back.
+    fn others_wait(&self) -> bool {
+        let others = self.relays.values().filter(|relay| relay.state != State::Starting);
+        others.flat_map(Relay::rtp).any(|flow| matches!(flow.phase, Phase::Waiting(_)))
+    }
+
+    /// A probe went out late, after its turn was given to another flow: that one has to wait.
+    fn end_other_turns(&mut self, probed: (u64, usize), now: Instant, actions: &mut Vec<Action>) {
+        if let Some((id, flow)) = self.turn().filter(|turn| *turn != probed) {
+            let mut at = Moment { now, schedule: &mut self.schedule, actions };
+            if let Some(relay) = self.relays.get_mut(&id) {
+                relay.wait(flow, true, &mut at);
+            }
+        }
+    }
+
+    /// The flow whose turn it is.
+    fn turn(&self) -> Option<(u64, usize)> {
+        self.relays.iter().find_map(|(id, relay)| {
+            Some((*id, relay.flows.iter().position(|flow| flow.phase == Phase::Turn)?))
+        })
+    }
+
+    /// The flow that is first in the line. A media that isn't broadcast has nothing to probe with.
+    fn first(&self) -> Option<(Place, u64, usize)> {
+        let waiting = self.relays.iter().flat_map(|(id, relay)| {
+            relay.flows.iter().enumerate().filter_map(|(index, flow)| match flow.phase {
+                Phase::Waiting(place) if flow.speaks(&relay.rules) => Some((place, *id, index)),
+                _ => None,
+            })
+        });
+        waiting.min()
+    }
+
+    fn give_turn(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.turn().is_some() {
+            return;
+        }
+        let Some((_, id, index)) = self.first() else { return };
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        if self.schedule.free_at(&relay.rules).is_none_or(|free| free <= now) {
+            relay.take_turn(index, &mut Moment { now, schedule: &mut self.schedule, actions });
+        }
+    }
+
+    /// The earliest time later than `polled` at which something follows by itself.
+    pub(crate) fn next_wake(&self, polled: Option<Instant>) -> Option<Instant> {
+        let relays =
+            self.relays.values().filter_map(|relay| relay.next_wake(&self.schedule, polled));
+        relays.chain(self.next_turn().filter(|at| Some(*at) > polled)).min()
+    }
+
+    fn next_turn(&self) -> Option<Instant> {
+        let (_, id, _) = self.first().filter(|_| self.turn().is_none())?;
+        self.schedule.free_at(&self.relays.get(&id)?.rules)
+    }
+}

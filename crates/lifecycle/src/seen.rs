@@ -1,0 +1,30 @@
+//! What can be observed of a flow.
+
+/// RTP, or its control protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlowKind {
+    /// The media itself; its refusals decide.
+    Rtp,
+    /// Its reports; whether the edge takes them decides nothing.
+    Rtcp,
+}
+
+/// Something that happened on a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// An ICMP error came back. Several may have been folded into one.
+    Refused,
+    /// The packet for which the gate was at [`crate::Gate::Probe`] has been sent.
+    Probed,
+    /// Totals since the flow began; to be observed once a second, also when they have not changed.
+    Traffic {
+        /// Packets that came in, whatever the gate.
+        received: u64,
+        /// Packets that were sent to the edge.
+        sent: u64,
+    },
+    /// The edge reports how many watch.
+    Viewers(u32),
+    /// The edge sent a receiver report that says nothing of viewers.
+    ReceiverReport,
+}

@@ -1,0 +1,377 @@
+//! Each transition of a relay's life, one story a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod bench;
+
+use std::time::Duration;
+
+use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
+use lifecycle::{Action, CloseReason, Gate, Lifecycle, Prospect, Rules, Seen, State, When};
+
+use Gate::{Open, Shut};
+
+#[test]
+fn a_relay_that_nobody_refuses_is_live_after_quiet() {
+    let mut bench = Bench::start(Rules::default());
+    assert_eq!(bench.log, [Action::Entered { relay: 1, state: State::Starting }]);
+    assert_eq!(bench.gates(), [Open; 4]);
+    bench.pass(2);
+    assert_eq!(bench.state(), Some(State::Starting));
+    bench.pass(1);
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.life.since(1), Some(bench.now));
+}
+
+#[test]
+fn refusals_are_expected_until_the_player_comes() {
+    let mut bench = Bench::start(Rules::default());
+    for _ in 0..15 {
+        bench.pass(1);
+        bench.refuse(&[VIDEO, AUDIO]);
+    }
+    assert_eq!(bench.state(), Some(State::Starting));
+    assert_eq!(bench.gates(), [Open; 4]);
+    bench.pass(5);
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.life.errors(1), [0; 4]);
+}
+
+#[test]
+fn a_relay_refused_to_the_end_of_its_grace_is_suspect() {
+    let mut bench = Bench::start(Rules::default());
+    for _ in 0..20 {
+        assert_eq!(bench.state(), Some(State::Starting));
+        bench.refuse(&[VIDEO, AUDIO]);
+        bench.pass(1);
+    }
+    assert_eq!(bench.state(), Some(State::Suspect));
+    assert_eq!(bench.gates(), [Shut; 4]);
+    assert_eq!(bench.life.errors(1), [0; 4]);
+}
+
+#[test]
+fn one_media_taken_is_enough_at_the_end_of_grace() {
+    let mut bench = Bench::start(Rules::default());
+    for _ in 0..20 {
+        bench.refuse(&[AUDIO]);
+        bench.pass(1);
+    }
+    assert_eq!(bench.state(), Some(State::Live));
+    bench.refuse(&[AUDIO]);
+    assert_eq!(bench.gates(), [Open, Open, Shut, Open]);
+    assert_eq!(bench.life.errors(1), [0, 0, 1, 0]);
+}
+
+#[test]
+fn a_silent_source_does_not_make_a_relay_live() {
+    let mut bench = Bench::start(Rules::default());
+    bench.sources.clear();
+    bench.pass(29);
+    assert_eq!(bench.state(), Some(State::Starting));
+    bench.pass(1);
+    assert_eq!(bench.closed(), Some(CloseReason::SourceEnded));
+    assert_eq!(bench.life.state(1), None);
+}
+
+#[test]
+fn a_source_that_comes_after_the_grace_makes_it_live() {
+    let mut bench = Bench::start(Rules::default());
+    bench.sources.clear();
+    bench.pass(25);
+    bench.sources = vec![VIDEO];
+    bench.pass(2);
+    assert_eq!(bench.state(), Some(State::Live));
+}
+
+#[test]
+fn refused_rtcp_is_shut_at_once_and_counts_nothing() {
+    let mut bench = Bench::start(Rules::default());
+    bench.refuse(&[VIDEO_RTCP]);
+    assert_eq!(bench.gates(), [Open, Shut, Open, Open]);
+    bench.pass(3);
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.gates(), [Open; 4], "Live tries RTCP once more");
+    bench.refuse(&[VIDEO_RTCP, AUDIO_RTCP]);
+    bench.pass(60);
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.gates(), [Open, Shut, Open, Shut]);
+    assert_eq!(bench.life.errors(1), [0; 4]);
+}
+
+#[test]
+fn the_last_viewer_leaves() {
+    let mut bench = Bench::suspect(Rules::default());
+    assert_eq!(bench.gates(), [Shut; 4]);
+    let begun = bench.now;
+    let mut probes = Vec::new();
+    while bench.closed().is_none() {
+        let flow = bench.probe();
+        probes.push((flow, bench.now));
+        bench.now += Duration::from_millis(20);
+        bench.refuse(&[flow]);
+    }
+    assert_eq!(bench.closed(), Some(CloseReason::NoViewers));
+    assert_eq!(probes.len(), 18, "nine more errors on each of two flows");
+    assert!(probes.iter().zip(probes.iter().skip(1)).all(|(a, b)| a.0 != b.0), "in turn");
+    assert!(
+        probes.windows(2).all(|pair| pair[1].1 - pair[0].1 >= Duration::from_secs(1)),
+        "one a second"
+    );
+    assert!(bench.now - begun < Duration::from_secs(21));
+    assert_eq!(bench.life.next_wake(), None);
+}
+
+#[test]
+fn a_relay_never_accepted_says_so() {
+    let mut bench = Bench::start(Rules::default());
+    for _ in 0..20 {
+        bench.refuse(&[VIDEO, AUDIO]);
+        bench.pass(1);
+    }
+    while bench.closed().is_none() {
+        let flow = bench.probe();
+        bench.refuse(&[flow]);
+    }
+    assert_eq!(bench.closed(), Some(CloseReason::NeverAccepted));
+}
+
+#[test]
+fn an_unanswered_probe_brings_the_whole_relay_back() {
+    let mut bench = Bench::suspect(Rules::default());
+    let left = bench.now;
+    bench.probe();
+    bench.silence();
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.gates(), [Open; 4]);
+    assert!(bench.now - left < Duration::from_millis(2100));
+    assert_eq!(bench.life.errors(1), [1, 0, 1, 0]);
+    bench.pass(5);
+    assert_eq!(bench.life.errors(1), [0; 4], "forgotten after quiet");
+}
+
+#[test]
+fn one_refused_media_probes_on_its_own_for_ever() {
+    let mut bench = Bench::live(Rules::default());
+    bench.refuse(&[AUDIO]);
+    for _ in 0..40 {
+        assert_eq!(bench.probe(), AUDIO);
+        bench.refuse(&[AUDIO]);
+        bench.pass(1);
+    }
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_eq!(bench.gates()[VIDEO], Open);
+    assert_eq!(bench.life.errors(1), [0, 0, 41, 0]);
+    bench.probe();
+    bench.silence();
+    assert_eq!(bench.gates(), [Open; 4]);
+}
+
+#[test]
+fn a_start_brings_a_suspect_relay_back_at_once() {
+    let mut bench = Bench::suspect(Rules::default());
+    bench.life.renew(1, bench.now);
+    bench.settle();
+    assert_eq!(bench.state(), Some(State::Starting));
+    assert_eq!(bench.gates(), [Open; 4]);
+    bench.refuse(&[VIDEO, AUDIO]);
+    assert_eq!(bench.gates(), [Open; 4], "the player is not there yet");
+}
+
+#[test]
+fn a_crowd_of_starts_opens_a_refused_media_once_a_grace() {
+    let mut bench = Bench::live(Rules::default());
+    bench.pass(20);
+    bench.refuse(&[AUDIO]);
+    bench.log.clear();
+    for _ in 0..100 {
+        bench.life.renew(1, bench.now);
+        bench.refuse(&[AUDIO]);
+    }
+    let opened = Action::Gate { relay: 1, flow: AUDIO, gate: Open };
+    assert_eq!(bench.log.iter().filter(|action| **action == opened).count(), 1);
+    assert_eq!(bench.state(), Some(State::Live));
+}
+
+#[test]
+fn reported_viewers_keep_a_relay_and_their_absence_closes_it() {
+    let mut bench = Bench::live(Rules::default());
+    bench.see(VIDEO_RTCP, Seen::Viewers(0));
+    bench.see(AUDIO_RTCP, Seen::Viewers(2));
+    bench.pass(40);
+    assert_eq!(bench.life.viewers(1), Some(2));
+    bench.see(AUDIO_RTCP, Seen::Viewers(0));
+    bench.pass(29);
+    assert_eq!(
+        bench.life.prospects(1),
+        [Prospect {
+            reason: CloseReason::NoViewers,
+            when: When::At(bench.now + Duration::from_secs(1))
+        }]
+    );
+    bench.life.renew(1, bench.now);
+    bench.pass(29);
+    assert_eq!(bench.state(), Some(State::Live), "a start gives it time anew");
+    bench.pass(1);
+    assert_eq!(bench.closed(), Some(CloseReason::NoViewers));
+}
+
+#[test]
+fn a_lease_runs_out_unless_somebody_shows() {
+    let lease = Some(Duration::from_secs(100));
+    let mut bench = Bench::live(Rules { lease, ..Rules::default() });
+    bench.pass(90);
+    bench.see(VIDEO_RTCP, Seen::ReceiverReport);
+    bench.pass(90);
+    bench.see(VIDEO_RTCP, Seen::Viewers(1));
+    bench.pass(90);
+    bench.see(VIDEO_RTCP, Seen::ReceiverReport);
+    bench.pass(10);
+    assert_eq!(bench.closed(), Some(CloseReason::LeaseExpired), "this edge counts viewers");
+}
+
+#[test]
+fn a_media_that_is_not_broadcast_has_no_say() {
+    let mut bench = Bench::start(Rules::default());
+    bench.sources = vec![VIDEO];
+    bench.pass(40);
+    assert_eq!(bench.state(), Some(State::Live));
+    bench.refuse(&[VIDEO]);
+    assert_eq!(bench.state(), Some(State::Suspect));
+    while bench.closed().is_none() {
+        assert_eq!(bench.probe(), VIDEO);
+        bench.refuse(&[VIDEO]);
+        bench.pass(1);
+    }
+    assert_eq!(bench.closed(), Some(CloseReason::NoViewers));
+}
+
+#[test]
+fn a_turn_without_a_packet_passes_on() {
+    let mut bench = Bench::suspect(Rules::default());
+    bench.pass(1);
+    while bench.gates() != [Gate::Probe, Shut, Shut, Shut] {
+        bench.pass(1);
+    }
+    while bench.gates()[VIDEO] == Gate::Probe {
+        bench.pass(1);
+    }
+    assert_eq!(bench.gates(), [Shut, Shut, Gate::Probe, Shut]);
+    // The video's packet went out just before its gate was shut.
+    bench.see(VIDEO, Seen::Probed);
+    assert_eq!(bench.gates(), [Shut; 4], "two probes in an interval would be one too many");
+    bench.see(VIDEO, Seen::Refused);
+    assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
+    assert_eq!(bench.probe(), AUDIO);
+}
+
+#[test]
+fn an_answer_that_overtakes_the_news_of_its_probe_counts() {
+    let mut bench = Bench::suspect(Rules::default());
+    while bench.gates()[VIDEO] != Gate::Probe {
+        bench.now = bench.life.next_wake().unwrap();
+        bench.settle();
+    }
+    bench.refuse(&[VIDEO]);
+    bench.see(VIDEO, Seen::Probed);
+    assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
+    assert_eq!(bench.gates(), [Shut; 4]);
+    assert_eq!(bench.probe(), AUDIO);
+}
+
+#[test]
+fn silence_proves_nothing_while_others_are_refused_at_full_rate() {
+    let mut bench = Bench::suspect(Rules::default());
+    bench.life.start(2, EDGE, &FLOWS, Rules::default(), bench.now);
+    let flow = bench.probe();
+    bench.now += Duration::from_millis(500);
+    bench.life.observe(2, 0, Seen::Refused, bench.now);
+    bench.settle();
+    for _ in 0..15 {
+        bench.now += Duration::from_millis(900);
+        bench.life.observe(2, 0, Seen::Refused, bench.now);
+        bench.settle();
+        assert_eq!(bench.state(), Some(State::Suspect));
+        assert_eq!(bench.gates(), [Shut; 4]);
+    }
+    assert_eq!(bench.probe(), flow, "it tries again as soon as that is over");
+    bench.silence();
+    assert_eq!(bench.state(), Some(State::Live));
+}
+
+#[test]
+fn a_relay_that_starts_again_and_again_does_not_hold_back_the_others_for_ever() {
+    let mut bench = Bench::suspect(Rules::default());
+    bench.life.start(2, EDGE, &FLOWS, Rules::default(), bench.now);
+    let mut probes = 0;
+    for second in 0..80 {
+        if second % 10 == 0 {
+            bench.life.renew(2, bench.now);
+        }
+        for flow in [VIDEO, AUDIO] {
+            bench.life.observe(
+                2,
+                flow,
+                Seen::Traffic { received: second, sent: second },
+                bench.now,
+            );
+            if bench.life.gates(2)[flow] == Open {
+                bench.life.observe(2, flow, Seen::Refused, bench.now);
+            }
+        }
+        bench.pass(1);
+        for relay in [1, 2] {
+            if let Some(flow) = bench.life.gates(relay).iter().position(|g| *g == Gate::Probe) {
+                bench.life.observe(relay, flow, Seen::Probed, bench.now);
+                bench.life.observe(relay, flow, Seen::Refused, bench.now);
+                probes += u32::from(relay == 1);
+            }
+        }
+    }
+    assert!(probes >= 5, "{probes}");
+}
+
+#[test]
+fn stop_closes_once_and_what_comes_late_is_passed_over() {
+    let mut bench = Bench::live(Rules::default());
+    bench.life.stop(1, CloseReason::Stopped, bench.now);
+    bench.life.stop(1, CloseReason::Failed, bench.now);
+    bench.life.renew(1, bench.now);
+    bench.refuse(&[VIDEO]);
+    bench.pass(5);
+    let closed = |action: &&Action| matches!(action, Action::Closed { .. });
+    assert_eq!(bench.log.iter().filter(closed).count(), 1);
+    assert_eq!(bench.log.last(), Some(&Action::Closed { relay: 1, reason: CloseReason::Stopped }));
+    assert!(bench.gates().is_empty());
+}
+
+#[test]
+fn a_pause_of_the_daemon_is_not_a_silence_of_the_source() {
+    let mut bench = Bench::live(Rules::default());
+    bench.now += Duration::from_secs(3600);
+    bench.sources.clear();
+    bench.pass(1);
+    bench.sources = vec![VIDEO, AUDIO];
+    bench.pass(1);
+    assert_eq!(bench.state(), Some(State::Live));
+}
+
+#[test]
+fn an_edge_that_never_answers_is_known() {
+    let mut bench = Bench::live(Rules::default());
+    assert!(!bench.life.edge_answers(EDGE));
+    bench.refuse(&[AUDIO_RTCP]);
+    assert!(bench.life.edge_answers(EDGE));
+    assert!(!Lifecycle::new().edge_answers(EDGE));
+}
+
+#[test]
+fn a_flow_that_does_not_exist_is_passed_over() {
+    let mut bench = Bench::live(Rules::default());
+    for seen in [Seen::Refused, Seen::Probed, Seen::Viewers(1), Seen::ReceiverReport] {
+        bench.see(17, seen);
+    }
+    assert_eq!(bench.gates(), [Open; 4]);
+    bench.life.start(2, EDGE, &[], Rules::default(), bench.now);
+    bench.settle();
+    assert_eq!(bench.closed(), Some(CloseReason::SourceEnded), "nothing to relay");
+}
