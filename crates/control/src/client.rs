@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::{LineError, Refused, Reply, Request, read_line};
+use crate::{LineError, MAX_ANSWER, Refused, Reply, Request, read_line};
 
 /// A connection to the daemon.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Client {
     }
 
     fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
-        match read_line(&mut self.lines)? {
+        match read_line(&mut self.lines, MAX_ANSWER)? {
             Some(line) => Ok(Some(serde_json::from_str(&line)?)),
             None => Ok(None),
         }

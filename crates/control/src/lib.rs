@@ -1,7 +1,8 @@
 //! The control protocol: one JSON object per line each way over a Unix stream socket.
 //!
 //! [`Request`] goes to the daemon, [`Reply`] comes back; [`Client`] is the blocking side that
-//! relay.cgi and the `dynrelay` command use. A line is UTF-8 and at most [`MAX_LINE`] bytes.
+//! relay.cgi and the `dynrelay` command use. A line is UTF-8; a request is at most
+//! [`MAX_REQUEST`] bytes.
 
 mod client;
 mod line;
@@ -10,7 +11,7 @@ mod request;
 mod status;
 
 pub use client::{Client, ClientError};
-pub use line::{LineError, MAX_LINE, read_line};
+pub use line::{LineError, MAX_ANSWER, MAX_REQUEST, read_line};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use status::{

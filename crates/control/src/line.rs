@@ -2,15 +2,18 @@
 
 use std::io::{self, BufRead, Read};
 
-/// The longest line either side accepts, in bytes, newline included.
-pub const MAX_LINE: u64 = 64 * 1024;
+/// The longest request the daemon accepts, in bytes, newline included.
+pub const MAX_REQUEST: u64 = 64 * 1024;
+
+/// The longest answer a client accepts: a list of some ten thousand relays, with their flows.
+pub const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// Why no line could be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// The other side sent more than [`MAX_LINE`] bytes without a newline.
-    #[error("a line is at most {MAX_LINE} bytes")]
-    TooLong,
+    /// The other side sent more bytes than this without a newline.
+    #[error("a line is at most {0} bytes")]
+    TooLong(u64),
     /// The other side hung up in the middle of a line.
     #[error("the line was cut off")]
     CutOff,
@@ -22,17 +25,17 @@ pub enum LineError {
     Io(#[from] io::Error),
 }
 
-/// Reads one line without its newline; `None` at the end of the input.
-pub fn read_line(from: &mut impl BufRead) -> Result<Option<String>, LineError> {
+/// Reads one line of at most `longest` bytes, without its newline; `None` at the end of the input.
+pub fn read_line(from: &mut impl BufRead, longest: u64) -> Result<Option<String>, LineError> {
     let mut bytes = Vec::new();
-    from.take(MAX_LINE).read_until(b'\n', &mut bytes)?;
+    from.take(longest).read_until(b'\n', &mut bytes)?;
     if bytes.is_empty() {
         return Ok(None);
     }
     if bytes.pop() != Some(b'\n') {
         // The popped byte counts: the line was full, or the input ended early.
-        let full = u64::try_from(bytes.len()).is_ok_and(|read| read + 1 >= MAX_LINE);
-        return Err(if full { LineError::TooLong } else { LineError::CutOff });
+        let full = u64::try_from(bytes.len()).is_ok_and(|read| read + 1 >= longest);
+        return Err(if full { LineError::TooLong(longest) } else { LineError::CutOff });
     }
     String::from_utf8(bytes).map(Some).map_err(|_| LineError::NotUtf8)
 }
@@ -44,17 +47,17 @@ mod tests {
     #[test]
     fn lines_come_one_by_one() {
         let mut input = &b"{}\n\n{\"a\":1}\n"[..];
-        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some("{}"));
-        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some(""));
-        assert_eq!(read_line(&mut input).unwrap().as_deref(), Some("{\"a\":1}"));
-        assert!(read_line(&mut input).unwrap().is_none());
+        assert_eq!(read_line(&mut input, MAX_REQUEST).unwrap().as_deref(), Some("{}"));
+        assert_eq!(read_line(&mut input, MAX_REQUEST).unwrap().as_deref(), Some(""));
+        assert_eq!(read_line(&mut input, MAX_REQUEST).unwrap().as_deref(), Some("{\"a\":1}"));
+        assert!(read_line(&mut input, MAX_REQUEST).unwrap().is_none());
     }
 
     #[test]
     fn what_is_no_line_is_refused() {
         let long = vec![b'x'; 70_000];
-        assert!(matches!(read_line(&mut &long[..]), Err(LineError::TooLong)));
-        assert!(matches!(read_line(&mut &b"half"[..]), Err(LineError::CutOff)));
-        assert!(matches!(read_line(&mut &b"\xff\n"[..]), Err(LineError::NotUtf8)));
+        assert!(matches!(read_line(&mut &long[..], MAX_REQUEST), Err(LineError::TooLong(_))));
+        assert!(matches!(read_line(&mut &b"half"[..], 5), Err(LineError::CutOff)));
+        assert!(matches!(read_line(&mut &b"\xff\n"[..], 5), Err(LineError::NotUtf8)));
     }
 }
