@@ -1,12 +1,12 @@
 //! Everything that may be relayed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::arrival::{Arrival, arrivals};
 use crate::config::{Config, ConfigError};
-use crate::edge::{self, Edge};
+use crate::edge::Edge;
 use crate::file;
 use crate::fit::{self, Consented};
 use crate::folder::Folder;
@@ -91,12 +91,6 @@ impl Catalog {
     /// The edge of that name.
     pub fn edge(&self, name: &str) -> Option<&Edge> {
         self.config.edges.iter().find(|edge| edge.name == name)
-    }
-
-    /// The edges that serve `client`, as [`edge::candidates`] orders them. Whether they take a
-    /// stream is for [`Catalog::route`] to say.
-    pub fn candidates(&self, client: Option<IpAddr>) -> Vec<&Edge> {
-        edge::candidates(&self.config.edges, client)
     }
 
     /// The way of a stream to an edge, or why there is none.

@@ -23,9 +23,9 @@ pub struct Edge {
     /// What counts as its consent.
     #[serde(default)]
     pub consent: Consent,
-    /// The viewers it is nearest to; none: everyone.
-    #[serde(default, deserialize_with = "some_networks")]
-    pub serves: Option<Vec<IpNet>>,
+    /// The viewers it is nearest to. Others may be sent to it too.
+    #[serde(default, deserialize_with = "networks")]
+    pub serves: Vec<IpNet>,
 }
 
 /// What counts as an edge's consent to take a stream.
@@ -46,28 +46,11 @@ impl Edge {
         self.url.viewer_url(stream)
     }
 
-    /// How near it says to be to `client`: the length of the longest prefix in `serves` that
-    /// holds the address, 0 for everyone, none if it doesn't serve the client.
-    fn nearness(&self, client: IpAddr) -> Option<u8> {
-        match &self.serves {
-            None => Some(0),
-            Some(networks) => nearness(networks, client),
-        }
+    /// How near it is to `client`: the length of the longest prefix in `serves` that holds the
+    /// address, none if none does.
+    pub fn nearness(&self, client: IpAddr) -> Option<u8> {
+        nearness(&self.serves, client)
     }
-}
-
-/// The edges that serve `client`, the nearest first, else in the order of the file. For a client
-/// of unknown address: every edge, those that serve everyone first.
-pub fn candidates(edges: &[Edge], client: Option<IpAddr>) -> Vec<&Edge> {
-    let Some(client) = client else {
-        let mut all: Vec<&Edge> = edges.iter().collect();
-        all.sort_by_key(|edge| edge.serves.is_some());
-        return all;
-    };
-    let mut near: Vec<(u8, &Edge)> =
-        edges.iter().filter_map(|edge| Some((edge.nearness(client)?, edge))).collect();
-    near.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
-    near.into_iter().map(|(_, edge)| edge).collect()
 }
 
 /// The length of the longest of the prefixes that hold `client`. An IPv4 client that came in over
@@ -88,10 +71,6 @@ pub(crate) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>,
         })
     };
     texts.iter().map(read).collect()
-}
-
-fn some_networks<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<IpNet>>, D::Error> {
-    networks(from).map(Some)
 }
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

@@ -24,7 +24,7 @@ mod url;
 pub use catalog::Catalog;
 pub use config::{Config, ConfigError, Daemon, Limits, LogLevel, Origin, Rtcp};
 pub use duration::{DurationError, parse_duration};
-pub use edge::{Consent, Edge, candidates};
+pub use edge::{Consent, Edge};
 pub use name::{MAX_NAME, is_name};
 pub use problem::{Problem, Severity};
 pub use route::{Pair, Pass, Path, Refusal, Route, Source};

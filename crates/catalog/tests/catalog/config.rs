@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::world::{EDGE, World, sdp};
-use catalog::{Config, ConfigError, Rtcp, Rules, Severity, candidates};
+use catalog::{Config, ConfigError, Rtcp, Rules, Severity};
 
 /// Line, column and message of the error that `text` gives.
 fn error(text: &str) -> (usize, usize, String) {
@@ -136,23 +136,15 @@ fn overrides_go_over_the_general_rules() {
 }
 
 #[test]
-fn the_nearest_edge_comes_first() {
-    let edge = |name: &str, serves: &str| {
-        EDGE.replace("\"dss2\"", &format!("\"{name}\"")) + &format!("serves = {serves}\n")
-    };
-    let config = edge("far", "[\"203.0.0.0/8\"]")
-        + &EDGE.replace("\"dss2\"", "\"all\"")
-        + &edge("near", "[\"203.0.113.0/24\", \"2001:db8::/32\"]")
-        + &edge("one", "[\"203.0.113.9\"]")
-        + &edge("nobody", "[]");
+fn an_edge_is_near_to_whom_it_serves() {
+    let serves = "serves = [\"203.0.0.0/8\", \"203.0.113.9\", \"2001:db8::/32\"]\n";
+    let config = EDGE.to_owned() + serves + &EDGE.replace("\"dss2\"", "\"dss3\"");
     let catalog = World::with(&config).load();
-    let of = |client: &str| -> Vec<String> {
-        let edges = candidates(catalog.edges(), client.parse().ok());
-        edges.iter().map(|edge| edge.name.clone()).collect()
-    };
-    assert_eq!(of("203.0.113.9"), ["one", "near", "far", "all"]);
-    assert_eq!(of("::ffff:203.0.113.8"), ["near", "far", "all"]);
-    assert_eq!(of("2001:db8::1"), ["near", "all"]);
-    assert_eq!(of("192.0.2.1"), ["all"]);
-    assert_eq!(of("unknown"), ["all", "far", "near", "one", "nobody"]);
+    let nearness =
+        |edge: &str, client: &str| catalog.edge(edge).unwrap().nearness(client.parse().unwrap());
+    assert_eq!(nearness("dss2", "203.0.113.9"), Some(32));
+    assert_eq!(nearness("dss2", "::ffff:203.0.113.8"), Some(8));
+    assert_eq!(nearness("dss2", "2001:db8::1"), Some(32));
+    assert_eq!(nearness("dss2", "192.0.2.1"), None);
+    assert_eq!(nearness("dss3", "203.0.113.9"), None);
 }

@@ -58,7 +58,7 @@ fn every_key_of_the_example_is_known() {
     assert_eq!(catalog.problems(), []);
     assert_eq!(config.daemon.source_ports, Some(40000..=40999));
     assert_eq!(config.origin.viewer_url("x").as_deref(), Some("rtsp://dss1.example.org/x.sdp"));
-    assert_eq!(config.edges[0].serves.as_ref().map(Vec::len), Some(2));
+    assert_eq!(config.edges[0].serves.len(), 2);
     // The shown values are the defaults.
     assert_eq!(config.limits, catalog::Limits::default());
     assert_eq!(config.rtcp, Rtcp::default());
