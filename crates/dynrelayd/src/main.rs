@@ -1,2 +1,127 @@
-//! dynrelayd.
-fn main() {}
+//! dynrelayd: relays broadcasts to the servers where somebody watches, while somebody watches.
+
+mod allowance;
+mod choice;
+mod door;
+mod history;
+mod inbox;
+mod log;
+mod memory;
+mod path;
+mod reach;
+mod relay;
+mod reload;
+mod rights;
+mod session;
+mod signals;
+mod socket;
+mod start;
+mod status;
+mod supervisor;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use anyhow::{Context, Result};
+use catalog::Catalog;
+use clap::Parser;
+use tracing::{error, info};
+
+use crate::door::Room;
+use crate::socket::Socket;
+use crate::supervisor::Supervisor;
+
+/// Relays broadcasts to the servers where somebody watches, while somebody watches.
+///
+/// It stays in the foreground, logs to stderr, and needs no root. SIGHUP reads the configuration
+/// and the streams folder again; SIGTERM and SIGINT close every relay and stop.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Files:\n  \
+    /etc/dynrelay/dynrelay.toml   the configuration: dynrelay.toml(5)\n  \
+    /etc/dynrelay/streams/        what may be relayed: NAME.sdp and NAME.EDGE.sdp\n\n\
+    Ask a running daemon with dynrelay(1): `dynrelay list`, `dynrelay show news`."
+)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
+    config: PathBuf,
+    /// Say what is wrong with the configuration and the streams folder, and stop. For a look at
+    /// the running system too, use `dynrelay check`.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.check {
+        return check(&arguments.config);
+    }
+    match run(&arguments.config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if log::is_up() {
+                error!("{error:#}");
+            } else {
+                eprintln!("dynrelayd: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints every problem; fails if the configuration can't be used or a file of it was passed over.
+fn check(config: &Path) -> ExitCode {
+    let catalog = match Catalog::load(config) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for problem in catalog.problems() {
+        eprintln!("{problem}");
+    }
+    let (streams, edges) = (catalog.streams().count(), catalog.edges().len());
+    println!("{}: {streams} streams, {edges} edges", config.display());
+    if catalog.problems().iter().any(|problem| problem.severity == catalog::Severity::Error) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Sets everything up, serves until it is told to stop, and takes it all down.
+fn run(config: &Path) -> Result<()> {
+    let catalog = Catalog::load(config)?;
+    let daemon = catalog.config().daemon.clone();
+    log::start(daemon.log_level);
+    reload::report(&catalog);
+
+    let (post, inbox) = mpsc::channel();
+    signals::listen(post.clone()).context("can't listen for signals")?;
+    let socket = Socket::open(&daemon.socket, daemon.socket_group.as_deref())?;
+    let limits = &catalog.config().limits;
+    let room = Room { connections: limits.connections, per_user: limits.connections_per_user };
+    let listener = socket.listener.try_clone().context("can't copy the control socket")?;
+
+    let mut supervisor = Supervisor::new(config.to_owned(), catalog, post.clone())?;
+    door::open(listener, room, post).context("can't serve the control socket")?;
+    info!(socket = %daemon.socket.display(), version = env!("CARGO_PKG_VERSION"), "dynrelayd is up");
+    tell_systemd(&[sd_notify::NotifyState::Ready]);
+    supervisor.resume();
+    supervisor.run(&inbox);
+    tell_systemd(&[sd_notify::NotifyState::Stopping]);
+    supervisor.close_all();
+    info!("dynrelayd stopped");
+    Ok(())
+}
+
+/// Tells the service manager, if there is one.
+pub(crate) fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "can't notify the service manager");
+    }
+}

@@ -1,0 +1,61 @@
+//! How many relays may be started in a second.
+
+use std::time::{Duration, Instant};
+
+/// A token bucket: it holds one second's worth of starts and fills steadily.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    per_second: u32,
+    left: f64,
+    filled: Instant,
+}
+
+impl Allowance {
+    /// A full bucket.
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
+        Self { per_second, left: f64::from(per_second), filled: now }
+    }
+
+    /// Changes the rate; what is left in the bucket stays, as far as it still fits.
+    pub(crate) fn set_rate(&mut self, per_second: u32) {
+        self.per_second = per_second;
+    }
+
+    /// Takes one start, or says how long until there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let rate = f64::from(self.per_second);
+        let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
+        self.left = (self.left + grown).min(rate);
+        self.filled = now;
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            return Ok(());
+        }
+        let wait = if rate > 0.0 { (1.0 - self.left) / rate } else { 3600.0 };
+        Err(Duration::from_secs_f64(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_let_through_and_then_the_steady_rate() {
+        let begin = Instant::now();
+        let mut starts = Allowance::new(20, begin);
+        assert!((0..20).all(|_| starts.take(begin).is_ok()));
+        let wait = starts.take(begin).unwrap_err();
+        assert!(wait <= Duration::from_millis(50));
+        assert!(starts.take(begin + Duration::from_millis(51)).is_ok());
+        assert!(starts.take(begin + Duration::from_millis(52)).is_err());
+        let later = begin + Duration::from_secs(3600);
+        assert_eq!((0..100).filter(|_| starts.take(later).is_ok()).count(), 20);
+    }
+
+    #[test]
+    fn none_means_none() {
+        let now = Instant::now();
+        assert!(Allowance::new(0, now).take(now).is_err());
+    }
+}

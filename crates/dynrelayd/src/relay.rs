@@ -1,0 +1,128 @@
+//! A relay that runs: its route, its flows, and what is told of it.
+
+use std::net::IpAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use catalog::Route;
+use control::{FlowStatus, RelayDetail, RelayStatus};
+use forward::{Counters, Flow};
+
+use crate::path::{Path, paths};
+
+/// A relay, as the data plane and the lifecycle know it.
+pub(crate) type RelayId = u64;
+
+/// One stream on its way to one edge.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) stream: String,
+    pub(crate) edge: String,
+    pub(crate) route: Route,
+    /// The edge's.
+    address: IpAddr,
+    /// In the data plane's order: media by media, RTP before RTCP.
+    pub(crate) flows: Vec<Flow>,
+    /// Seconds since 1970.
+    started: u64,
+    /// When the state began: seconds since 1970.
+    pub(crate) since: u64,
+    rate: Rate,
+}
+
+/// The payload bytes sent each second, from one look at the counters to the next.
+#[derive(Debug)]
+struct Rate {
+    bytes: u64,
+    at: Instant,
+    per_second: u64,
+}
+
+impl Relay {
+    /// A relay that begins now.
+    pub(crate) fn new(
+        stream: &str,
+        edge: &str,
+        route: Route,
+        address: IpAddr,
+        flows: Vec<Flow>,
+        now: Instant,
+    ) -> Self {
+        let started = unix_time();
+        Self {
+            stream: stream.to_owned(),
+            edge: edge.to_owned(),
+            route,
+            address,
+            flows,
+            started,
+            since: started,
+            rate: Rate { bytes: 0, at: now, per_second: 0 },
+        }
+    }
+
+    /// Measures the rate anew.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        let bytes: u64 = self.flows.iter().map(|flow| flow.counters().bytes).sum();
+        let passed = now.saturating_duration_since(self.rate.at).as_millis();
+        let sent = u128::from(bytes.saturating_sub(self.rate.bytes));
+        let per_second = sent.saturating_mul(1000).checked_div(passed).unwrap_or(0);
+        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
+        self.rate = Rate { bytes, at: now, per_second };
+    }
+
+    /// The relay in short. `viewers`: how many watch, where the edge says so.
+    pub(crate) fn status(&self, state: impl ToString, viewers: Option<u32>) -> RelayStatus {
+        let total =
+            |of: fn(&Counters) -> u64| self.flows.iter().map(|flow| of(&flow.counters())).sum();
+        RelayStatus {
+            stream: self.stream.clone(),
+            edge: self.edge.clone(),
+            state: state.to_string(),
+            since: self.since,
+            started: self.started,
+            packets: total(|counters| counters.packets),
+            bytes: total(|counters| counters.bytes),
+            rate: self.rate.per_second,
+            refusals: total(|counters| counters.refusals),
+            viewers,
+            reason: None,
+        }
+    }
+
+    /// The relay with its flows.
+    pub(crate) fn detail(&self, state: impl ToString, viewers: Option<u32>) -> RelayDetail {
+        let flows = paths(&self.route).zip(&self.flows);
+        RelayDetail {
+            relay: self.status(state, viewers),
+            address: self.address,
+            flows: flows.map(|(path, flow)| flow_status(&path, flow)).collect(),
+        }
+    }
+}
+
+fn flow_status(path: &Path<'_>, flow: &Flow) -> FlowStatus {
+    let counters = flow.counters();
+    FlowStatus {
+        media: path.media.to_owned(),
+        kind: path.kind,
+        from: path.path.source.socket(),
+        to: path.path.target,
+        gate: match flow.gate() {
+            forward::Gate::Open => control::Gate::Open,
+            forward::Gate::Probe => control::Gate::Probe,
+            forward::Gate::Shut => control::Gate::Shut,
+        },
+        packets: counters.packets,
+        bytes: counters.bytes,
+        refusals: counters.refusals,
+        drops: counters.drops,
+        gaps: counters.gaps,
+        ssrc_changes: counters.ssrc_changes,
+        idle_ms: counters.idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

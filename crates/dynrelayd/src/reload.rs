@@ -1,0 +1,95 @@
+//! Reading the configuration and the streams folder again, and stopping by request.
+
+use std::time::Instant;
+
+use catalog::{Catalog, Severity};
+use control::{ErrorCode, Refused, RelayStatus, Reloaded};
+use lifecycle::CloseReason;
+use tracing::{error, info, warn};
+
+use crate::status::unknown_stream;
+use crate::supervisor::{Answer, Supervisor};
+
+impl Supervisor {
+    /// Takes a new catalogue into use. Relays whose route is as it was go on undisturbed; those
+    /// that have none any more close, and those whose route changed close and start anew. If
+    /// dynrelay.toml can't be used nothing changes.
+    pub(crate) fn reload(&mut self, now: Instant) -> Answer<Reloaded> {
+        crate::tell_systemd(&[
+            sd_notify::NotifyState::Reloading,
+            sd_notify::NotifyState::monotonic_usec_now()
+                .unwrap_or(sd_notify::NotifyState::MonotonicUsec(0)),
+        ]);
+        let loaded = Catalog::load(&self.config);
+        crate::tell_systemd(&[sd_notify::NotifyState::Ready]);
+        let catalog =
+            loaded.map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
+        report(&catalog);
+        self.warn_of_what_waits(&catalog);
+        self.catalog = catalog;
+        self.allowance.set_rate(self.catalog.config().limits.starts_per_second);
+        self.reroute(now);
+        let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
+        info!(streams, edges, "reloaded");
+        let problems = self.catalog.problems().iter().map(ToString::to_string).collect();
+        Ok(Reloaded { streams, edges, problems })
+    }
+
+    /// Closes a relay by request, and gives its final counters.
+    pub(crate) fn stop(&mut self, stream: &str, edge: &str, now: Instant) -> Answer<RelayStatus> {
+        let Some((id, _)) = self.find(stream, edge) else {
+            if self.catalog.stream(stream).is_none() {
+                return Err(unknown_stream(stream));
+            }
+            let message = format!("{stream} is not relayed to {edge}");
+            return Err(Refused::new(ErrorCode::UnknownStream, message));
+        };
+        self.lifecycle.stop(id, CloseReason::Stopped, now);
+        self.act();
+        let closed = self.history.iter().next().map(|closed| closed.relay.clone());
+        closed.ok_or_else(|| Refused::new(ErrorCode::Internal, "the relay closed without a trace"))
+    }
+
+    /// Brings the running relays into line with the catalogue.
+    fn reroute(&mut self, now: Instant) {
+        let mut gone = Vec::new();
+        let mut changed = Vec::new();
+        for (id, relay) in &self.relays {
+            match self.catalog.route(&relay.stream, &relay.edge) {
+                Ok(route) if *route == relay.route => {}
+                Ok(route) => {
+                    gone.push(*id);
+                    changed.push((relay.stream.clone(), relay.edge.clone(), route.clone()));
+                }
+                Err(_) => gone.push(*id),
+            }
+        }
+        for id in gone {
+            self.lifecycle.stop(id, CloseReason::NotInCatalog, now);
+        }
+        self.act();
+        for (stream, edge, route) in changed {
+            if let Err(error) = self.open(&stream, &edge, route, now) {
+                warn!(%stream, %edge, %error, "the changed relay can't start");
+            }
+        }
+    }
+
+    /// Says which changes take effect only when the daemon starts.
+    fn warn_of_what_waits(&self, new: &Catalog) {
+        if new.config().daemon != self.catalog.config().daemon {
+            warn!("changes in [daemon] take effect when dynrelayd is restarted");
+        }
+    }
+}
+
+/// Logs what is wrong with a catalogue's files.
+pub(crate) fn report(catalog: &Catalog) {
+    for problem in catalog.problems() {
+        if problem.severity == Severity::Error {
+            error!("{problem}");
+        } else {
+            warn!("{problem}");
+        }
+    }
+}

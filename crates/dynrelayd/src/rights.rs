@@ -1,0 +1,69 @@
+//! Who may ask for what.
+
+use std::os::unix::net::UnixStream;
+
+use control::{ErrorCode, Refused, Request};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+
+/// The user at the other end of a connection, as the kernel vouches for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its user id.
+    pub(crate) uid: u32,
+    /// Whether it may change things: root, or the daemon's own user.
+    pub(crate) administrator: bool,
+}
+
+impl Peer {
+    /// Reads the peer credentials of a connection.
+    pub(crate) fn of(stream: &UnixStream) -> nix::Result<Self> {
+        let uid = getsockopt(stream, PeerCredentials)?.uid();
+        let own = nix::unistd::geteuid().as_raw();
+        Ok(Self { uid, administrator: uid == 0 || uid == own })
+    }
+
+    /// Refuses what this user may not do. Whoever can open the socket may start a relay and look;
+    /// all else is the administrators'.
+    pub(crate) fn may(self, request: &Request) -> Result<(), Refused> {
+        let open = matches!(
+            request,
+            Request::Start { .. }
+                | Request::List { .. }
+                | Request::Show { .. }
+                | Request::Streams
+                | Request::Ping
+        );
+        if open || self.administrator {
+            return Ok(());
+        }
+        Err(Refused::new(
+            ErrorCode::Forbidden,
+            format!("user {} may not do this: only root and the daemon's own user may", self.uid),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_web_server_starts_and_looks_and_no_more() {
+        let web = Peer { uid: 33, administrator: false };
+        let start = Request::Start { stream: "news".into(), edge: None, client: None };
+        for request in [start, Request::List { all: true }, Request::Streams, Request::Ping] {
+            assert!(web.may(&request).is_ok(), "{request:?}");
+        }
+        let stop = Request::Stop { stream: "news".into(), edge: "dss2".into() };
+        for request in [stop, Request::Reload, Request::Events] {
+            assert_eq!(web.may(&request).unwrap_err().code, ErrorCode::Forbidden);
+            assert!(Peer { uid: 0, administrator: true }.may(&request).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_daemons_own_user_is_an_administrator() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        assert!(Peer::of(&here).unwrap().administrator);
+    }
+}

@@ -1,0 +1,91 @@
+//! The control socket: made, guarded, and taken away.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::{Group, chown};
+
+/// A listening socket. One that was made here goes away with this value; one that systemd handed
+/// over stays.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) listener: UnixListener,
+    made: Option<PathBuf>,
+}
+
+impl Socket {
+    /// Takes the socket from systemd if it hands one over, else makes it at `path`, mode 0660,
+    /// with the group given.
+    pub(crate) fn open(path: &Path, group: Option<&str>) -> Result<Self> {
+        let handed = listenfd::ListenFd::from_env().take_unix_listener(0);
+        if let Some(listener) = handed.context("the socket handed over by systemd")? {
+            return Ok(Self { listener, made: None });
+        }
+        clear_stale(path)?;
+        let listener = bind(path).with_context(|| format!("can't listen on {}", path.display()))?;
+        let socket = Self { listener, made: Some(path.to_owned()) };
+        guard(path, group)?;
+        Ok(socket)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            // Whoever took it away already has done this work.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes a socket that a daemon left behind; refuses to touch anything else.
+fn clear_stale(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("can't look at {}", path.display()));
+        }
+        Ok(there) if !there.file_type().is_socket() => {
+            bail!("{} is there and is no socket: move it away", path.display())
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => bail!("another dynrelayd listens on {} already", path.display()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
+            .with_context(|| format!("can't remove the stale socket {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("can't tell whether {} is in use", path.display()))
+        }
+    }
+}
+
+/// Binds with no rights for others from the first moment on.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    use nix::sys::stat::{Mode, umask};
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let listener = UnixListener::bind(path);
+    umask(before);
+    listener
+}
+
+/// Lets the web server's group in, and nobody else.
+fn guard(path: &Path, group: Option<&str>) -> Result<()> {
+    if let Some(name) = group {
+        let group = Group::from_name(name)
+            .with_context(|| format!("can't look up the group {name}"))?
+            .with_context(|| format!("socket_group: there is no group {name}"))?;
+        chown(path, None, Some(group.gid)).with_context(|| {
+            format!(
+                "can't give {} to the group {name}: make the daemon's user a member of it",
+                path.display()
+            )
+        })?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))
+        .with_context(|| format!("can't set the rights of {}", path.display()))
+}

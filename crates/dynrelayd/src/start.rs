@@ -1,0 +1,256 @@
+//! A viewer is on the way: which edge, may it start, and off it goes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use catalog::{Consent, Edge, Route, is_name};
+use control::{ErrorCode, Refused, Reply, Started, Via};
+use lifecycle::{FlowKind, State};
+use tracing::{debug, info, warn};
+
+use crate::choice::{Candidate, rank};
+use crate::path::{address, medias, paths};
+use crate::reach::{self, Question};
+use crate::relay::Relay;
+use crate::session::line_of;
+use crate::status::unknown_stream;
+use crate::supervisor::{Answer, Supervisor};
+
+/// How long a start may wait for an edge to say whether it is there. relay.cgi waits two seconds.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// A start that waits until it is known whether an edge can be reached.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    stream: String,
+    edge: Option<String>,
+    client: Option<IpAddr>,
+    reply: Sender<String>,
+    pub(crate) deadline: Instant,
+}
+
+impl Waiting {
+    /// A start that was just asked for.
+    pub(crate) fn new(
+        stream: String,
+        edge: Option<String>,
+        client: Option<IpAddr>,
+        reply: Sender<String>,
+        now: Instant,
+    ) -> Self {
+        Self { stream, edge, client, reply, deadline: now + PATIENCE }
+    }
+
+    /// Ends the wait.
+    pub(crate) fn answer(self, answer: Answer<Started>) {
+        let reply = match answer {
+            Ok(started) => Reply::Ok(started),
+            Err(refused) => Reply::Error(refused),
+        };
+        // A viewer who hung up wants no answer; the relay runs for the next one.
+        let _ = self.reply.send(line_of(&reply));
+    }
+}
+
+/// What can be said of a start now.
+enum Outcome {
+    Answer(Answer<Started>),
+    Later,
+}
+
+impl Supervisor {
+    /// Starts, or waits to be told whether the edge is there.
+    pub(crate) fn start(&mut self, waiting: Waiting, now: Instant) {
+        match self.try_start(&waiting, now) {
+            Outcome::Answer(answer) => waiting.answer(answer),
+            Outcome::Later => self.waiting.push(waiting),
+        }
+    }
+
+    fn try_start(&mut self, asked: &Waiting, now: Instant) -> Outcome {
+        match self.place(asked, now) {
+            Ok(Some(started)) => Outcome::Answer(Ok(started)),
+            Ok(None) => Outcome::Later,
+            Err(refused) => Outcome::Answer(Err(refused)),
+        }
+    }
+
+    /// Finds the place where this viewer will watch, and sees to it that the stream gets there.
+    /// `None` if an edge has yet to say whether it is there.
+    fn place(&mut self, asked: &Waiting, now: Instant) -> Answer<Option<Started>> {
+        let Some(stream) = self.catalog.stream(&asked.stream) else {
+            return Err(unknown_stream(&asked.stream));
+        };
+        let title = stream.title.clone();
+        if asked.edge.is_none()
+            && let Some(url) = self.local_url(asked)
+        {
+            return Ok(Some(Started { url, via: Via::Origin, edge: None, state: None, title }));
+        }
+        let mut why = None;
+        for (edge, route) in self.candidates(asked)? {
+            match self.reachable(&asked.stream, &edge, now) {
+                None => return Ok(None),
+                Some(Ok(())) => {
+                    let url = self.watch(&asked.stream, &edge, route, now)?;
+                    let state = self.find(&asked.stream, &edge);
+                    let state = state.map(|(id, _)| self.state(id));
+                    return Ok(Some(Started {
+                        url,
+                        via: Via::Edge,
+                        edge: Some(edge),
+                        state,
+                        title,
+                    }));
+                }
+                Some(Err(refused)) => {
+                    debug!(stream = %asked.stream, %edge, "passed over: {refused}");
+                    why = why.or(Some(refused));
+                }
+            }
+        }
+        Err(why.unwrap_or_else(|| Refused::new(ErrorCode::NoEdge, "no edge is in the catalogue")))
+    }
+
+    /// Where a viewer watches who is local to the origin.
+    fn local_url(&self, asked: &Waiting) -> Option<String> {
+        let origin = &self.catalog.config().origin;
+        let client = asked.client?;
+        origin.is_local(client).then(|| origin.viewer_url(&asked.stream)).flatten()
+    }
+
+    /// The edges that may take this stream, with their routes, the best one first.
+    fn candidates(&self, asked: &Waiting) -> Answer<Vec<(String, Route)>> {
+        let edges: Vec<&Edge> = match &asked.edge {
+            Some(name) => vec![self.catalog.edge(name).ok_or_else(|| unknown_edge(name))?],
+            None => self.catalog.edges().iter().collect(),
+        };
+        let mut routes = BTreeMap::new();
+        let mut refusals = Vec::new();
+        for edge in &edges {
+            match self.catalog.route(&asked.stream, &edge.name) {
+                Ok(route) => drop(routes.insert(edge.name.as_str(), route.clone())),
+                Err(refusal) => refusals.push(refusal.to_string()),
+            }
+        }
+        if routes.is_empty() && !refusals.is_empty() {
+            return Err(Refused::new(ErrorCode::NoConsent, refusals.join("; ")));
+        }
+        let mut candidates: Vec<Candidate<'_>> = edges
+            .iter()
+            .filter(|edge| routes.contains_key(edge.name.as_str()))
+            .map(|edge| self.candidate(edge, asked))
+            .collect();
+        rank(&mut candidates);
+        let ranked = candidates.iter().map(|candidate| candidate.edge);
+        Ok(ranked.filter_map(|edge| Some((edge.to_owned(), routes.remove(edge)?))).collect())
+    }
+
+    fn candidate<'a>(&self, edge: &'a Edge, asked: &Waiting) -> Candidate<'a> {
+        Candidate {
+            edge: &edge.name,
+            nearness: asked.client.and_then(|client| edge.nearness(client)),
+            relays_it: self.find(&asked.stream, &edge.name).is_some(),
+            relays: self.relays.values().filter(|relay| relay.edge == edge.name).count(),
+        }
+    }
+
+    /// Whether viewers of this stream can be sent to an edge; `None` while it is being asked. An
+    /// edge that takes the stream's packets just now need not be asked.
+    fn reachable(&mut self, stream: &str, edge: &str, now: Instant) -> Option<Answer<()>> {
+        let state = self.find(stream, edge).and_then(|(id, _)| self.lifecycle.state(id));
+        if state == Some(State::Live) {
+            return Some(Ok(()));
+        }
+        let Some(edge) = self.catalog.edge(edge) else { return Some(Err(unknown_edge(edge))) };
+        let question = match edge.consent {
+            Consent::File => Question::Connect(edge.url.as_str().to_owned()),
+            Consent::Describe => Question::Describe(edge.viewer_url(stream)),
+        };
+        let name = &edge.name;
+        Some(match self.reach.ask(&question, now)? {
+            reach::Answer::Yes => Ok(()),
+            reach::Answer::NoConsent(status) => Err(Refused::new(
+                ErrorCode::NoConsent,
+                format!("{name} has no {stream}.sdp ({status})"),
+            )),
+            reach::Answer::Unreachable(why) => Err(Refused::new(
+                ErrorCode::EdgeUnreachable,
+                format!("{name} does not answer at {}: {why}", edge.url.as_str()),
+            )),
+        })
+    }
+
+    /// Sees to it that the stream is relayed to this edge, and says where to watch it there.
+    fn watch(&mut self, stream: &str, edge: &str, route: Route, now: Instant) -> Answer<String> {
+        if let Some((id, _)) = self.find(stream, edge) {
+            self.lifecycle.renew(id, now);
+        } else {
+            self.admit(stream, now)?;
+            self.open(stream, edge, route, now).map_err(|error| {
+                warn!(%stream, %edge, %error, "the relay can't start");
+                Refused::new(ErrorCode::Internal, format!("{stream}/{edge}: {error}"))
+            })?;
+        }
+        self.act();
+        let edge = self.catalog.edge(edge).ok_or_else(|| unknown_edge(edge))?;
+        Ok(edge.viewer_url(stream))
+    }
+
+    /// Refuses a relay too many, or too soon.
+    fn admit(&mut self, stream: &str, now: Instant) -> Answer<()> {
+        let most = self.catalog.config().limits.relays;
+        if self.relays.len() >= most {
+            let message = format!("{stream}: {most} relays run already, which is the limit");
+            return Err(Refused::new(ErrorCode::Limit, message));
+        }
+        self.allowance.take(now).map_err(|wait| {
+            let message =
+                format!("{stream}: too many starts; try again in {:.1} s", wait.as_secs_f64());
+            Refused::new(ErrorCode::Limit, message)
+        })
+    }
+
+    /// Opens a relay's sockets and begins its life.
+    pub(crate) fn open(
+        &mut self,
+        stream: &str,
+        edge: &str,
+        route: Route,
+        now: Instant,
+    ) -> Result<(), forward::OpenError> {
+        let Some(address) = address(&route) else { return Ok(()) };
+        let id = self.new_id();
+        let flows = self.plane.open(id, &medias(&route), forward::Gate::Open)?;
+        let kinds: Vec<FlowKind> = paths(&route).map(|path| flow_kind(path.kind)).collect();
+        let rules = self.catalog.rules(stream);
+        info!(%stream, %edge, %address, "a relay starts");
+        self.lifecycle.start(id, address, &kinds, rules, now);
+        self.changed = true;
+        self.relays.insert(id, Relay::new(stream, edge, route, address, flows, now));
+        Ok(())
+    }
+
+    /// Answers those who have waited long enough.
+    pub(crate) fn give_up_waiting(&mut self, now: Instant) {
+        let late = self.waiting.extract_if(.., |waiting| waiting.deadline <= now);
+        for waiting in late {
+            let message = format!("{}: no edge answered in time", waiting.stream);
+            waiting.answer(Err(Refused::new(ErrorCode::EdgeUnreachable, message)));
+        }
+    }
+}
+
+fn flow_kind(kind: control::FlowKind) -> FlowKind {
+    match kind {
+        control::FlowKind::Rtp => FlowKind::Rtp,
+        control::FlowKind::Rtcp => FlowKind::Rtcp,
+    }
+}
+
+fn unknown_edge(edge: &str) -> Refused {
+    let edge = if is_name(edge) { edge } else { "of that name" };
+    Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
+}

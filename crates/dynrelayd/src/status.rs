@@ -1,0 +1,74 @@
+//! What is told to those who look: list, show, streams.
+
+use control::{
+    ErrorCode, Refused, RelayDetail, RelayList, RelayShow, RelayStatus, StreamList, StreamStatus,
+};
+
+use crate::supervisor::{Answer, Supervisor};
+
+impl Supervisor {
+    /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently.
+    pub(crate) fn list(&self, all: bool) -> RelayList {
+        let running = self
+            .relays
+            .iter()
+            .map(|(id, relay)| relay.status(self.state(*id), self.lifecycle.viewers(*id)));
+        let mut relays: Vec<RelayStatus> = running.collect();
+        relays.sort_by(|a, b| (&a.stream, &a.edge).cmp(&(&b.stream, &b.edge)));
+        if all {
+            relays.extend(self.history.iter().map(|closed| closed.relay.clone()));
+        }
+        RelayList { relays }
+    }
+
+    /// A stream's relays with their flows, the running ones first.
+    pub(crate) fn show(&self, stream: &str, edge: Option<&str>) -> Answer<RelayShow> {
+        let asked_for =
+            |relay: &str, of: &str| relay == stream && edge.is_none_or(|edge| edge == of);
+        let running = self.relays.iter().filter(|(_, relay)| asked_for(&relay.stream, &relay.edge));
+        let running =
+            running.map(|(id, relay)| relay.detail(self.state(*id), self.lifecycle.viewers(*id)));
+        let closed = self
+            .history
+            .iter()
+            .filter(|closed| asked_for(&closed.relay.stream, &closed.relay.edge));
+        let relays: Vec<RelayDetail> = running.chain(closed.cloned()).collect();
+        if relays.is_empty() && self.catalog.stream(stream).is_none() {
+            return Err(unknown_stream(stream));
+        }
+        Ok(RelayShow { relays })
+    }
+
+    /// What the catalogue holds.
+    pub(crate) fn streams(&self) -> StreamList {
+        let streams = self.catalog.streams().map(|stream| {
+            let name = stream.name.as_str();
+            StreamStatus {
+                name: name.to_owned(),
+                title: stream.title.clone(),
+                media: stream.media().collect(),
+                edges: stream.edges().map(str::to_owned).collect(),
+                relayed_to: self.edges_of(name),
+            }
+        });
+        StreamList { streams: streams.collect() }
+    }
+
+    /// The edges that a stream is on the way to, by name.
+    fn edges_of(&self, stream: &str) -> Vec<String> {
+        let relays = self.relays.values().filter(|relay| relay.stream == stream);
+        let mut edges: Vec<String> = relays.map(|relay| relay.edge.clone()).collect();
+        edges.sort();
+        edges
+    }
+}
+
+/// The refusal for a name that the catalogue doesn't have.
+pub(crate) fn unknown_stream(stream: &str) -> Refused {
+    let message = if catalog::is_name(stream) {
+        format!("there is no stream {stream} in the catalogue")
+    } else {
+        "that is no stream's name".to_owned()
+    };
+    Refused::new(ErrorCode::UnknownStream, message)
+}

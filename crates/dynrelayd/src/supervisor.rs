@@ -1,0 +1,326 @@
+//! Binds the catalogue, the lifecycle and the data plane to what is asked and what happens.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use catalog::Catalog;
+use control::{ErrorCode, Event, Pong, Refused, Reply, Request};
+use forward::{Feedback, Happened, Plane};
+use lifecycle::{Action, CloseReason, Lifecycle, Seen};
+use serde::Serialize;
+use tracing::{info, warn};
+
+use crate::allowance::Allowance;
+use crate::history::History;
+use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
+use crate::memory::{Memory, Remembered};
+use crate::path::settings;
+use crate::reach::Reach;
+use crate::relay::{Relay, RelayId, unix_time};
+use crate::session::line_of;
+use crate::start::Waiting;
+
+/// How often the counters are read while anything is relayed.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// What the protocol calls a relay that is over.
+const CLOSED: &str = "closed";
+
+/// The one thread that decides.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    pub(crate) config: PathBuf,
+    pub(crate) catalog: Catalog,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) plane: Plane,
+    /// Those that are not closed.
+    pub(crate) relays: BTreeMap<RelayId, Relay>,
+    next_id: RelayId,
+    pub(crate) history: History,
+    memory: Memory,
+    /// The relays are others than the memory holds.
+    pub(crate) changed: bool,
+    pub(crate) reach: Reach,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) allowance: Allowance,
+    watchers: Vec<Watcher>,
+    began: Instant,
+    glanced: Instant,
+}
+
+/// What came of a request.
+pub(crate) type Answer<T> = Result<T, Refused>;
+
+impl Supervisor {
+    /// Starts the data plane, with no relay.
+    pub(crate) fn new(config: PathBuf, catalog: Catalog, post: Post) -> Result<Self> {
+        let now = Instant::now();
+        let events = post.clone();
+        let plane = Plane::start(settings(&catalog), move |event| {
+            // Nobody listens any more only when the daemon is stopping.
+            let _ = events.send(Input::Forward(event));
+        })
+        .context("can't start the data plane")?;
+        let starts = catalog.config().limits.starts_per_second;
+        let memory = Memory::load(&catalog.config().daemon.state);
+        Ok(Self {
+            config,
+            catalog,
+            lifecycle: Lifecycle::new(),
+            plane,
+            relays: BTreeMap::new(),
+            next_id: 1,
+            history: History::default(),
+            memory,
+            changed: false,
+            reach: Reach::new(post),
+            waiting: Vec::new(),
+            allowance: Allowance::new(starts, now),
+            watchers: Vec::new(),
+            began: now,
+            glanced: now,
+        })
+    }
+
+    /// Starts the relays again that ran when the last daemon ended, however it ended.
+    pub(crate) fn resume(&mut self) {
+        let now = Instant::now();
+        for Remembered { stream, edge } in self.memory.relays().cloned().collect::<Vec<_>>() {
+            let opened = match self.catalog.route(&stream, &edge).cloned() {
+                Ok(route) => self.open(&stream, &edge, route, now).map_err(anyhow::Error::from),
+                Err(refusal) => Err(refusal.into()),
+            };
+            if let Err(error) = opened {
+                warn!(%stream, %edge, "a relay that ran before can't go on: {error}");
+            }
+        }
+        self.act();
+    }
+
+    /// Serves until it is told to stop.
+    pub(crate) fn run(&mut self, inbox: &Inbox) {
+        loop {
+            let now = Instant::now();
+            let input = match self.next_wake() {
+                Some(at) => inbox.recv_timeout(at.saturating_duration_since(now)),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let now = Instant::now();
+            match input {
+                // Nobody posts any more only if the signals' thread is gone too.
+                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(input) => self.take(input, now),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.let_time_pass(now);
+            self.remember();
+        }
+    }
+
+    fn remember(&mut self) {
+        if std::mem::take(&mut self.changed) {
+            let relays = self.relays.values();
+            let names = relays.map(|Relay { stream, edge, .. }| Remembered {
+                stream: stream.clone(),
+                edge: edge.clone(),
+            });
+            self.memory.save(names.collect());
+        }
+    }
+
+    /// Closes every relay, and answers whoever waits. The memory keeps the relays, for the next
+    /// daemon.
+    pub(crate) fn close_all(&mut self) {
+        let now = Instant::now();
+        self.close(CloseReason::Stopped, now, |_| true);
+        for waiting in self.waiting.drain(..) {
+            let refused = Refused::new(ErrorCode::Internal, "dynrelayd is stopping");
+            waiting.answer(Err(refused));
+        }
+    }
+
+    /// Closes the relays that `which` picks.
+    pub(crate) fn close(&mut self, why: CloseReason, now: Instant, which: impl Fn(&Relay) -> bool) {
+        let picked = self.relays.iter().filter(|(_, relay)| which(relay)).map(|(id, _)| *id);
+        for id in picked.collect::<Vec<_>>() {
+            self.lifecycle.stop(id, why, now);
+        }
+        self.act();
+    }
+
+    /// The relay of this stream to this edge, if there is one.
+    pub(crate) fn find(&self, stream: &str, edge: &str) -> Option<(RelayId, &Relay)> {
+        let mut all = self.relays.iter();
+        all.find(|(_, relay)| relay.stream == stream && relay.edge == edge)
+            .map(|(id, relay)| (*id, relay))
+    }
+
+    /// A relay's state, in the protocol's words.
+    pub(crate) fn state(&self, id: RelayId) -> String {
+        self.lifecycle.state(id).map_or_else(|| CLOSED.to_owned(), |state| state.to_string())
+    }
+
+    /// An id that no relay had before.
+    pub(crate) fn new_id(&mut self) -> RelayId {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let glance = (!self.relays.is_empty()).then(|| self.glanced + GLANCE);
+        let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
+        [glance, patience, self.lifecycle.next_wake()].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Asked(Asked { request: Request::Start { stream, edge, client }, reply }) => {
+                self.start(Waiting::new(stream, edge, client, reply, now), now);
+            }
+            Input::Asked(Asked { request, reply }) => {
+                // A caller that hung up meanwhile wants no answer.
+                let _ = reply.send(self.answer(request, now));
+            }
+            Input::Watch(watcher) => self.watchers.push(watcher),
+            Input::Forward(event) => self.observe(event, now),
+            Input::Reach(verdict) => {
+                self.reach.learn(verdict, now);
+                for waiting in std::mem::take(&mut self.waiting) {
+                    self.start(waiting, now);
+                }
+            }
+            Input::Reload => {
+                if let Err(refused) = self.reload(now) {
+                    warn!("nothing is changed: {refused}");
+                }
+            }
+            Input::Stop => {}
+        }
+        self.act();
+    }
+
+    fn answer(&mut self, request: Request, now: Instant) -> String {
+        match request {
+            Request::Stop { stream, edge } => line(self.stop(&stream, &edge, now)),
+            Request::List { all } => line(Ok(self.list(all))),
+            Request::Show { stream, edge } => line(self.show(&stream, edge.as_deref())),
+            Request::Streams => line(Ok(self.streams())),
+            Request::Ping => line(Ok(self.pong(now))),
+            Request::Reload => line(self.reload(now)),
+            Request::Start { .. } | Request::Events => {
+                line::<()>(Err(Refused::new(ErrorCode::BadRequest, "not answered in one line")))
+            }
+        }
+    }
+
+    fn pong(&self, now: Instant) -> Pong {
+        Pong {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            uptime: now.saturating_duration_since(self.began).as_secs(),
+        }
+    }
+
+    /// Something happened to a flow.
+    fn observe(&mut self, event: forward::Event, now: Instant) {
+        let (relay, flow) = (event.relay, event.flow);
+        for happened in event.read() {
+            let seen = match happened {
+                Happened::Refused { .. } => Seen::Refused,
+                Happened::Probed => Seen::Probed,
+                Happened::Report(Feedback::Viewers(count)) => Seen::Viewers(count),
+                Happened::Report(Feedback::ReceiverReport { .. }) => Seen::ReceiverReport,
+                Happened::Report(Feedback::Goodbye) => continue,
+                Happened::Failed => {
+                    self.lifecycle.stop(relay, CloseReason::Failed, now);
+                    continue;
+                }
+            };
+            self.lifecycle.observe(relay, flow, seen, now);
+        }
+    }
+
+    /// Reads the counters when it is time to, gives up on edges that don't answer, and lets the
+    /// lifecycle see what is due.
+    fn let_time_pass(&mut self, now: Instant) {
+        if now >= self.glanced + GLANCE {
+            self.glanced = now;
+            for (id, relay) in &mut self.relays {
+                relay.measure(now);
+                for (flow, counters) in relay.flows.iter().map(forward::Flow::counters).enumerate()
+                {
+                    let traffic =
+                        Seen::Traffic { received: counters.received, sent: counters.packets };
+                    self.lifecycle.observe(*id, flow, traffic, now);
+                }
+            }
+        }
+        self.lifecycle.poll(now);
+        self.act();
+        self.give_up_waiting(now);
+    }
+
+    /// Does what the lifecycle decided.
+    pub(crate) fn act(&mut self) {
+        for action in self.lifecycle.take_actions() {
+            match action {
+                Action::Gate { relay, flow, gate } => {
+                    let flow = self.relays.get(&relay).and_then(|relay| relay.flows.get(flow));
+                    if let Some(flow) = flow {
+                        flow.set_gate(gate_of(gate));
+                    }
+                }
+                Action::Entered { relay, state } => {
+                    if let Some(relay) = self.relays.get_mut(&relay) {
+                        relay.since = unix_time();
+                        let (stream, edge) = (relay.stream.clone(), relay.edge.clone());
+                        info!(%stream, %edge, %state, "the relay is {state}");
+                        self.tell(stream, edge, state.to_string(), None);
+                    }
+                }
+                Action::Closed { relay, reason } => self.closed(relay, reason),
+            }
+        }
+    }
+
+    /// Takes a relay out of the data plane and remembers it.
+    fn closed(&mut self, id: RelayId, reason: CloseReason) {
+        let Some(mut relay) = self.relays.remove(&id) else { return };
+        self.changed = true;
+        relay.since = unix_time();
+        let mut end = relay.detail(CLOSED, self.lifecycle.viewers(id));
+        end.relay.reason = Some(reason.to_string());
+        let (stream, edge) = (relay.stream, relay.edge);
+        let (packets, refusals) = (end.relay.packets, end.relay.refusals);
+        info!(%stream, %edge, %reason, packets, refusals, "the relay is closed");
+        self.history.remember(end);
+        self.tell(stream, edge, CLOSED.into(), Some(reason.to_string()));
+    }
+
+    /// Tells the watchers of a change; those who hung up, or don't read, are watchers no more.
+    fn tell(&mut self, stream: String, edge: String, state: String, reason: Option<String>) {
+        let event = Event { at: unix_time(), stream, edge, state, reason };
+        let line = serde_json::to_string(&event).unwrap_or_default();
+        self.watchers.retain(|watcher| watcher.try_send(line.clone()).is_ok());
+    }
+}
+
+/// An answer as a line.
+fn line<T: Serialize>(answer: Answer<T>) -> String {
+    line_of(&match answer {
+        Ok(answer) => Reply::Ok(answer),
+        Err(refused) => Reply::Error(refused),
+    })
+}
+
+fn gate_of(gate: lifecycle::Gate) -> forward::Gate {
+    match gate {
+        lifecycle::Gate::Open => forward::Gate::Open,
+        lifecycle::Gate::Probe => forward::Gate::Probe,
+        lifecycle::Gate::Shut => forward::Gate::Shut,
+    }
+}

@@ -1,0 +1,240 @@
+//! The real daemon, over its real socket.
+//!
+//! What it does to packets on a network is for the end-to-end tests; here it is the requests, the
+//! signals and the files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may fail"
+)]
+
+mod daemon;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use daemon::{Encoder, Host};
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+const START: &str = r#"{"op":"start","stream":"news","client":"203.0.113.9"}"#;
+
+#[test]
+fn a_viewer_is_sent_to_the_edge_and_the_packets_go_there() {
+    let host = Host::new();
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    let started = daemon.ask(START);
+    let url = format!("rtsp://{}/news.sdp", host.rtsp.local_addr().unwrap());
+    assert_eq!(
+        started,
+        json!({"ok": {"url": url, "via": "edge", "edge": "dss2", "state": "starting", "title": "The news"}})
+    );
+    let mut packet = [0; 100];
+    let edge = host.edge.as_ref().unwrap();
+    let first = edge.recv(&mut packet).unwrap();
+    assert_eq!((first, packet[12]), (13, 42));
+    daemon.log.wait_for("the relay is live");
+    let again = daemon.ask(START);
+    assert_eq!((&again["ok"]["url"], &again["ok"]["state"]), (&url.into(), &"live".into()));
+    let list = daemon.ask(r#"{"op":"list"}"#);
+    assert_eq!(list["ok"]["relays"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_relay_that_is_refused_closes_and_a_new_one_starts() {
+    let mut host = Host::new();
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    daemon.log.wait_for("the relay is live");
+    host.edge = None;
+    let closed = daemon.log.wait_for("the relay is closed");
+    for word in ["news", "dss2", "no-viewers"] {
+        assert!(closed.contains(word), "{closed}");
+    }
+    assert_eq!(daemon.ask(r#"{"op":"list"}"#), json!({"ok": {"relays": []}}));
+    let all = daemon.ask(r#"{"op":"list","all":true}"#);
+    assert_eq!(all["ok"]["relays"][0]["reason"], "no-viewers");
+    assert_eq!(daemon.ask(START)["ok"]["state"], "starting");
+}
+
+#[test]
+fn an_edge_that_never_takes_a_packet_is_said_to() {
+    let mut host = Host::new();
+    host.edge = None;
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    assert!(daemon.log.wait_for("the relay is closed").contains("never-accepted"));
+}
+
+#[test]
+fn a_local_viewer_stays_at_the_origin() {
+    let host = Host::new();
+    let daemon = host.run();
+    let started = daemon.ask(r#"{"op":"start","stream":"news","client":"192.0.2.7"}"#);
+    assert_eq!(started["ok"]["url"], "rtsp://dss1.example.org/news.sdp");
+    assert_eq!(started["ok"]["via"], "origin");
+    assert_eq!(daemon.ask(r#"{"op":"list"}"#), json!({"ok": {"relays": []}}));
+}
+
+#[test]
+fn what_cant_be_done_is_refused_with_its_code() {
+    let host = Host::new();
+    host.write("streams/lone.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());
+    host.configure(
+        "[[edge]]\nname = \"gone\"\naddress = \"127.0.0.1\"\nurl = \"rtsp://127.0.0.1:1\"\n",
+    );
+    host.write("streams/away.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());
+    host.write(
+        "streams/away.gone.sdp",
+        &fs::read_to_string(host.path("streams/news.dss2.sdp")).unwrap(),
+    );
+    let daemon = host.run();
+    for (line, code) in [
+        (r#"{"op":"start","stream":"sport"}"#, "unknown-stream"),
+        (r#"{"op":"start","stream":"../../etc/passwd"}"#, "unknown-stream"),
+        (r#"{"op":"start","stream":"lone"}"#, "no-consent"),
+        (r#"{"op":"start","stream":"away"}"#, "edge-unreachable"),
+        (r#"{"op":"start","stream":"news","edge":"dss9"}"#, "no-edge"),
+        (r#"{"op":"stop","stream":"news","edge":"dss2"}"#, "unknown-stream"),
+        (r#"{"op":"show","stream":"sport"}"#, "unknown-stream"),
+        (r#"{"op":"fly"}"#, "bad-request"),
+        (r#"{"op":"ping","v":9}"#, "bad-request"),
+        ("", "bad-request"),
+        ("null", "bad-request"),
+    ] {
+        assert_eq!(daemon.ask(line)["error"]["code"], code, "{line}");
+    }
+    let long = vec![b' '; 70_000];
+    assert!(daemon.send(&long).contains("bad-request"));
+    assert!(daemon.send(format!("{}\n", "[".repeat(65_000)).as_bytes()).contains("bad-request"));
+    assert!(daemon.send(b"\xff\xfe\n").contains("bad-request"));
+    assert!(daemon.ask(r#"{"op":"ping"}"#)["ok"]["pid"].is_u64());
+}
+
+#[test]
+fn a_consent_that_was_asked_for_by_rtsp_and_not_given_is_none() {
+    let host = Host::new();
+    let rtsp = host.rtsp.try_clone().unwrap();
+    host.configure("consent = \"describe\"\n");
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = rtsp.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]).unwrap();
+        stream.write_all(b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n").unwrap();
+    });
+    let daemon = host.run();
+    let refused = &daemon.ask(START)["error"];
+    assert_eq!(refused["code"], "no-consent");
+    assert_eq!(refused["message"], "dss2 has no news.sdp (RTSP 404)");
+}
+
+#[test]
+fn new_relays_are_limited_and_running_ones_are_not() {
+    let host = Host::new();
+    host.configure("[limits]\nrelays = 0\n");
+    let daemon = host.run();
+    assert_eq!(daemon.ask(START)["error"]["code"], "limit");
+    host.configure("");
+    assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"], 1);
+    assert!((0..50).all(|_| daemon.ask(START)["ok"]["edge"] == "dss2"));
+}
+
+#[test]
+fn a_reload_takes_what_is_new_and_leaves_what_runs() {
+    let host = Host::new();
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    let began = daemon.ask(r#"{"op":"list"}"#)["ok"]["relays"][0]["started"].clone();
+
+    host.write("dynrelay.toml", "[daemon]\nsocket = 7\n");
+    let refused = daemon.ask(r#"{"op":"reload"}"#);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("dynrelay.toml, line 2"));
+    daemon.signal(Signal::SIGHUP);
+    daemon.log.wait_for("nothing is changed");
+
+    host.configure("");
+    host.write("streams/sport.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());
+    daemon.signal(Signal::SIGHUP);
+    daemon.log.wait_for("reloaded");
+    let streams = daemon.ask(r#"{"op":"streams"}"#);
+    assert_eq!(streams["ok"]["streams"].as_array().unwrap().len(), 2);
+    assert_eq!(daemon.ask(r#"{"op":"list"}"#)["ok"]["relays"][0]["started"], began);
+
+    fs::remove_file(host.path("streams/news.dss2.sdp")).unwrap();
+    daemon.ask(r#"{"op":"reload"}"#);
+    assert!(daemon.log.wait_for("the relay is closed").contains("not-in-catalog"));
+}
+
+#[test]
+fn events_tell_of_each_state_and_stop_tells_the_end() {
+    use std::io::{BufRead, BufReader, Write};
+    let host = Host::new();
+    let daemon = host.run();
+    let mut watcher = daemon.connect();
+    watcher.write_all(b"{\"op\":\"events\"}\n").unwrap();
+    // The answer to this comes after the watcher is known: one queue serves both.
+    let mut lines = BufReader::new(watcher).lines();
+    while daemon.ask(r#"{"op":"ping"}"#)["ok"].is_null() {}
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    let stopped = daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
+    assert_eq!(stopped["ok"]["reason"], "stopped");
+    let mut next =
+        || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["state"], "starting");
+    let mut last = next();
+    while last["state"] != "closed" {
+        last = next();
+    }
+    assert_eq!((&last["edge"], &last["reason"]), (&"dss2".into(), &"stopped".into()));
+}
+
+#[test]
+fn the_socket_is_private_and_goes_away_with_the_daemon() {
+    let host = Host::new();
+    let mut daemon = host.run();
+    let socket = host.path("control.sock");
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    let mut second = host.start();
+    assert_eq!(second.wait().code(), Some(1));
+    second.log.wait_for("another dynrelayd listens");
+    assert!(daemon.ask(r#"{"op":"ping"}"#)["ok"].is_object());
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_stale_socket_is_taken_over_and_anything_else_is_not() {
+    let host = Host::new();
+    drop(UnixListener::bind(host.path("control.sock")).unwrap());
+    drop(host.run());
+    fs::remove_file(host.path("control.sock")).unwrap();
+    host.write("control.sock", "precious");
+    let mut daemon = host.start();
+    assert_eq!(daemon.wait().code(), Some(1));
+    assert_eq!(fs::read_to_string(host.path("control.sock")).unwrap(), "precious");
+}
+
+#[test]
+fn relays_go_on_after_a_crash_and_after_an_upgrade() {
+    let host = Host::new();
+    let mut daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        daemon.log.wait_for("the relay is live");
+        daemon.signal(signal);
+        daemon.wait();
+        daemon = host.run();
+        assert_eq!(daemon.ask(r#"{"op":"list"}"#)["ok"]["relays"][0]["stream"], "news");
+    }
+}
