@@ -39,8 +39,14 @@ impl Ingest {
         }
     }
 
-    /// Receives one batch and sends it to every output. `now` is in coarse milliseconds.
-    pub(crate) fn forward(&mut self, batch: &mut Batch, now: u64, tell: &Tell) -> io::Result<()> {
+    /// Receives one batch and sends it to every output; returns how many datagrams there were.
+    /// `now` is in coarse milliseconds.
+    pub(crate) fn forward(
+        &mut self,
+        batch: &mut Batch,
+        now: u64,
+        tell: &Tell,
+    ) -> io::Result<usize> {
         if let Some(drops) = batch.receive(self.socket.as_fd())? {
             self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
@@ -53,7 +59,7 @@ impl Ingest {
         self.arrivals.gaps.set(self.sequence.missing());
         self.arrivals.ssrc_changes.set(self.sequence.ssrc_changes());
         self.arrivals.last.set(now);
-        Ok(())
+        Ok(batch.count())
     }
 
     /// Makes sure that the socket is still a member of its group. Returns a socket to take its

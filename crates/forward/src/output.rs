@@ -202,3 +202,6 @@ fn passes(pass: Pass, datagram: &[u8]) -> bool {
         Pass::Multiplexed => !rtcp::is_rtcp(datagram) || rtcp::begins_with_sender_report(datagram),
     }
 }
+
+#[cfg(test)]
+mod tests;

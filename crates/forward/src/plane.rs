@@ -6,6 +6,7 @@ use crate::flow::{Flow, Tell};
 use crate::gate::Gate;
 use crate::path::Media;
 use crate::ports::Ports;
+use crate::receiver;
 use crate::registry::Registry;
 use crate::worker::{Command, Mailbox, Worker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -51,6 +52,7 @@ impl Plane {
         let ports = Ports::new(source_ports.clone());
         let ports = ports.ok_or_else(|| StartError::Ports(source_ports.unwrap_or(0..=0)))?;
         raise_file_limit();
+        check_receive_buffer(receive_buffer);
         let tell: Tell = Arc::new(tell);
         let workers = match workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -123,5 +125,17 @@ fn raise_file_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
         tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+fn check_receive_buffer(wanted: usize) {
+    if let Ok(granted) = receiver::granted_buffer(wanted)
+        && granted < wanted
+    {
+        tracing::warn!(
+            wanted,
+            granted,
+            "receive buffers are small, bursts may be lost: raise net.core.rmem_max"
+        );
     }
 }

@@ -65,10 +65,7 @@ fn bind_address(source: &Source, index: u32) -> SocketAddr {
 
 fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    let size = i32::try_from(buffer).unwrap_or(i32::MAX);
-    // Without CAP_NET_ADMIN the kernel caps the buffer at net.core.rmem_max.
-    set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size)
-        .or_else(|_| socket.set_recv_buffer_size(buffer))?;
+    set_buffer(socket, buffer)?;
     set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
     if source.address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -86,6 +83,21 @@ fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
             socket.bind_device(Some(interface.as_bytes()))
         }
     }
+}
+
+fn set_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+    let size = i32::try_from(bytes).unwrap_or(i32::MAX);
+    // Without CAP_NET_ADMIN the kernel caps the buffer at net.core.rmem_max.
+    set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size)
+        .or_else(|_| socket.set_recv_buffer_size(bytes))
+}
+
+/// The receive buffer in bytes that a source gets when it asks for so many.
+pub(crate) fn granted_buffer(bytes: usize) -> io::Result<usize> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    set_buffer(&socket, bytes)?;
+    // The kernel doubles it, to have room for its own bookkeeping.
+    Ok(socket.recv_buffer_size()? / 2)
 }
 
 fn join(socket: &Socket, source: &Source, index: u32) -> io::Result<()> {

@@ -7,7 +7,7 @@ use crate::ingest::Ingest;
 use crate::interfaces::Interfaces;
 use crate::output::Output;
 use crate::path::Source;
-use crate::sys::Batch;
+use crate::sys::{BATCH, Batch};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
@@ -16,6 +16,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 /// What a worker is told to do.
 pub(crate) enum Command {
@@ -53,6 +55,10 @@ const EVENTS: usize = 256;
 
 /// After how many milliseconds a group is tried again whose interface has vanished.
 const RETRY: u16 = 1000;
+
+/// How long a worker rests amid a burst, as network cards do, so that the next batch is a large
+/// one: it halves the work per packet. Single packets never wait, and no jitter buffer sees it.
+const REST: Duration = Duration::from_micros(100);
 
 /// Packets from edges are short; what doesn't fit is cut off and not understood.
 const READ_BACK_BUFFER: usize = 2048;
@@ -121,12 +127,12 @@ impl Worker {
                 Err(error) => return Err(error.into()),
             };
             let now = coarse_millis();
-            let (mut woken, mut changed) = (false, false);
+            let (mut woken, mut changed, mut bursts) = (false, false, false);
             for event in &events[..count] {
                 match event.data() {
                     WAKE => woken = true,
                     INTERFACES => changed = true,
-                    socket => self.handle(socket, now, &mut reply),
+                    socket => bursts |= self.handle(socket, now, &mut reply),
                 }
             }
             if changed && let Some(interfaces) = &self.interfaces {
@@ -139,22 +145,32 @@ impl Worker {
             if woken && !self.obey(now) {
                 return Ok(());
             }
+            if bursts {
+                thread::sleep(REST);
+            }
         }
     }
 
-    fn handle(&mut self, socket: u64, now: u64, reply: &mut [u8]) {
+    /// Serves a socket; true if part of a burst was received, so that more is on its way.
+    fn handle(&mut self, socket: u64, now: u64, reply: &mut [u8]) -> bool {
         let [ingest, output] = [socket >> 32, socket & 0xffff_ffff].map(u32::try_from);
-        let (Ok(ingest), Ok(output)) = (ingest, output) else { return };
-        let Some(ingest) = self.ingests.get_mut(&ingest) else { return };
+        let (Ok(ingest), Ok(output)) = (ingest, output) else { return false };
+        let Some(ingest) = self.ingests.get_mut(&ingest) else { return false };
         if output == 0 {
-            if let Err(error) = ingest.forward(&mut self.batch, now, &self.tell)
-                && error.kind() != io::ErrorKind::WouldBlock
-            {
-                tracing::debug!(source = %ingest.source, %error, "receiving failed");
-            }
-        } else if let Some(output) = ingest.outputs.iter().find(|other| other.id + 1 == output) {
+            return match ingest.forward(&mut self.batch, now, &self.tell) {
+                Ok(count) => (2..BATCH).contains(&count),
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        tracing::debug!(source = %ingest.source, %error, "receiving failed");
+                    }
+                    false
+                }
+            };
+        }
+        if let Some(output) = ingest.outputs.iter().find(|other| other.id + 1 == output) {
             output.read_back(reply, &self.tell);
         }
+        false
     }
 
     /// Does what the mailbox holds; false if the worker is to end.

@@ -121,6 +121,26 @@ fn groups_and_ports_do_not_mix() {
 }
 
 #[test]
+fn interfaces_do_not_mix() {
+    alone("interfaces_do_not_mix", || {
+        for (address, from) in [("239.1.1.1", "192.0.2.1"), ("ff15::1", "2001:db8::1")] {
+            let (relay, here, there) = (Relay::start(), edge(), edge());
+            let source = group(address, 5004);
+            let apart = Source { interface: Some("lo".to_owned()), ..source.clone() };
+            let _flows = [(&source, &here), (&apart, &there)]
+                .map(|(source, edge)| relay.flow(source, edge.local_addr().unwrap()));
+            for _ in 0..3 {
+                encoder_at(from).send_to(b"here", (source.address, source.port)).unwrap();
+                assert_eq!(receive(&here), b"here");
+            }
+            // One worker serves both in turn, so the other edge would have got some by now.
+            there.set_nonblocking(true).unwrap();
+            assert!(there.recv(&mut [0; 9]).is_err(), "{apart} got what came on air0");
+        }
+    });
+}
+
+#[test]
 fn a_sender_of_ones_choice() {
     alone("a_sender_of_ones_choice", || {
         for (address, wanted, other) in [

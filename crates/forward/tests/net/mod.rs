@@ -18,15 +18,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os("FORWARD_TEST_ALONE").is_some() {
         run("ip link set lo up");
-        run("ip link add air0 mtu 65535 type veth peer name air1 mtu 65535");
-        for address in ["192.0.2.1/24", "192.0.2.9/24", "2001:db8::1/64", "2001:db8::9/64"] {
-            run(&format!(
-                "ip addr add {address} dev air0{}",
-                if address.contains(':') { " nodad" } else { "" }
-            ));
-        }
-        run("ip link set air1 up");
-        run("ip link set air0 up");
+        add_air();
+        // IPv6 routes come a moment after the link.
+        while encoder_at("2001:db8::1").send_to(b"", "[ff15::f]:9").is_err() {}
         return body();
     }
     let root = nix::unistd::geteuid().is_root();
@@ -40,6 +34,19 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     let out = String::from_utf8_lossy(&done.stdout);
     let err = String::from_utf8_lossy(&done.stderr);
     assert!(out.contains("1 passed"), "{test} failed in its namespace:\n{out}{err}");
+}
+
+/// Adds the interface that carries multicast. (A loopback interface carries none of IPv6.)
+pub(crate) fn add_air() {
+    run("ip link add air0 mtu 65535 type veth peer name air1 mtu 65535");
+    for address in ["192.0.2.1/24", "192.0.2.9/24"] {
+        run(&format!("ip addr add {address} dev air0"));
+    }
+    for address in ["2001:db8::1/64", "2001:db8::9/64"] {
+        run(&format!("ip addr add {address} dev air0 nodad"));
+    }
+    run("ip link set air1 up");
+    run("ip link set air0 up");
 }
 
 /// Runs a command, which must succeed.
@@ -152,4 +159,31 @@ pub(crate) fn rtp(sequence: u16, size: usize) -> Vec<u8> {
     packet.extend([0, 0, 0, 0, 0, 0, 0, 7]);
     packet.extend((12..size).map(|at| u8::try_from(at % 251).unwrap()));
     packet
+}
+
+/// An edge on another host, behind a link: 198.51.100.1 here and .2 there, or 2001:db8:1::1 and
+/// ::2. Its end of the link is in a namespace that lives as long as its sockets.
+pub(crate) fn edge_behind(link: &str, address: &str) -> UdpSocket {
+    run(&format!("ip link add out0 {link} type veth peer name out1 {link}"));
+    run("ip addr add 198.51.100.1/24 dev out0");
+    run("ip addr add 2001:db8:1::1/64 dev out0 nodad");
+    let (there, threads) = channel();
+    let (arrived, link) = channel();
+    let host = address.to_owned();
+    let edge = std::thread::spawn(move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        there.send(nix::unistd::gettid()).unwrap();
+        link.recv().unwrap();
+        run("ip addr add 198.51.100.2/24 dev out1");
+        run("ip addr add 2001:db8:1::2/64 dev out1 nodad");
+        run("ip link set out1 up");
+        edge_at((host.parse::<IpAddr>().unwrap(), 0).into())
+    });
+    run(&format!("ip link set out1 netns {}", threads.recv().unwrap()));
+    run("ip link set out0 up");
+    arrived.send(()).unwrap();
+    let edge = edge.join().unwrap();
+    let probe = UdpSocket::bind("[::]:0").unwrap();
+    while probe.connect(edge.local_addr().unwrap()).is_err() {}
+    edge
 }
