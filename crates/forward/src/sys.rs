@@ -92,10 +92,11 @@ fn read_drops(header: &libc::msghdr) -> Option<u32> {
     // SAFETY: the kernel has set msg_control and msg_controllen to the control messages that it
     // wrote whole; the pointer is null if there is none. A message of this kind carries a u32.
     unsafe {
-        let message = libc::CMSG_FIRSTHDR(header).as_ref()?;
-        let kind = (message.cmsg_level, message.cmsg_type);
-        (kind == (libc::SOL_SOCKET, libc::SO_RXQ_OVFL))
-            .then(|| libc::CMSG_DATA(message).cast::<u32>().read_unaligned())
+        let message = libc::CMSG_FIRSTHDR(header);
+        let overflow = !message.is_null()
+            && (*message).cmsg_level == libc::SOL_SOCKET
+            && (*message).cmsg_type == libc::SO_RXQ_OVFL;
+        overflow.then(|| libc::CMSG_DATA(message).cast::<u32>().read_unaligned())
     }
 }
 

@@ -5,8 +5,9 @@
 mod net;
 
 use forward::{Gate, Media, OpenError, Pass, Path, Settings, Source};
-use net::{Relay, alone, edge, edge_at, encoder, encoder_at, group, receive, rtp};
+use net::{PATIENCE, Relay, alone, edge, edge_at, encoder, encoder_at, group, receive, rtp};
 use std::net::{Ipv6Addr, UdpSocket};
+use std::time::{Duration, Instant};
 
 /// Sends datagrams of many sizes through, and expects every one at each edge.
 fn expect_all_through(encoder: &UdpSocket, source: &Source, edges: &[&UdpSocket]) {
@@ -99,7 +100,7 @@ fn unicast_goes_through() {
 #[test]
 fn groups_and_ports_do_not_mix() {
     alone("groups_and_ports_do_not_mix", || {
-        let relay = Relay::start();
+        let relay = Relay::start_with(Settings { workers: 3, ..Settings::default() });
         let sources =
             [("239.1.1.1", 5004), ("239.1.1.1", 5006), ("239.1.1.2", 5004)].map(|(group, port)| {
                 let (source, edge) = (net::group(group, port), edge());
@@ -192,6 +193,39 @@ fn medias_send_from_even_and_odd_ports() {
                 while relay.plane.open(8, std::slice::from_ref(&media), Gate::Open).is_err() {}
             }
         }
+    });
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted() {
+    alone("what_the_kernel_drops_is_counted", || {
+        let small = Settings { workers: 1, receive_buffer: 1, ..Settings::default() };
+        let (relay, source, edge) = (Relay::start_with(small), group("239.1.1.1", 5004), edge());
+        let flow = relay.flow(&source, edge.local_addr().unwrap());
+        let (encoder, mut sent) = (encoder(), 0);
+        let mut send = |packet: &[u8]| {
+            encoder.send_to(packet, (source.address, source.port)).unwrap();
+            sent += 1;
+            sent
+        };
+        while flow.counters().drops == 0 {
+            send(b"many");
+        }
+        // The count of drops comes with a later batch: the second of these makes one.
+        edge.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        for last in [b"last", b"very"] {
+            let mut got = *b"none";
+            while got != *last {
+                send(last);
+                while got != *last && edge.recv(&mut got).is_ok() {}
+            }
+        }
+        let sent = send(b"over");
+        let late = Instant::now() + PATIENCE;
+        while flow.counters().received + flow.counters().drops < sent {
+            assert!(Instant::now() < late, "{sent} sent, but {:?}", flow.counters());
+        }
+        assert_eq!(flow.counters().received + flow.counters().drops, sent);
     });
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os("FORWARD_TEST_ALONE").is_some() {
         run("ip link set lo up");
         add_air();
-        // IPv6 routes come a moment after the link.
+        await_local(&["2001:db8::1", "2001:db8::9"]);
         while encoder_at("2001:db8::1").send_to(b"", "[ff15::f]:9").is_err() {}
         return body();
     }
@@ -49,12 +49,20 @@ pub(crate) fn add_air() {
     run("ip link set air0 up");
 }
 
-/// Runs a command, which must succeed.
-pub(crate) fn run(command: &str) {
+/// Waits until these IPv6 addresses are this host's: their routes come a moment after the link.
+fn await_local(addresses: &[&str]) {
+    for address in addresses {
+        while !run(&format!("ip -6 route show table local exact {address}")).starts_with("local") {}
+    }
+}
+
+/// Runs a command, which must succeed, and returns what it prints.
+pub(crate) fn run(command: &str) -> String {
     let mut words = command.split_whitespace();
     let done = Command::new(words.next().unwrap()).args(words).output().unwrap();
     let err = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{command}: {err}");
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
 /// A plane, and what it tells.
@@ -177,13 +185,12 @@ pub(crate) fn edge_behind(link: &str, address: &str) -> UdpSocket {
         run("ip addr add 198.51.100.2/24 dev out1");
         run("ip addr add 2001:db8:1::2/64 dev out1 nodad");
         run("ip link set out1 up");
+        await_local(&["2001:db8:1::2"]);
         edge_at((host.parse::<IpAddr>().unwrap(), 0).into())
     });
     run(&format!("ip link set out1 netns {}", threads.recv().unwrap()));
     run("ip link set out0 up");
     arrived.send(()).unwrap();
-    let edge = edge.join().unwrap();
-    let probe = UdpSocket::bind("[::]:0").unwrap();
-    while probe.connect(edge.local_addr().unwrap()).is_err() {}
-    edge
+    await_local(&["2001:db8:1::1"]);
+    edge.join().unwrap()
 }

@@ -1,0 +1,56 @@
+//! The packet path without its sockets: what a batch of 64 costs besides the system calls.
+
+#![allow(missing_docs, reason = "criterion_group makes a public function")]
+#![allow(dead_code, unused_imports, reason = "of the modules only the packet path is measured")]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::io::IoSlice;
+
+#[path = "../src/rtcp.rs"]
+mod rtcp;
+#[path = "../src/run.rs"]
+mod run;
+#[path = "../src/sequence.rs"]
+mod sequence;
+
+/// What the modules above use of the crate.
+mod event {
+    pub(crate) use forward::Feedback;
+}
+
+const BATCH: u16 = 64;
+
+fn rtp(sequence: u16, size: usize) -> Vec<u8> {
+    let mut packet = vec![0x80, 96];
+    packet.extend(sequence.to_be_bytes());
+    packet.resize(size, 7);
+    packet
+}
+
+fn packet_path(criterion: &mut Criterion) {
+    // Video: equal packets, and a shorter one at the end of each frame.
+    let video: Vec<_> =
+        (0..BATCH).map(|at| rtp(at, if at % 8 == 7 { 600 } else { 1200 })).collect();
+    let slices: Vec<_> = video.iter().map(|packet| IoSlice::new(packet)).collect();
+    let mut group = criterion.benchmark_group("batch of 64");
+    group.throughput(Throughput::Elements(BATCH.into()));
+    group.bench_function("runs", |bencher| {
+        bencher.iter(|| run::runs(black_box(&slices)).map(<[_]>::len).max());
+    });
+    group.bench_function("sequence", |bencher| {
+        let mut sequence = sequence::Sequence::default();
+        bencher.iter(|| black_box(&video).iter().for_each(|packet| sequence.see(packet)));
+    });
+    let mut report = vec![0x80, 200, 0, 6];
+    report.resize(28, 0);
+    let reports = vec![report; BATCH.into()];
+    group.bench_function("filter", |bencher| {
+        let passing = |report: &&Vec<u8>| rtcp::begins_with_sender_report(report);
+        bencher.iter(|| black_box(&reports).iter().filter(passing).count());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, packet_path);
+criterion_main!(benches);
