@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::arrival::{Arrival, arrivals};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::edge::Edge;
+use crate::fault::{ConfigError, Fault};
 use crate::file;
 use crate::fit::{self, Consented};
 use crate::folder::Folder;
 use crate::problem::Problem;
+use crate::reading::Reading;
 use crate::route::{Refusal, Route};
 use crate::rules::Rules;
 use crate::sdp::Session;
 use crate::stream::{Settings, Stream};
-use crate::toml_file::{self, TomlError};
+use crate::toml_file;
 
 /// dynrelay.toml and the streams folder, as they were when they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,20 @@ impl Catalog {
     /// Reads everything. Only dynrelay.toml itself can fail; whatever else is wrong is in
     /// [`Catalog::problems`], and takes nothing else down.
     pub fn load(config: &Path) -> Result<Self, ConfigError> {
-        let (config, mut problems) = Config::load(config)?;
-        let folder = Folder::list(&config.streams, &config.edges, &mut problems);
+        match Self::salvage(config)? {
+            (catalog, faults) if faults.is_empty() => Ok(catalog),
+            (_, faults) => Err(ConfigError::Invalid { file: config.to_owned(), faults }),
+        }
+    }
+
+    /// Reads as much as can be read, for whoever looks for all that is wrong, and gives the faults
+    /// of dynrelay.toml. What they concern has its default; an edge with a fault is left out, and
+    /// of the files for it only the syntax is looked at.
+    ///
+    /// An error is a dynrelay.toml that can't be read, or that is no TOML.
+    pub fn salvage(config: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
+        let Reading { config, faults, warnings: mut problems, edges } = Reading::of(config)?;
+        let folder = Folder::list(&config.streams, &edges, &mut problems);
         let mut arriving = BTreeMap::new();
         for name in folder.streams.keys() {
             let path = folder.file(name, "sdp");
@@ -60,7 +74,7 @@ impl Catalog {
             streams.insert(name, stream);
         }
         problems.extend(shared_ports(&folder, &streams));
-        Ok(Self { config, streams, problems })
+        Ok((Self { config, streams, problems }, faults))
     }
 
     /// dynrelay.toml.
@@ -129,8 +143,8 @@ fn stream(
     Arriving { session, arrivals }: Arriving,
     problems: &mut Vec<Problem>,
 ) -> Stream {
-    let settings = settings(folder, name).unwrap_or_else(|problem| {
-        problems.push(problem);
+    let settings = settings(folder, name).unwrap_or_else(|wrong| {
+        problems.extend(wrong);
         Settings::default()
     });
     let rtcp = settings.rtcp.unwrap_or(config.rtcp);
@@ -138,10 +152,10 @@ fn stream(
     let title = title.or_else(|| session.title()).map(str::to_owned);
     let mut consents = BTreeMap::new();
     let consenting = folder.streams.get(name).into_iter().flatten();
-    for edge in consenting.filter_map(|edge| config.edges.iter().find(|known| known.name == *edge))
-    {
-        let file = folder.consent_file(name, &edge.name);
+    for edge in consenting {
+        let file = folder.consent_file(name, edge);
         let read = Session::read(&file).inspect_err(|problem| problems.push(problem.clone()));
+        let Some(edge) = config.edges.iter().find(|known| known.name == *edge) else { continue };
         let route = read.and_then(|consent| {
             let arrivals = arrivals.as_ref().map_err(Clone::clone)?;
             let consent = Consented { file: &file, session: &consent, address: edge.address, rtcp };
@@ -161,16 +175,21 @@ fn stream(
     Stream { name: name.to_owned(), title, session, rules, rtcp, consents }
 }
 
-fn settings(folder: &Folder, name: &str) -> Result<Settings, Problem> {
+fn settings(folder: &Folder, name: &str) -> Result<Settings, Vec<Problem>> {
     if !folder.settings.contains(name) {
         return Ok(Settings::default());
     }
     let path = folder.file(name, "toml");
-    let text =
-        String::from_utf8(file::read(&path)?).map_err(|_| Problem::error(&path, "is not UTF-8"))?;
-    toml_file::read(&text).map_err(|TomlError { line, column, what }| {
+    let bytes = file::read(&path).map_err(|problem| vec![problem])?;
+    let text = String::from_utf8(bytes).map_err(|_| vec![Problem::error(&path, "is not UTF-8")])?;
+    let problem = |Fault { line, column, what }: Fault| {
         Problem::error(&path, format!("column {column}: {what}")).at(line)
-    })
+    };
+    let table = toml_file::parse(&text).map_err(|fault| vec![problem(fault)])?;
+    match toml_file::salvage(&text, table) {
+        (settings, faults) if faults.is_empty() => Ok(settings),
+        (_, faults) => Err(faults.into_iter().map(problem).collect()),
+    }
 }
 
 /// Refuses a route that ends where a stream arrives: its packets would go round for ever.

@@ -1,17 +1,13 @@
 //! dynrelay.toml.
 
-use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
-use toml::Spanned;
 
 use crate::edge::{Edge, nearness, networks};
-use crate::problem::Problem;
-use crate::rules::{Rules, Shutdown};
-use crate::toml_file::{self, TomlError};
+use crate::rules::Rules;
 use crate::url::RtspUrl;
 
 /// The largest receive buffer that is asked for: 1 GiB.
@@ -34,31 +30,6 @@ pub struct Config {
     pub rtcp: Rtcp,
     /// Every `[[edge]]`, in order.
     pub edges: Vec<Edge>,
-}
-
-/// Why dynrelay.toml can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("{}: {source}", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file says something that isn't allowed.
-    #[error("{}, line {line}, column {column}: {what}", file.display())]
-    Invalid {
-        /// The file.
-        file: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// The column, counted in characters from 1.
-        column: usize,
-        /// What is wrong, and what is allowed.
-        what: String,
-    },
 }
 
 /// `[daemon]`
@@ -182,92 +153,6 @@ pub enum Rtcp {
     All,
     /// None; but where it travels on the RTP port, sender reports go along.
     None,
-}
-
-/// The file as it is written.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct File {
-    daemon: Daemon,
-    catalog: Catalog,
-    origin: Origin,
-    shutdown: Shutdown,
-    limits: Limits,
-    forward: Forward,
-    edge: Vec<Spanned<Edge>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "the section [catalog]")]
-struct Catalog {
-    streams: Option<PathBuf>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "the section [forward]")]
-struct Forward {
-    rtcp: Rtcp,
-}
-
-impl Config {
-    /// Reads `file`, with warnings for what may not be meant so.
-    pub(crate) fn load(file: &Path) -> Result<(Self, Vec<Problem>), ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
-        let bytes = std::fs::read(file).map_err(unreadable)?;
-        Self::parse(&bytes, file.parent().unwrap_or(Path::new("")))
-            .map(|config| {
-                let warnings = config.warnings(file);
-                (config, warnings)
-            })
-            .map_err(|TomlError { line, column, what }| ConfigError::Invalid {
-                file: file.to_owned(),
-                line,
-                column,
-                what,
-            })
-    }
-
-    /// Reads what is in the file; `folder` is the one that relative paths start from.
-    fn parse(bytes: &[u8], folder: &Path) -> Result<Self, TomlError> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let (line, column) = toml_file::position(&good, good.len());
-            TomlError { line, column, what: "this is not UTF-8".into() }
-        })?;
-        let file: File = toml_file::read(text)?;
-        let mut edges: Vec<Edge> = Vec::new();
-        for edge in file.edge {
-            let (line, column) = toml_file::position(text, edge.span().start);
-            let edge = edge.into_inner();
-            if edges.iter().any(|other| other.name == edge.name) {
-                let what = format!("there is an edge `{}` already; names are unique", edge.name);
-                return Err(TomlError { line, column, what });
-            }
-            edges.push(edge);
-        }
-        Ok(Self {
-            daemon: file.daemon,
-            streams: folder.join(file.catalog.streams.unwrap_or_else(|| "streams".into())),
-            origin: file.origin,
-            rules: file.shutdown.change(Rules::default()),
-            limits: file.limits,
-            rtcp: file.forward.rtcp,
-            edges,
-        })
-    }
-
-    fn warnings(&self, file: &Path) -> Vec<Problem> {
-        let mut warnings = Vec::new();
-        if self.edges.is_empty() {
-            warnings
-                .push(Problem::warning(file, "there is no [[edge]], so nothing can be relayed"));
-        }
-        if !self.origin.local.is_empty() && self.origin.url.is_none() {
-            let what = "[origin] has `local` but no `url`, so local viewers are sent to an edge";
-            warnings.push(Problem::warning(file, what));
-        }
-        warnings
-    }
 }
 
 fn buffer<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {

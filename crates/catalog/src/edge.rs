@@ -41,6 +41,9 @@ pub enum Consent {
 }
 
 impl Edge {
+    /// The keys that have no default.
+    pub(crate) const KEYS: [&str; 3] = ["name", "address", "url"];
+
     /// Where a viewer watches `stream`.
     pub fn viewer_url(&self, stream: &str) -> String {
         self.url.viewer_url(stream)
@@ -62,15 +65,18 @@ pub(crate) fn nearness(networks: &[IpNet], client: IpAddr) -> Option<u8> {
 
 /// For serde: networks, or single addresses.
 pub(crate) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
-    let texts = Vec::<String>::deserialize(from)?;
-    let read = |text: &String| {
-        let network = text.parse().ok();
-        network.or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?))).ok_or_else(|| {
-            let what = "is no network: write for example 192.0.2.0/24 or 2001:db8::/32";
-            de::Error::custom(format!("`{}` {what}", text.escape_debug()))
-        })
-    };
-    texts.iter().map(read).collect()
+    #[derive(Deserialize)]
+    struct Network(#[serde(deserialize_with = "network")] IpNet);
+    Ok(Vec::<Network>::deserialize(from)?.into_iter().map(|Network(network)| network).collect())
+}
+
+fn network<'de, D: Deserializer<'de>>(from: D) -> Result<IpNet, D::Error> {
+    let text = String::deserialize(from)?;
+    let network = text.parse().ok();
+    network.or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?))).ok_or_else(|| {
+        let what = "is no network: write for example 192.0.2.0/24 or 2001:db8::/32";
+        de::Error::custom(format!("`{}` {what}", text.escape_debug()))
+    })
 }
 
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

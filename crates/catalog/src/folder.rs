@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::edge::Edge;
 use crate::name::{MAX_NAME, is_name};
 use crate::problem::Problem;
 
@@ -18,9 +17,9 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Lists the folder and tells streams from consents. Files that are neither SDP nor TOML, or
+    /// Lists the folder and tells streams from consents, by the names of the edges. Files that are neither SDP nor TOML, or
     /// hidden, are nobody's business here.
-    pub(crate) fn list(path: &Path, edges: &[Edge], problems: &mut Vec<Problem>) -> Self {
+    pub(crate) fn list(path: &Path, edges: &BTreeSet<String>, problems: &mut Vec<Problem>) -> Self {
         let mut folder = Self { path: path.to_owned(), ..Self::default() };
         let mut sdp = BTreeSet::new();
         let unreadable = |error| Problem::error(path, format!("can't be read: {error}"));
@@ -85,10 +84,15 @@ impl Folder {
     /// Decides what STEM.sdp is. Names may hold dots, so that it has to be looked at who is there:
     /// `news.dss2` is dss2's consent to news if dss2 is an edge, and never a stream then; if it
     /// isn't, the file is a stream, unless it looks like the consent of an edge that is missing.
-    fn place(&mut self, stem: &str, edges: &[Edge], sdp: &BTreeSet<String>) -> Result<(), String> {
-        let split = |edge: &'_ Edge| {
-            let stream = stem.strip_suffix(edge.name.as_str())?.strip_suffix('.')?;
-            is_name(stream).then(|| (stream.to_owned(), edge.name.clone()))
+    fn place(
+        &mut self,
+        stem: &str,
+        edges: &BTreeSet<String>,
+        sdp: &BTreeSet<String>,
+    ) -> Result<(), String> {
+        let split = |edge: &String| {
+            let stream = stem.strip_suffix(edge.as_str())?.strip_suffix('.')?;
+            is_name(stream).then(|| (stream.to_owned(), edge.clone()))
         };
         let readings: Vec<(String, String)> = edges.iter().filter_map(split).collect();
         let mut good = readings.iter().filter(|(stream, _)| self.streams.contains_key(stream));
@@ -111,7 +115,7 @@ impl Folder {
     fn place_stream(
         &mut self,
         stem: &str,
-        edges: &[Edge],
+        edges: &BTreeSet<String>,
         sdp: &BTreeSet<String>,
     ) -> Result<(), String> {
         if !is_name(stem) {
@@ -119,7 +123,7 @@ impl Folder {
                 "`{stem}` is longer than {MAX_NAME} letters, or begins with a dot"
             ));
         }
-        let consented = edges.iter().any(|edge| sdp.contains(&format!("{stem}.{}", edge.name)));
+        let consented = edges.iter().any(|edge| sdp.contains(&format!("{stem}.{edge}")));
         let of = stem.match_indices('.').map(|(dot, _)| stem.split_at(dot));
         let missing = of.rev().find(|(stream, _)| self.streams.contains_key(*stream));
         match missing {

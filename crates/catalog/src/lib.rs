@@ -1,7 +1,7 @@
 //! What may be relayed: dynrelay.toml, the streams folder, SDP files.
 //!
-//! [`Catalog::load`] reads all of it. Only dynrelay.toml itself can make that fail; what is wrong
-//! with any other file is a [`Problem`]. [`Catalog::route`] says which way a stream goes to an
+//! [`Catalog::load`] reads all of it. Only dynrelay.toml itself can make that fail, with all its
+//! [`Fault`]s at once; what is wrong with any other file is a [`Problem`]. [`Catalog::route`] says which way a stream goes to an
 //! edge. [`sdp::Session`] is one SDP file by itself.
 
 mod arrival;
@@ -9,11 +9,13 @@ mod catalog;
 mod config;
 mod duration;
 mod edge;
+mod fault;
 mod file;
 mod fit;
 mod folder;
 mod name;
 mod problem;
+mod reading;
 mod route;
 mod rules;
 pub mod sdp;
@@ -22,9 +24,10 @@ mod toml_file;
 mod url;
 
 pub use catalog::Catalog;
-pub use config::{Config, ConfigError, Daemon, Limits, LogLevel, Origin, Rtcp};
+pub use config::{Config, Daemon, Limits, LogLevel, Origin, Rtcp};
 pub use duration::{DurationError, parse_duration};
 pub use edge::{Consent, Edge};
+pub use fault::{ConfigError, Fault};
 pub use name::{MAX_NAME, is_name};
 pub use problem::{Problem, Severity};
 pub use route::{Pair, Pass, Path, Refusal, Route, Source};

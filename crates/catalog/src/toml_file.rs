@@ -1,28 +1,83 @@
 //! TOML with errors that a person can act on.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue, Deserializer, Error};
 
-/// Where a TOML text is wrong, and how.
-#[derive(Debug)]
-pub(crate) struct TomlError {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) what: String,
+use crate::fault::Fault;
+
+/// A TOML text as a tree, each key and value with its place.
+pub(crate) type Table<'t> = Spanned<DeTable<'t>>;
+
+/// Who has made more mistakes than this begins with these.
+const MOST_FAULTS: usize = 100;
+
+/// Reads the TOML of a text, whatever it says.
+pub(crate) fn parse(text: &str) -> Result<Table<'_>, Fault> {
+    DeTable::parse(text).map_err(|error| fault(text, &error))
 }
 
-/// Reads a TOML text.
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, TomlError> {
-    toml::from_str(text).map_err(|error| {
-        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-        TomlError { line, column, what: with_hint(&plain(error.message())) }
-    })
+/// Reads as much of a tree as can be read. Whatever is wrong is named, and left out: a key that is
+/// not known or whose value is wrong, an item of a list, a section. What is left out has its
+/// default. The faults are in the text's order.
+pub(crate) fn salvage<T: DeserializeOwned + Default>(
+    text: &str,
+    mut table: Table<'_>,
+) -> (T, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let mut read = T::deserialize(Deserializer::from(table.clone()));
+    while let Err(error) = &read {
+        faults.push(fault(text, error));
+        let pruned = error.span().is_some_and(|wrong| prune(table.get_mut(), &wrong));
+        if !pruned || faults.len() >= MOST_FAULTS {
+            break;
+        }
+        read = T::deserialize(Deserializer::from(table.clone()));
+    }
+    faults.sort();
+    (read.unwrap_or_default(), faults)
 }
 
-/// Line and column, both counted from 1, of a byte of the text.
-pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+/// Takes the innermost thing that is at this place out of a table; false if nothing is there.
+fn prune(table: &mut DeTable<'_>, wrong: &Range<usize>) -> bool {
+    // A header is the place of a table as well as, in brackets, of its key.
+    let unknown = table.keys().find(|key| holds(&key.span(), wrong)).cloned();
+    if let Some(key) = unknown {
+        return table.remove(&key).is_some();
+    }
+    if table.iter_mut().any(|(_, value)| prune_value(value.get_mut(), wrong)) {
+        return true;
+    }
+    let unfit = table.iter().find(|(_, value)| holds(&value.span(), wrong));
+    let unfit = unfit.map(|(key, _)| key.clone());
+    unfit.is_some_and(|key| table.remove(&key).is_some())
+}
+
+fn prune_value(value: &mut DeValue<'_>, wrong: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => prune(table, wrong),
+        DeValue::Array(items) => {
+            if items.iter_mut().any(|item| prune_value(item.get_mut(), wrong)) {
+                return true;
+            }
+            let before = items.len();
+            let kept = std::mem::replace(items, DeArray::new()).into_iter();
+            *items = kept.filter(|item| !holds(&item.span(), wrong)).collect();
+            items.len() < before
+        }
+        _ => false,
+    }
+}
+
+fn holds(span: &Range<usize>, wrong: &Range<usize>) -> bool {
+    span.start <= wrong.start && wrong.end <= span.end
+}
+
+fn fault(text: &str, error: &Error) -> Fault {
+    let start = error.span().map_or(0, |span| span.start);
+    Fault::at(text, start, with_hint(&plain(error.message())))
 }
 
 /// What serde calls by the names of Rust, and what to write instead.
@@ -91,12 +146,5 @@ mod tests {
         ] {
             assert_eq!(distance(one, other), expected, "{one} {other}");
         }
-    }
-
-    #[test]
-    fn positions_count_from_one() {
-        assert_eq!(position("", 0), (1, 1));
-        assert_eq!(position("a\nbé = 1", 6), (2, 4));
-        assert_eq!(position("a", 99), (1, 2));
     }
 }

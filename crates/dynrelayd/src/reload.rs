@@ -22,8 +22,10 @@ impl Supervisor {
         ]);
         let loaded = Catalog::load(&self.config);
         crate::tell_systemd(&[sd_notify::NotifyState::Ready]);
-        let catalog =
-            loaded.map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
+        let catalog = loaded.map_err(|error| {
+            // Its lines, one a fault, as one: for a log line, and for an answer.
+            Refused::new(ErrorCode::BadRequest, error.to_string().replace('\n', "; "))
+        })?;
         report(&catalog);
         self.warn_of_what_waits(&catalog);
         self.catalog = catalog;

@@ -154,11 +154,13 @@ fn a_reload_takes_what_is_new_and_leaves_what_runs() {
     daemon.ask(START);
     let began = daemon.ask(r#"{"op":"list"}"#)["ok"]["relays"][0]["started"].clone();
 
-    host.write("dynrelay.toml", "[daemon]\nsocket = 7\n");
+    host.write("dynrelay.toml", "[daemon]\nsocket = 7\nstaet = 7\n");
     let refused = daemon.ask(r#"{"op":"reload"}"#);
-    assert!(refused["error"]["message"].as_str().unwrap().contains("dynrelay.toml, line 2"));
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("dynrelay.toml, line 2") && message.contains("; "), "{message}");
     daemon.signal(Signal::SIGHUP);
-    daemon.log.wait_for("nothing is changed");
+    let line = daemon.log.wait_for("nothing is changed");
+    assert!(line.contains("line 2") && line.contains("line 3"), "{line}");
 
     host.configure("");
     host.write("streams/sport.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());

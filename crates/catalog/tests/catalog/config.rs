@@ -3,14 +3,22 @@
 use std::net::IpAddr;
 
 use crate::world::{EDGE, World, sdp};
-use catalog::{Config, ConfigError, Rtcp, Rules, Severity};
+use catalog::{Config, ConfigError, Fault, Rtcp, Rules, Severity};
 
-/// Line, column and message of the error that `text` gives.
-fn error(text: &str) -> (usize, usize, String) {
+/// All that is wrong with `text`.
+pub(crate) fn faults(text: &str) -> Vec<Fault> {
     match World::with(text).try_load() {
-        Err(ConfigError::Invalid { line, column, what, .. }) => (line, column, what),
+        Err(ConfigError::Invalid { faults, .. }) => faults,
         other => panic!("{text}: {other:?}"),
     }
+}
+
+/// Line, column and message of the only fault of `text`.
+fn error(text: &str) -> (usize, usize, String) {
+    let mut faults = faults(text);
+    let Fault { line, column, what } = faults.remove(0);
+    assert_eq!(faults, [], "{text}");
+    (line, column, what)
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn wrong_values_say_where_and_what_is_allowed() {
         ("[daemon]\nreceive_buffer = 0\n", (2, 18), "1073741824"),
         ("[daemon]\nworkers = -1\n", (2, 11), "`-1`, expected a whole number, 0 or more"),
         ("[limits]\nconnections = 0\n", (2, 15), "at least 1"),
-        ("[origin]\nlocal = [\"192.0.2.0/33\"]\n", (2, 9), "2001:db8::/32"),
+        ("[origin]\nlocal = [\"192.0.2.0/33\"]\n", (2, 10), "2001:db8::/32"),
         ("[origin]\nurl = \"http://x\"\n", (2, 7), "rtsp://"),
         ("[forward]\nrtcp = \"some\"\n", (2, 8), "`sender-reports`"),
         ("\"a\\nb\" = 1\n", (1, 1), "`a b`"),

@@ -5,6 +5,8 @@ mod config;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod folder;
 #[cfg(test)]
 mod routes;

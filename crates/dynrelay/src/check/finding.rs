@@ -36,6 +36,8 @@ pub(crate) enum About {
     Groups,
     /// The control socket.
     Socket,
+    /// The file that remembers the relays.
+    State,
 }
 
 impl About {
@@ -46,6 +48,7 @@ impl About {
             Self::Interfaces => "Interfaces",
             Self::Groups => "Groups",
             Self::Socket => "Socket",
+            Self::State => "State",
         }
     }
 }

@@ -6,6 +6,7 @@ mod groups;
 mod interfaces;
 mod report;
 mod socket;
+mod state;
 
 use std::path::Path;
 
@@ -22,16 +23,24 @@ pub(crate) fn run(world: &mut World<'_>, config: &Path) -> Result<(), Failure> {
     if report.errors() > 0 { Err(Failure::Unsound) } else { Ok(()) }
 }
 
-/// Everything there is to say about a configuration.
+/// Everything there is to say about a configuration. What a section with a fault would say of this
+/// host is not looked at: it would be the default's fault.
 fn findings(config: &Path) -> Report {
-    match Catalog::load(config) {
+    match Catalog::salvage(config) {
         Err(error) => Report::new(config, config::unusable(config, &error)),
-        Ok(catalog) => {
+        Ok((catalog, faults)) => {
             let written = config::Written::read(config);
-            let mut findings = config::findings(&catalog);
-            findings.extend(interfaces::findings(&catalog, &written));
-            findings.extend(groups::findings(&catalog));
-            findings.extend(socket::findings(&catalog.config().daemon, &written));
+            let mut findings = config::faults(config, &faults);
+            findings.extend(config::findings(&catalog, faults.is_empty()));
+            if !written.is_broken("origin", &faults) {
+                findings.extend(interfaces::findings(&catalog, &written));
+                findings.extend(groups::findings(&catalog));
+            }
+            if !written.is_broken("daemon", &faults) {
+                let daemon = &catalog.config().daemon;
+                findings.extend(socket::findings(daemon, &written));
+                findings.extend(state::findings(daemon, &written));
+            }
             let (streams, edges) = (catalog.streams().len(), catalog.edges().len());
             Report { streams, edges, ..Report::new(config, findings) }
         }

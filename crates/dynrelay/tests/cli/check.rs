@@ -13,11 +13,13 @@ const CONSENT: &str = "v=0\ns=News\nc=IN IP4 127.0.0.2\nm=video 6970 RTP/AVP 96\
     a=rtpmap:96 H264/90000\n";
 
 fn config(world: &World, interface: &str, more: &str) -> String {
-    let socket = world.socket();
+    let (socket, state) = (world.socket(), world.path("lib/state.json"));
     let text = format!(
-        "[daemon]\nsocket = \"{}\"\n{more}\n[origin]\ninterface = \"{interface}\"\n\n[[edge]]\n\
+        "[daemon]\nsocket = \"{}\"\n{more}\nstate = \"{}\"\n[origin]\n\
+         interface = \"{interface}\"\n\n[[edge]]\n\
          name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://dss2.example.net\"\n",
-        socket.display()
+        socket.display(),
+        state.display()
     );
     world.write("dynrelay.toml", &text).display().to_string()
 }
@@ -25,11 +27,17 @@ fn config(world: &World, interface: &str, more: &str) -> String {
 /// A configuration that is sound on any Linux: it has a loopback interface and a group `root`.
 fn sound(interface: &str, group: &str) -> (World, String) {
     let world = World::new();
-    std::fs::set_permissions(world.path(""), Permissions::from_mode(0o755)).unwrap();
+    std::fs::create_dir(world.path("lib")).unwrap();
+    open(&world, "", 0o755);
+    open(&world, "lib", 0o777);
     world.write("streams/news.sdp", STREAM);
     world.write("streams/news.dss2.sdp", CONSENT);
     let config = config(&world, interface, &format!("socket_group = \"{group}\""));
     (world, config)
+}
+
+fn open(world: &World, folder: &str, mode: u32) {
+    std::fs::set_permissions(world.path(folder), Permissions::from_mode(mode)).unwrap();
 }
 
 fn findings(ended: &Ended) -> Value {
@@ -73,7 +81,7 @@ fn everything_in_one_go() {
     assert_eq!(found("lone.sdp", "no edge has agreed")["severity"], "warning");
     assert_eq!(found("junk.sdp", "")["line"], 1);
     found("round.dss2.sdp", "round");
-    assert_eq!(found("dynrelay.toml", "no interface nosuch0")["line"], 5);
+    assert_eq!(found("dynrelay.toml", "no interface nosuch0")["line"], 6);
     assert_eq!(found("dynrelay.toml", "no group no-such-group")["line"], 3);
     assert_eq!(json["errors"], 6, "{}", ended.out);
     assert_eq!(json["warnings"], 1, "{}", ended.out);
@@ -101,8 +109,7 @@ fn warnings_alone_are_no_failure() {
 #[test]
 fn a_socket_that_the_web_server_cannot_open() {
     let (world, config) = sound("lo", "root");
-    let open = |mode| std::fs::set_permissions(world.path(""), Permissions::from_mode(mode));
-    open(0o700).unwrap();
+    open(&world, "", 0o700);
     let ended = world.run(&["check", "--config", &config]);
     assert_eq!(ended.code, Some(1), "{}", ended.out);
     assert!(ended.out.contains("does not let the group root"), "{}", ended.out);
@@ -126,10 +133,40 @@ fn a_configuration_that_cannot_be_read_still_has_its_sdp_files_looked_at() {
     assert!(ended.out.contains("can't be read"), "{}", ended.out);
 
     world.write("streams/junk.sdp", "junk");
-    let config = world.write("dynrelay.toml", "[daemon]\nsokcet = 1\n").display().to_string();
+    let config = world.write("dynrelay.toml", "[daemon\nsokcet = 1\n").display().to_string();
     let json = findings(&world.run(&["check", "--json", "--config", &config]));
     assert_eq!(json["errors"], 2, "{json}");
-    assert_eq!(json["findings"][0]["line"], 2);
+    assert_eq!(json["findings"][0]["line"], 1);
+}
+
+#[test]
+fn every_fault_of_the_configuration_and_the_streams_all_the_same() {
+    let (world, config) = sound("lo", "root");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text += "serve = 1\n[shutdown]\nquite = \"3s\"\ngrace = 20\n[origins]\n";
+    world.write("dynrelay.toml", &text);
+    world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
+    world.write("streams/junk.sdp", "junk");
+    let json = findings(&world.run(&["check", "--json", "--config", &config]));
+    let places = json["findings"].as_array().unwrap().iter().map(|one| {
+        let file = one["file"].as_str().unwrap().rsplit_once('/').unwrap().1;
+        (file, one["line"].as_u64().unwrap())
+    });
+    let toml = |line| ("dynrelay.toml", line);
+    assert_eq!(
+        places.collect::<Vec<_>>(),
+        [toml(12), toml(14), toml(15), toml(16), ("junk.sdp", 1), ("news.sdp", 4)],
+        "{json}"
+    );
+}
+
+#[test]
+fn a_state_file_that_has_no_folder_is_a_warning() {
+    let (world, config) = sound("lo", "root");
+    std::fs::remove_dir(world.path("lib")).unwrap();
+    let ended = world.run(&["check", "--config", &config]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out);
+    assert!(ended.out.contains("no folder") && ended.out.contains("toml:4"), "{}", ended.out);
 }
 
 #[test]
