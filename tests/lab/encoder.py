@@ -5,6 +5,7 @@ import signal
 
 GROUP = "239.1.2.3"
 VIDEO_PORT, AUDIO_PORT = 5004, 5006
+PORTS = range(VIDEO_PORT, AUDIO_PORT + 2)
 
 
 class Encoder:

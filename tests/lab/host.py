@@ -35,7 +35,7 @@ class Host:
         )
         first = self._keeper.stdout.readline().strip()
         if not first:
-            raise RuntimeError(f"no namespaces for host {name}: this needs root")
+            raise RuntimeError(f"no namespaces for host {name}: this needs root, and in a container --privileged")
         self.pid = int(first)
 
     def enter(self, argv, user=None, group=None):

@@ -34,7 +34,8 @@ class Program:
         self._process = subprocess.Popen(
             argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         rest = b""
@@ -51,7 +52,7 @@ class Program:
             self.lines += [line.decode("utf-8", "replace") for line in lines]
             self._grown.notify_all()
 
-    def wait_for(self, pattern, patience=30, start=0, count=1):
+    def wait_for(self, pattern, patience=60, start=0, count=1):
         """Waits until `count` lines from number `start` on match; returns the last of them.
 
         Raises `Timeout` when they have not come in `patience` seconds or the program has ended.
@@ -103,9 +104,11 @@ class Program:
     def wait(self, patience=30):
         """Waits for its end; returns the exit status (negative: the signal that ended it)."""
         try:
-            return self._process.wait(patience)
+            status = self._process.wait(patience)
         except subprocess.TimeoutExpired:
             raise Timeout(f"{self.name} should end:\n{self.tail()}") from None
+        self._reader.join(patience)
+        return status
 
     def stop(self, number=signal.SIGTERM, patience=10):
         """Asks it to end and waits; kills it when it does not."""

@@ -56,12 +56,13 @@ def configured(_factory, media):
     A player such as mplayer asks, hangs up and asks again at once; a server that is just closing
     its ports would answer 503 to that.
     """
-    media.connect("prepared", lambda media: say("open") or GLib.idle_add(hold, media))
+    media.connect("prepared", opened)
     media.connect("unprepared", lambda _: say("closed"))
 
 
-def hold(media):
-    """Counts as one more viewer for a second."""
+def opened(media):
+    """Counts as one more viewer for a second, before the first is answered."""
+    say("open")
     media.prepare(None)
     GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
 

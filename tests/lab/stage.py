@@ -6,6 +6,9 @@ from .edge import Edge
 from .encoder import Encoder, addressed_to
 from .network import Network, address
 from .web import Apache
+from .wire import Wire
+
+TO_DSS2 = "udp and dst host dss2.example.net"
 
 
 class Stage:
@@ -46,6 +49,19 @@ class Stage:
     def __getitem__(self, name):
         """A host."""
         return self.network[name]
+
+    def wait_for_broadcast(self):
+        """Waits until a hundred more packets of the encoder have come to the origin."""
+        studio = Wire(self["origin"], "studio")
+        studio.wait_for(lambda packets: len(packets) >= 100, what="the encoder's packets")
+        studio.stop()
+
+    def forwarded(self):
+        """How many packets go to dss2 while a hundred come in."""
+        out = Wire(self["origin"], "eth0", TO_DSS2)
+        self.wait_for_broadcast()
+        out.stop()
+        return len(out.packets)
 
     def programs(self):
         """Every program that was started."""

@@ -37,7 +37,8 @@ class Wire:
         )
         self._errors = b""
         threading.Thread(target=self._watch, args=[listening], daemon=True).start()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         if not listening.wait(20):
             raise Timeout(f"tcpdump does not listen on {host.name}/{interface}: {self._errors}")
 
@@ -58,7 +59,7 @@ class Wire:
                     self.packets.append(packet)
                     self._grown.notify_all()
 
-    def wait_for(self, enough, patience=30, what="packets"):
+    def wait_for(self, enough, patience=60, what="packets"):
         """Waits until `enough(packets)` is true; returns the packets then."""
         with self._grown:
             if not self._grown.wait_for(lambda: enough(self.packets), patience):
@@ -73,9 +74,18 @@ class Wire:
         """Ends the capture; raises when the kernel has dropped packets of it."""
         os.kill(entered(self._process.pid), signal.SIGINT)
         self._process.wait(20)
+        self._reader.join(20)
         dropped = re.search(rb"(\d+) packets dropped by kernel", self._errors)
         if dropped and int(dropped[1]):
             raise AssertionError(f"the capture lost {int(dropped[1])} packets")
+
+
+def is_run_of(part, whole):
+    """Whether the payloads `part` stand in `whole` one after the other, none missing."""
+    if not part or part[0] not in whole:
+        return False
+    start = whole.index(part[0])
+    return part == whole[start : start + len(part)]
 
 
 def _udp(frame):

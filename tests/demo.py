@@ -1,0 +1,119 @@
+"""What scripts/demo shows: one broadcast, one edge, and viewers who come and go."""
+
+import os
+import sys
+import time
+
+from lab import encoder
+from lab.daemon import SHUTDOWN
+from lab.edge import PORTS
+from lab.player import Mplayer
+from lab.stage import Stage
+from lab.web import SITE, fetch
+from lab.wire import Wire, is_run_of
+
+_COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+_BOLD, _GREEN, _RED, _DIM = "1", "32", "31", "2"
+
+
+def paint(colour, text):
+    """The text in a colour, on a terminal."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if _COLOURS else text
+
+
+def step(text):
+    """What happens next."""
+    print(f"\n{paint(_BOLD, text)}", flush=True)
+
+
+def fact(text):
+    """What was seen."""
+    print(f"  {paint(_GREEN, '✓')} {text}", flush=True)
+
+
+def quote(text):
+    """What a program printed or sent."""
+    for line in text.splitlines():
+        print(f"    {paint(_DIM, line)}", flush=True)
+
+
+def watch(scene, viewer):
+    """A viewer's player follows the link and plays."""
+    player = Mplayer(scene[viewer], f"{SITE}/news.smil")
+    player.wait_for_play()
+    quote("\n".join(player.program.said(r"^(Playing|VIDEO|AUDIO)")))
+    fact(f"mplayer on {viewer} plays picture and sound from the edge.")
+    scene.daemon.wait_for("news/dss2", state="live")
+    return player
+
+
+def compare(scene):
+    """Compares a few seconds of what the encoder sends with what arrives at the edge."""
+    sent = Wire(scene["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
+    ports = f"{PORTS[0]}-{PORTS[-1]}"
+    arrived = Wire(scene["dss2"], "eth0", f"udp dst portrange {ports}")
+    arrived.wait_for(lambda packets: {packet.target_port for packet in packets} == set(PORTS))
+    arrived.stop()
+    sent.stop()
+    for sent_to, arrived_at in zip(encoder.PORTS, PORTS):
+        same = is_run_of(arrived.payloads(arrived_at), sent.payloads(sent_to))
+        assert same, f"what arrived at port {arrived_at} differs from what was sent"
+    fact(f"{len(arrived.packets)} RTP and RTCP packets arrived as they were sent, byte for byte.")
+
+
+def story(scene):
+    """From the first viewer to the last, and once more."""
+    step("The broadcast is on, and nobody watches.")
+    fact(f"The encoder sends RTP to {scene.encoder.group}; the origin hears it.")
+    fact(f"Ports open at the edge: {scene.edges['dss2'].open_ports() or 'none'}.")
+    fact(f"Packets sent to the edge meanwhile: {scene.forwarded()}.")
+
+    step(f"A player asks for {SITE}/news.smil")
+    answer = fetch(scene["viewer"], "news.smil")
+    quote(answer.body)
+    assert answer.status == 200, f"relay.cgi answered {answer.status}"
+    player = watch(scene, "viewer")
+    quote(scene.daemon.table())
+
+    step("What arrives at the edge is what the encoder sent.")
+    compare(scene)
+
+    step("The viewer leaves.")
+    rules = ", ".join(f"{name} = {value}" for name, value in SHUTDOWN.items())
+    quote(f"(Here dynrelayd is more impatient than by default: {rules}.)")
+    said = len(scene.daemon.program.lines)
+    player.leave()
+    scene.edges["dss2"].program.wait_for("closed")
+    fact("The edge has closed its ports: each packet is refused now.")
+    closed = scene.daemon.wait_for("news/dss2", state="closed")
+    quote("\n".join(scene.daemon.program.lines[said:]))
+    fact(f"The relay has closed by itself: {closed['reason']}, after {closed['refusals']} refusals.")
+    fact(f"Packets sent to the edge while the encoder sends a hundred: {scene.forwarded()}.")
+
+    step("Another viewer comes.")
+    watch(scene, "guest").leave()
+    fact("It all works again, and no server was restarted or reconfigured.")
+
+
+def main():
+    """Returns the exit status."""
+    began = time.monotonic()
+    step("Starting an encoder, an origin with dynrelayd and Apache, an edge and two viewers")
+    try:
+        scene = Stage()
+        try:
+            story(scene)
+        finally:
+            scene.strike()
+    except KeyboardInterrupt:
+        print("\nStopped; everything is cleaned up.")
+        return 130
+    except (AssertionError, RuntimeError) as problem:
+        print(f"\n{paint(_RED, '✗')} {problem}", file=sys.stderr)
+        return 1
+    step(f"Done in {time.monotonic() - began:.0f} s; everything is cleaned up.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
