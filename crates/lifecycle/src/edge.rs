@@ -91,9 +91,10 @@ impl Edge {
     }
 
     pub(crate) fn poll(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let somebody_waits = self.first().is_some();
         let mut at = Moment { now, schedule: &mut self.schedule, actions };
         self.relays.retain(|_, relay| {
-            relay.conclude(&mut at);
+            relay.conclude(somebody_waits, &mut at);
             let reason = relay.settle(&mut at);
             if let Some(reason) = reason {
                 relay.close(reason, &mut at);
@@ -103,10 +104,10 @@ impl Edge {
         self.give_turn(now, actions);
     }
 
-    /// Whether flows wait for probes that Starting relays might hold back.
+    /// Whether flows live by probes, which Starting relays might hold back.
     fn others_wait(&self) -> bool {
         let others = self.relays.values().filter(|relay| relay.state != State::Starting);
-        others.flat_map(Relay::rtp).any(|flow| matches!(flow.phase, Phase::Waiting(_)))
+        others.flat_map(Relay::rtp).any(|flow| flow.phase != Phase::Open)
     }
 
     /// A probe went out late, after its turn was given to another flow: that one has to wait.

@@ -42,8 +42,10 @@ pub(crate) struct Flow {
     /// When it last began to send at full rate.
     pub(crate) opened_at: Instant,
     pub(crate) refused_at: Option<Instant>,
-    /// When its last turn began, which a late Probed belongs to.
+    /// When its last turn began.
     pub(crate) turn_at: Option<Instant>,
+    /// Whether it was refused since, maybe before the news that its probe was sent.
+    pub(crate) answered: bool,
     received: u64,
     sent: u64,
     /// `sent` when it was last opened or refused.
@@ -65,6 +67,7 @@ impl Flow {
             opened_at: now,
             refused_at: None,
             turn_at: None,
+            answered: false,
             received: 0,
             sent: 0,
             sent_mark: 0,
@@ -95,6 +98,7 @@ impl Flow {
 
     pub(crate) fn refused(&mut self, now: Instant) {
         self.refused_at = Some(now);
+        self.answered = true;
         self.sent_mark = self.sent;
     }
 
@@ -121,9 +125,10 @@ impl Flow {
         let uncounted = unseen.saturating_sub(rules.source_silence / 2);
         self.heard_at = if received == self.received { self.heard_at + uncounted } else { now };
         let before = self.observed_at;
-        if sent != self.sent
+        let packets = sent.saturating_sub(self.sent);
+        if packets > 0
             && before >= self.opened_at
-            && schedule.conclusive(before, rules)
+            && schedule.is_flow_conclusive(packets, before, rules, now)
             && self.evidence(schedule).is_none()
         {
             self.evidence_at = Some(now);

@@ -118,6 +118,7 @@ impl Relay {
         let Some(flow) = self.flows.get_mut(index) else { return };
         if !flow.is_rtp() {
             flow.viewers = None;
+            at.schedule.rtcp_refused(at.now);
             self.change(index, at, |flow| flow.phase = Phase::Shut);
             return;
         }
@@ -153,14 +154,14 @@ impl Relay {
     pub(crate) fn probed(&mut self, index: usize, at: &mut Moment<'_>) {
         at.schedule.probed(at.now);
         let Some(flow) = self.flows.get(index) else { return };
-        let answered = flow.turn_at.is_some_and(|turn| flow.refused_at >= Some(turn));
         match flow.phase {
             Phase::Open | Phase::Probed { .. } | Phase::Shut => {}
-            Phase::Turn | Phase::Waiting(_) if answered => {
+            Phase::Turn | Phase::Waiting(_) if flow.answered => {
                 self.count(index);
                 // The gate is shut already, as far as the data plane is concerned.
                 let place = at.schedule.place(false);
                 self.flows[index].phase = Phase::Waiting(place);
+                self.flows[index].answered = false;
             }
             Phase::Turn | Phase::Waiting(_) => {
                 self.flows[index].phase = Phase::Probed { at: at.now };
@@ -174,21 +175,26 @@ impl Relay {
         self.change(index, at, |flow| {
             flow.phase = Phase::Turn;
             flow.turn_at = Some(now);
+            flow.answered = false;
         });
     }
 
-    /// Ends turns in which nothing came, and draws the conclusion from probes without an answer.
-    pub(crate) fn conclude(&mut self, at: &mut Moment<'_>) {
+    /// Ends turns in which nothing came, and draws the conclusion from probes without an answer. A
+    /// turn that nobody else waits for goes on.
+    pub(crate) fn conclude(&mut self, others_wait: bool, at: &mut Moment<'_>) {
         let patience = at.schedule.patience(&self.rules);
         for index in 0..self.flows.len() {
             let flow = &mut self.flows[index];
             match (flow.phase, flow.turn_at) {
                 (Phase::Turn, Some(began)) if began + patience <= at.now => {
                     flow.misses = flow.misses.saturating_add(1);
-                    self.wait(index, false, at);
+                    flow.turn_at = Some(at.now);
+                    if others_wait {
+                        self.wait(index, false, at);
+                    }
                 }
                 (Phase::Probed { at: sent }, _) if sent + patience <= at.now => {
-                    if at.schedule.conclusive(sent, &self.rules) {
+                    if at.schedule.is_probe_conclusive(sent, &self.rules) {
                         self.answered_by_silence(index, at);
                     } else {
                         self.wait(index, true, at);
@@ -329,6 +335,10 @@ impl Relay {
     }
 
     pub(crate) fn close(&mut self, reason: CloseReason, at: &mut Moment<'_>) {
+        if self.flows.iter().any(|flow| flow.phase == Phase::Turn) {
+            // Its probe may have slipped out, and nobody will hear of it.
+            at.schedule.probed(at.now);
+        }
         for index in 0..self.flows.len() {
             self.change(index, at, |flow| flow.phase = Phase::Shut);
         }

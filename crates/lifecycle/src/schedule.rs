@@ -18,8 +18,10 @@ pub(crate) struct Schedule {
     v6: bool,
     /// When the last probe was sent.
     probed_at: Option<Instant>,
-    /// When a flow was last refused other than as the answer to a probe.
+    /// When RTP was last refused other than as the answer to a probe.
     flood_at: Option<Instant>,
+    /// The same of RTCP.
+    rtcp_refused_at: Option<Instant>,
     /// When Starting relays began to hold back the probes of others.
     held_since: Option<Instant>,
     places: u64,
@@ -35,6 +37,7 @@ impl Schedule {
             v6: address.is_ipv6(),
             probed_at: None,
             flood_at: None,
+            rtcp_refused_at: None,
             held_since: None,
             places: 0,
             answers: false,
@@ -68,9 +71,14 @@ impl Schedule {
         self.probed_at = Some(now);
     }
 
-    /// A refusal used up an ICMP error that no probe had asked for.
+    /// RTP at full rate used up an ICMP error that no probe had asked for.
     pub(crate) fn flooded(&mut self, now: Instant) {
         self.flood_at = Some(now);
+    }
+
+    /// RTCP used one up.
+    pub(crate) fn rtcp_refused(&mut self, now: Instant) {
+        self.rtcp_refused_at = Some(now);
     }
 
     pub(crate) fn flood_at(&self) -> Option<Instant> {
@@ -79,13 +87,32 @@ impl Schedule {
 
     /// When the next probe may go out; none: at once.
     pub(crate) fn free_at(&self, rules: &Rules) -> Option<Instant> {
-        Some(self.probed_at.max(self.flood_at)? + self.spacing(rules))
+        let last = self.probed_at.max(self.flood_at).max(self.rtcp_refused_at)?;
+        Some(last + self.spacing(rules))
     }
 
-    /// Whether a packet sent at `sent` or later would have got its ICMP error, as far as refusals
-    /// at full rate are concerned.
-    pub(crate) fn conclusive(&self, sent: Instant, rules: &Rules) -> bool {
-        self.flood_at.is_none_or(|flood| flood + self.spacing(rules) <= sent)
+    /// Whether a lone probe sent at `sent` would have got its ICMP error.
+    pub(crate) fn is_probe_conclusive(&self, sent: Instant, rules: &Rules) -> bool {
+        let spent = self.flood_at.max(self.rtcp_refused_at);
+        spent.is_none_or(|at| at + self.spacing(rules) <= sent)
+    }
+
+    /// Whether a flow that sent `packets` at full rate since `from` would have got one by now. Some
+    /// packets an interval win an error before the next probe does; a slower flow may lose all of
+    /// them to probes and RTCP.
+    pub(crate) fn is_flow_conclusive(
+        &self,
+        packets: u64,
+        from: Instant,
+        rules: &Rules,
+        now: Instant,
+    ) -> bool {
+        let calm =
+            |spent: Option<Instant>| spent.is_none_or(|spent| spent + self.spacing(rules) <= from);
+        let packets = u32::try_from(packets).unwrap_or(u32::MAX);
+        let dense =
+            now.saturating_duration_since(from) * 4 <= self.interval(rules).saturating_mul(packets);
+        calm(self.flood_at) && (dense || calm(self.probed_at.max(self.rtcp_refused_at)))
     }
 
     /// Whether a refused flow of a Starting relay may go on at full rate: always if nobody waits

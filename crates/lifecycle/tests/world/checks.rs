@@ -1,0 +1,160 @@
+//! What must hold at every step.
+
+use std::time::Duration;
+
+use lifecycle::{Action, CloseReason, FlowKind, Gate, State};
+
+use super::{Edge, Relay, World};
+
+/// At most one probe an interval to each edge address. The exception: a packet that slipped out
+/// while its turn was being taken away.
+pub(crate) fn probe_spacing(edge: &Edge, now: Duration, late: bool) {
+    if let Some((before, before_late)) = edge.probed {
+        let apart = now - before;
+        assert!(
+            apart >= edge.interval() || late || before_late,
+            "two probes to {} only {apart:?} apart",
+            edge.address
+        );
+    }
+}
+
+impl World {
+    /// Whether nothing but closed ports keeps packets and errors from being seen.
+    fn faithful(&self, relay: &Relay) -> bool {
+        let edge = &self.edges[self.streams[relay.stream].edge];
+        edge.loss == 0 && !edge.firewall
+    }
+
+    /// Whether an RTP port of the relay was open at any time in its life.
+    fn was_taken(&self, relay: &Relay) -> bool {
+        let mut rtp = self.streams[relay.stream].paths.iter().filter(|p| p.kind == FlowKind::Rtp);
+        rtp.any(|path| path.open.iter().any(|(from, to)| *to > relay.started && *from < self.now))
+    }
+
+    pub(crate) fn check_action(&self, action: &Action) {
+        let (Action::Gate { relay: id, .. }
+        | Action::Entered { relay: id, .. }
+        | Action::Closed { relay: id, .. }) = *action;
+        let relay = &self.relays[&id];
+        assert!(relay.closed.is_none(), "{action:?} after it closed");
+        match *action {
+            Action::Gate { flow, gate, .. } => {
+                let asked = relay.outputs[flow].asked;
+                assert_ne!(asked, gate, "{action:?} changes nothing");
+                if asked == Gate::Open && self.life.state(id).is_some() {
+                    self.check_watched(relay, flow, action);
+                }
+            }
+            Action::Entered { state: State::Live, .. } if relay.state == State::Suspect => {
+                assert!(
+                    !self.faithful(relay) || self.was_open_lately(relay),
+                    "{id} was taken for alive though its ports are closed"
+                );
+            }
+            Action::Closed { reason, .. } => self.check_reason(relay, reason),
+            Action::Entered { .. } => {}
+        }
+    }
+
+    /// A flow that the edge took must not be kept from sending while it takes it.
+    fn check_watched(&self, relay: &Relay, flow: usize, action: &Action) {
+        let stream = &self.streams[relay.stream];
+        let path = &stream.paths[flow];
+        let settled =
+            self.rules.quiet + self.edges[stream.edge].delay * 2 + Duration::from_millis(50);
+        let taken = path.kind == FlowKind::Rtp
+            && path.open_for(self.now).is_some_and(|time| time > settled)
+            && !path.is_paused(self.now);
+        assert!(!taken, "{action:?} takes packets from a viewer");
+    }
+
+    fn was_open_lately(&self, relay: &Relay) -> bool {
+        let since = self.now.saturating_sub(Duration::from_secs(3));
+        let paths = &self.streams[relay.stream].paths;
+        paths.iter().any(|path| path.open.iter().any(|(from, to)| *from <= self.now && *to > since))
+    }
+
+    fn check_reason(&self, relay: &Relay, reason: CloseReason) {
+        match reason {
+            CloseReason::NoViewers => assert!(
+                !self.faithful(relay) || self.was_taken(relay),
+                "no-viewers, but the edge never took it"
+            ),
+            CloseReason::NeverAccepted => {
+                let paths = &self.streams[relay.stream].paths;
+                let long = Duration::from_secs(60);
+                let watched = paths
+                    .iter()
+                    .flat_map(|path| &path.open)
+                    .any(|(from, to)| *to < self.now && *to > (*from).max(relay.started) + long);
+                assert!(!watched, "never-accepted, but it was watched for a minute");
+            }
+            CloseReason::SourceEnded => {
+                let paths = &self.streams[relay.stream].paths;
+                let speaking = paths.iter().any(|path| {
+                    let before = self.now.saturating_sub(path.pace * 2);
+                    let paused = path.is_paused(self.now) || path.is_paused(before);
+                    path.kind == FlowKind::Rtp && !paused
+                });
+                assert!(!speaking, "source-ended, but it goes on");
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn check_gates(&self) {
+        let mut turns = vec![0; self.edges.len()];
+        for (id, relay) in self.relays.iter().filter(|(_, relay)| relay.closed.is_none()) {
+            let gates = self.life.gates(*id);
+            assert_eq!(self.life.state(*id), Some(relay.state), "an Entered is missing");
+            for (flow, (gate, output)) in gates.iter().zip(&relay.outputs).enumerate() {
+                assert_eq!(*gate, output.asked, "a Gate for {id}.{flow} is missing");
+                if relay.state == State::Suspect {
+                    assert_ne!(*gate, Gate::Open, "{id}.{flow} sends though Suspect");
+                }
+                turns[self.streams[relay.stream].edge] += u32::from(*gate == Gate::Probe);
+            }
+            for (errors, output) in self.life.errors(*id).iter().zip(&relay.outputs) {
+                assert!(*errors <= output.refusals, "{id} counts errors that never came");
+            }
+        }
+        assert!(turns.iter().all(|turns| *turns <= 1), "two turns at once");
+    }
+
+    /// The RTP flows of all relays to an edge.
+    fn line(&self, edge: usize) -> u32 {
+        let streams = self.streams.iter().filter(|stream| stream.edge == edge);
+        let rtp = streams.flat_map(|s| &s.paths).filter(|path| path.kind == FlowKind::Rtp);
+        u32::try_from(rtp.count()).unwrap()
+    }
+
+    /// The longest that an edge's line may take to come round.
+    fn round(&self, edge: usize) -> Duration {
+        let turn = self.edges[edge].interval().max(Duration::from_millis(500)) * 2;
+        turn * (self.line(edge) + 2)
+    }
+
+    /// A viewer who comes without a start must not wait for ever, unless the source itself is so
+    /// slow that it misses its turns.
+    pub(crate) fn check_recovery(&self) {
+        for relay in self.relays.values().filter(|relay| relay.closed.is_none()) {
+            let stream = &self.streams[relay.stream];
+            let rtp = stream.paths.iter().filter(|path| path.kind == FlowKind::Rtp);
+            let patience = self.rules.grace * 2 + self.round(stream.edge) * 2;
+            let mut spoken = rtp.filter(|path| !path.is_paused(self.now));
+            let waits = relay.state == State::Suspect
+                && spoken.all(|path| path.open_for(self.now).is_some_and(|time| time > patience))
+                && stream.paths.iter().all(|path| path.pauses.is_empty())
+                && stream.paths.iter().any(|path| path.pace < Duration::from_millis(400));
+            assert!(!waits, "a viewer of stream {} waits", relay.stream);
+        }
+    }
+
+    /// The longest that closing may take once nobody watches or starts anything any more.
+    pub(crate) fn closing(&self) -> Duration {
+        let rounds = self.rules.errors + 4;
+        let longest = (0..self.edges.len()).map(|edge| self.round(edge)).max().unwrap();
+        self.rules.grace * 3 + longest * rounds
+    }
+}

@@ -1,0 +1,72 @@
+//! An edge's host as the origin meets it: its ports, and its kernel's thrift with ICMP errors.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lifecycle::FlowKind;
+
+pub(crate) struct Edge {
+    pub(crate) address: IpAddr,
+    /// One way.
+    pub(crate) delay: Duration,
+    /// Of a hundred packets, and of a hundred errors, so many are lost.
+    pub(crate) loss: u64,
+    /// Drops all ICMP.
+    pub(crate) firewall: bool,
+    /// Reports how many watch.
+    pub(crate) counts: bool,
+    tokens: Duration,
+    filled: Duration,
+    /// When the last probe was sent here, and whether its turn had been taken away by then.
+    pub(crate) probed: Option<(Duration, bool)>,
+}
+
+impl Edge {
+    pub(crate) fn new(address: IpAddr, delay: Duration) -> Self {
+        let (tokens, filled) = (Duration::from_secs(6), Duration::ZERO);
+        let (loss, firewall, counts, probed) = (0, false, false, None);
+        Self { address, delay, loss, firewall, counts, tokens, filled, probed }
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_millis(if self.address.is_ipv6() { 100 } else { 1000 })
+    }
+
+    /// Whether the kernel may send an ICMP error now: one an interval, six at once.
+    pub(crate) fn answers(&mut self, now: Duration) -> bool {
+        let interval = self.interval();
+        self.tokens = (self.tokens + now - self.filled).min(interval * 6);
+        self.filled = now;
+        let spent = self.tokens.checked_sub(interval);
+        self.tokens = spent.unwrap_or(self.tokens);
+        spent.is_some() && !self.firewall
+    }
+}
+
+/// One flow of a stream: what its source sends, and what the edge does with its port.
+#[derive(Clone)]
+pub(crate) struct Path {
+    pub(crate) kind: FlowKind,
+    /// From packet to packet.
+    pub(crate) pace: Duration,
+    /// When the source sends nothing.
+    pub(crate) pauses: Vec<(Duration, Duration)>,
+    /// When the port is open.
+    pub(crate) open: Vec<(Duration, Duration)>,
+}
+
+impl Path {
+    pub(crate) fn is_open(&self, now: Duration) -> bool {
+        self.open.iter().any(|(from, to)| (*from..*to).contains(&now))
+    }
+
+    /// How long the port has been open.
+    pub(crate) fn open_for(&self, now: Duration) -> Option<Duration> {
+        let window = self.open.iter().find(|(from, to)| (*from..*to).contains(&now));
+        window.map(|(from, _)| now - *from)
+    }
+
+    pub(crate) fn is_paused(&self, now: Duration) -> bool {
+        self.pauses.iter().any(|(from, to)| (*from..*to).contains(&now))
+    }
+}
