@@ -2,10 +2,12 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::duration;
 use crate::edge::{Edge, nearness, networks};
 use crate::rules::Rules;
 use crate::url::RtspUrl;
@@ -52,6 +54,9 @@ pub struct Daemon {
     /// The local ports that packets are sent from; none: as the system chooses.
     #[serde(deserialize_with = "ports")]
     pub source_ports: Option<RangeInclusive<u16>>,
+    /// How long a worker rests amid a burst, so that the next batch is larger; zero: never.
+    #[serde(deserialize_with = "duration::short")]
+    pub rest: Duration,
 }
 
 impl Default for Daemon {
@@ -64,6 +69,7 @@ impl Default for Daemon {
             workers: 0,
             receive_buffer: 4 << 20,
             source_ports: None,
+            rest: Duration::ZERO,
         }
     }
 }

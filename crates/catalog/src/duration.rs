@@ -19,7 +19,7 @@ pub enum DurationError {
     TooLong(String),
 }
 
-/// Reads whole numbers, each with its unit: `ms`, `s`, `m`, `h` or `d`.
+/// Reads whole numbers, each with its unit: `us`, `ms`, `s`, `m`, `h` or `d`.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let unreadable = || DurationError::Unreadable(text.to_owned());
     let too_long = || DurationError::TooLong(text.to_owned());
@@ -36,16 +36,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         if number.is_empty() {
             return Err(unreadable());
         }
-        let milliseconds: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
+        let microseconds: u64 = match unit {
+            "us" => 1,
+            "ms" => 1000,
+            "s" => 1_000_000,
+            "m" => 60_000_000,
+            "h" => 3_600_000_000,
+            "d" => 86_400_000_000,
             _ => return Err(unreadable()),
         };
         let number: u64 = number.parse().map_err(|_| too_long())?;
-        let part = number.checked_mul(milliseconds).map(Duration::from_millis);
+        let part = number.checked_mul(microseconds).map(Duration::from_micros);
         sum = part.and_then(|part| sum.checked_add(part)).ok_or_else(too_long)?;
         rest = tail;
     }
@@ -75,6 +76,16 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
     }
 }
 
+/// For serde: a rest between packets, which is 10 ms at most.
+pub(crate) fn short<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    match optional(from)?.unwrap_or_default() {
+        rest if rest > Duration::from_millis(10) => {
+            Err(de::Error::custom("this must be \"10ms\" at most"))
+        }
+        rest => Ok(rest),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +94,7 @@ mod tests {
     fn durations_are_read() {
         let read = |text| parse_duration(text).unwrap();
         assert_eq!(read("0s"), Duration::ZERO);
+        assert_eq!(read("100us"), Duration::from_micros(100));
         assert_eq!(read("250ms"), Duration::from_millis(250));
         assert_eq!(read("3s"), Duration::from_secs(3));
         assert_eq!(read("1m30s"), Duration::from_secs(90));

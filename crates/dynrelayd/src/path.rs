@@ -44,6 +44,7 @@ pub(crate) fn settings(catalog: &Catalog) -> forward::Settings {
         workers: daemon.workers,
         receive_buffer: daemon.receive_buffer,
         source_ports: daemon.source_ports.clone(),
+        rest: daemon.rest,
     }
 }
 

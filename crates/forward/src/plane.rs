@@ -15,6 +15,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// How a [`Plane`] works.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,11 +27,15 @@ pub struct Settings {
     pub receive_buffer: usize,
     /// The ports that flows send from; without it the kernel picks.
     pub source_ports: Option<RangeInclusive<u16>>,
+    /// How long a worker rests after a batch that was part of a burst, so that the next one is
+    /// larger and costs less per packet, as network cards do. Packets that come one by one never
+    /// wait for it. Zero: it never rests.
+    pub rest: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { workers: 0, receive_buffer: 4 << 20, source_ports: None }
+        Settings { workers: 0, receive_buffer: 4 << 20, source_ports: None, rest: Duration::ZERO }
     }
 }
 
@@ -48,7 +53,7 @@ impl Plane {
         settings: Settings,
         tell: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Plane, StartError> {
-        let Settings { workers, receive_buffer, source_ports } = settings;
+        let Settings { workers, receive_buffer, source_ports, rest } = settings;
         let ports = Ports::new(source_ports.clone());
         let ports = ports.ok_or_else(|| StartError::Ports(source_ports.unwrap_or(0..=0)))?;
         raise_file_limit();
@@ -60,7 +65,7 @@ impl Plane {
         };
         let (mut mailboxes, mut threads) = (Vec::new(), Vec::new());
         for worker in 0..workers {
-            match spawn(worker, receive_buffer, Arc::clone(&tell)) {
+            match spawn(worker, receive_buffer, rest, Arc::clone(&tell)) {
                 Ok((mailbox, thread)) => {
                     mailboxes.push(mailbox);
                     threads.push(thread);
@@ -111,9 +116,10 @@ impl Drop for Plane {
 fn spawn(
     worker: usize,
     receive_buffer: usize,
+    rest: Duration,
     tell: Tell,
 ) -> io::Result<(Mailbox, JoinHandle<()>)> {
-    let (starting, mailbox) = Worker::new(receive_buffer, tell)?;
+    let (starting, mailbox) = Worker::new(receive_buffer, rest, tell)?;
     let name = format!("forward-{worker}");
     let thread = thread::Builder::new().name(name).spawn(move || starting.run())?;
     Ok((mailbox, thread))

@@ -56,10 +56,6 @@ const EVENTS: usize = 256;
 /// After how many milliseconds a group is tried again whose interface has vanished.
 const RETRY: u16 = 1000;
 
-/// How long a worker rests amid a burst, as network cards do, so that the next batch is a large
-/// one: it halves the work per packet. Single packets never wait, and no jitter buffer sees it.
-const REST: Duration = Duration::from_micros(100);
-
 /// Packets from edges are short; what doesn't fit is cut off and not understood.
 const READ_BACK_BUFFER: usize = 2048;
 
@@ -72,12 +68,17 @@ pub(crate) struct Worker {
     /// When to try again for memberships that are lost, in coarse milliseconds.
     retry: Option<u64>,
     receive_buffer: usize,
+    rest: Duration,
     tell: Tell,
     batch: Batch,
 }
 
 impl Worker {
-    pub(crate) fn new(receive_buffer: usize, tell: Tell) -> io::Result<(Worker, Mailbox)> {
+    pub(crate) fn new(
+        receive_buffer: usize,
+        rest: Duration,
+        tell: Tell,
+    ) -> io::Result<(Worker, Mailbox)> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
@@ -101,6 +102,7 @@ impl Worker {
             ingests: HashMap::new(),
             retry: None,
             receive_buffer,
+            rest,
             tell,
             batch: Batch::new(),
         };
@@ -145,8 +147,8 @@ impl Worker {
             if woken && !self.obey(now) {
                 return Ok(());
             }
-            if bursts {
-                thread::sleep(REST);
+            if bursts && !self.rest.is_zero() {
+                thread::sleep(self.rest);
             }
         }
     }
