@@ -16,6 +16,7 @@ mod daemon;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 
 use daemon::{Encoder, Host};
 use nix::sys::signal::Signal;
@@ -43,6 +44,26 @@ fn a_viewer_is_sent_to_the_edge_and_the_packets_go_there() {
     assert_eq!((&again["ok"]["url"], &again["ok"]["state"]), (&url.into(), &"live".into()));
     let list = daemon.ask(r#"{"op":"list"}"#);
     assert_eq!(list["ok"]["relays"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn show_tells_each_flows_way_and_what_the_edge_sends_back() {
+    let host = Host::new();
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    let edge = host.edge.as_ref().unwrap();
+    let (_, via) = edge.recv_from(&mut [0; 100]).unwrap();
+    edge.send_to(b"thanks", via).unwrap();
+    let mut flows = json!(null);
+    while flows[0]["reports"] != 1 {
+        let shown = daemon.ask(r#"{"op":"show","stream":"news"}"#);
+        flows = shown["ok"]["relays"][0]["flows"].clone();
+        assert_eq!((&flows[0]["kind"], &flows[1]["kind"]), (&"rtp".into(), &"rtcp".into()));
+    }
+    assert_eq!(flows[0]["via"], via.to_string());
+    assert_eq!(flows[0]["to"], edge.local_addr().unwrap().to_string());
+    assert_eq!(flows[0]["lost"], 0);
 }
 
 #[test]
@@ -182,16 +203,24 @@ fn events_tell_of_each_state_and_stop_tells_the_end() {
     let daemon = host.run();
     let mut watcher = daemon.connect();
     watcher.write_all(b"{\"op\":\"events\"}\n").unwrap();
-    // The answer to this comes after the watcher is known: one queue serves both.
-    let mut lines = BufReader::new(watcher).lines();
-    while daemon.ask(r#"{"op":"ping"}"#)["ok"].is_null() {}
     let _encoder = Encoder::to(host.arrives);
-    daemon.ask(START);
-    let stopped = daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
-    assert_eq!(stopped["ok"]["reason"], "stopped");
+    let come_and_go = || {
+        daemon.ask(START);
+        let stopped = daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
+        assert_eq!(stopped["ok"]["reason"], "stopped");
+    };
+    // Nothing tells when the watcher is known, so that relays come and go until it hears of one.
+    let mut lines = BufReader::new(watcher.try_clone().unwrap()).lines();
+    watcher.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    come_and_go();
+    while lines.next().unwrap().is_err() {
+        come_and_go();
+    }
+    watcher.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    come_and_go();
     let mut next =
         || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
-    assert_eq!(next()["state"], "starting");
+    while next()["state"] != "starting" {}
     let mut last = next();
     while last["state"] != "closed" {
         last = next();
