@@ -83,7 +83,7 @@ pub struct RelayDetail {
     pub relay: RelayStatus,
     /// The address RTP is sent to.
     pub address: IpAddr,
-    /// Media by media, RTP before RTCP; empty when closed.
+    /// Media by media, RTP before RTCP; of a closed relay as they were at its end.
     pub flows: Vec<FlowStatus>,
 }
 
@@ -120,6 +120,8 @@ pub struct FlowStatus {
     pub from: SocketAddr,
     /// Where they are sent.
     pub to: SocketAddr,
+    /// Where they are sent from: an address of this host, and its port.
+    pub via: SocketAddr,
     /// What is let through.
     pub gate: Gate,
     /// Packets sent.
@@ -128,6 +130,12 @@ pub struct FlowStatus {
     pub bytes: u64,
     /// ICMP errors that came back.
     pub refusals: u64,
+    /// Packets that were let through but could not be sent.
+    #[serde(default)]
+    pub lost: u64,
+    /// Packets that the edge sent back.
+    #[serde(default)]
+    pub reports: u64,
     /// Packets that the kernel dropped before they could be read.
     pub drops: u64,
     /// Sequence numbers that never arrived.

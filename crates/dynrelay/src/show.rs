@@ -9,6 +9,9 @@ use crate::table::{Cell, Column, Table};
 use crate::which::Which;
 use crate::world::World;
 
+/// The place of the column that tells which port a flow is sent from.
+const VIA: usize = 2;
+
 /// Prints the relays of a stream, or the one to an edge.
 pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
     let (stream, edge) = which.parts()?;
@@ -35,7 +38,9 @@ fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     }
     if !detail.flows.is_empty() {
         world.say("")?;
-        world.print(&flows(detail))?;
+        let full = flows(detail, true);
+        let fits = full.width() <= world.width;
+        world.print(&if fits { full } else { flows(detail, false) })?;
     }
     for note in detail.flows.iter().filter_map(note) {
         world.say(&note)?;
@@ -65,6 +70,10 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
         facts.push(("sent", format!("{sent}, {} now", rate(relay.rate))));
     }
     facts.push(("refused", count(relay.refusals, "time")));
+    let reports: u64 = detail.flows.iter().map(|flow| flow.reports).sum();
+    if reports > 0 {
+        facts.push(("heard", format!("{} from the edge", count(reports, "packet"))));
+    }
     facts.push(match relay.viewers {
         Some(viewers) => ("viewers", viewers.to_string()),
         None => ("viewers", "the edge does not say".to_owned()),
@@ -87,8 +96,9 @@ fn explained(reason: &str) -> String {
     format!("{reason} ({meaning})")
 }
 
-fn flows(detail: &RelayDetail) -> Table {
-    let mut table = Table::new([
+/// The flows; where there is room, with the port that each is sent from.
+fn flows(detail: &RelayDetail, with_via: bool) -> Table {
+    let mut columns = vec![
         Column::name("FLOW"),
         Column::name("FROM"),
         Column::name("TO"),
@@ -96,7 +106,11 @@ fn flows(detail: &RelayDetail) -> Table {
         Column::number("PACKETS"),
         Column::number("REFUSED"),
         Column::number("SILENT"),
-    ]);
+    ];
+    if with_via {
+        columns.insert(VIA, Column::name("VIA"));
+    }
+    let mut table = Table::new(columns);
     for flow in &detail.flows {
         // The address is the edge's, and was said above.
         let to = if flow.to.ip() == detail.address {
@@ -109,7 +123,7 @@ fn flows(detail: &RelayDetail) -> Table {
             Gate::Probe => ("probe", Paint::Yellow),
             Gate::Shut => ("shut", Paint::Yellow),
         };
-        table.row([
+        let mut row: Vec<Cell> = vec![
             name(flow).into(),
             flow.from.to_string().into(),
             to.into(),
@@ -117,7 +131,11 @@ fn flows(detail: &RelayDetail) -> Table {
             grouped(flow.packets).into(),
             grouped(flow.refusals).into(),
             flow.idle_ms.map_or_else(|| "no input".to_owned(), silence).into(),
-        ]);
+        ];
+        if with_via {
+            row.insert(VIA, format!(":{}", flow.via.port()).into());
+        }
+        table.row(row);
     }
     table
 }
@@ -139,6 +157,9 @@ fn note(flow: &FlowStatus) -> Option<String> {
     if flow.drops > 0 {
         notes.push(format!("{} came faster than they were read", count(flow.drops, "packet")));
     }
+    if flow.lost > 0 {
+        notes.push(format!("{} could not be sent", count(flow.lost, "packet")));
+    }
     if flow.ssrc_changes > 0 {
         notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
     }
@@ -150,10 +171,10 @@ mod tests {
     use super::*;
     use crate::fake::{Fake, NOW};
 
-    fn flow(kind: &str, port: u16, to: &str, gaps: u8) -> String {
+    fn flow(kind: &str, from: &str, to: &str, gaps: u8) -> String {
         format!(
-            r#"{{"media":"video","kind":"{kind}","from":"239.255.255.255:{port}","to":"{to}",
-            "gate":"probe","packets":1234567,"bytes":1,"refusals":1,"drops":0,"gaps":{gaps},
+            r#"{{"media":"video","kind":"{kind}","from":"{from}","to":"{to}",
+            "via":"192.0.2.1:40000","lost":0,"reports":{gaps},"gate":"probe","packets":1234567,"bytes":1,"refusals":1,"drops":0,"gaps":{gaps},
             "ssrc_changes":0,"idle_ms":null}}"#
         )
     }
@@ -170,8 +191,10 @@ mod tests {
 
     #[test]
     fn a_running_relay_flow_by_flow() {
-        let flows =
-            [flow("rtp", 5004, "198.51.100.7:6970", 2), flow("rtcp", 5005, "198.51.100.7:6971", 0)];
+        let flows = [
+            flow("rtp", "239.255.255.255:5004", "198.51.100.7:6970", 2),
+            flow("rtcp", "239.255.255.255:5005", "198.51.100.7:6971", 0),
+        ];
         let relays = format!(r#"{{"relays":[{}]}}"#, detail("live", "", &flows.join(",")));
         let mut fake = Fake::answering(&relays);
         let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
@@ -185,6 +208,7 @@ news/dss2 is live (for 1m 0s)
   began    1h 1m ago
   sent     1.2 kB in 1 packet, 1.2 Mbit/s now
   refused  0 times
+  heard    2 packets from the edge
   viewers  the edge does not say
 
 FLOW        FROM                  TO     GATE     PACKETS  REFUSED    SILENT
@@ -194,6 +218,22 @@ video RTCP  239.255.255.255:5005  :6971  probe  1,234,567        1  no input
 "
         );
         assert!(out.lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn the_port_it_is_sent_from_and_what_is_lost() {
+        let flow = flow("rtp", "239.1.2.3:5004", "198.51.100.7:6970", 0)
+            .replace(r#""lost":0"#, r#""lost":3"#)
+            .replace("1234567", "7");
+        let relays = format!(r#"{{"relays":[{}]}}"#, detail("live", "", &flow));
+        let out = Fake::answering(&relays).run(|world| run(world, &Which::typed(&["news"])));
+        assert!(out.unwrap().ends_with(
+            "
+FLOW       FROM            VIA     TO     GATE   PACKETS  REFUSED    SILENT
+video RTP  239.1.2.3:5004  :40000  :6970  probe        7        1  no input
+  video RTP: 3 packets could not be sent
+"
+        ));
     }
 
     #[test]

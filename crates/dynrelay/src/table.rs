@@ -91,6 +91,12 @@ impl Table {
             .collect()
     }
 
+    /// How wide the table is, if nothing is cut.
+    pub(crate) fn width(&self) -> usize {
+        let widths = self.widths(usize::MAX);
+        widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+    }
+
     fn line(&self, row: &[Cell], widths: &[usize], colour: bool) -> String {
         let mut line = String::new();
         // Space is written only when more text follows, so that no line ends in it.
@@ -180,6 +186,7 @@ mod tests {
         assert_eq!(wide[1], "news       1 B  A very long t…");
         assert!(wide.iter().all(|line| line.width() <= 30));
         assert_eq!(table("123456789").lines(5, false)[2], "weather  12 kB");
+        assert_eq!(table("123456789").width(), 25);
         assert_eq!(cut("日本語", 4), "日…");
     }
 

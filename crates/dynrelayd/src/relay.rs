@@ -107,6 +107,7 @@ fn flow_status(path: &Path<'_>, flow: &Flow) -> FlowStatus {
         kind: path.kind,
         from: path.path.source.socket(),
         to: path.path.target,
+        via: flow.local(),
         gate: match flow.gate() {
             forward::Gate::Open => control::Gate::Open,
             forward::Gate::Probe => control::Gate::Probe,
@@ -115,6 +116,8 @@ fn flow_status(path: &Path<'_>, flow: &Flow) -> FlowStatus {
         packets: counters.packets,
         bytes: counters.bytes,
         refusals: counters.refusals,
+        lost: counters.lost,
+        reports: counters.reports,
         drops: counters.drops,
         gaps: counters.gaps,
         ssrc_changes: counters.ssrc_changes,
