@@ -1,0 +1,250 @@
+"""The loads, and what must be reached under each: the rows of the table."""
+
+import dataclasses
+import json
+import math
+import statistics
+import subprocess
+import time
+
+from lab import EDGES, FORWARD_CORE, ORIGIN, OTHER_CORE, SENDER, Failed, wait_for
+from measure import Load, Run
+from programs import ALL, DYNRELAYD, FLOOR, GSTREAMER, MULTICAT, PLAIN, SOCAT, Control, groups
+
+# How much of a core others may use before a measurement is done again, and how often it is.
+CALM = 0.1
+TRIES = 4
+
+
+@dataclasses.dataclass
+class Bar:
+    """One figure that must be reached."""
+
+    what: str
+    figure: float
+    limit: float
+    unit: str = ""
+
+    @property
+    def reached(self):
+        return self.figure <= self.limit
+
+    def __str__(self):
+        verdict = "reached" if self.reached else "NOT REACHED"
+        return f"{self.what}: {show(self.figure)}{self.unit} (at most {show(self.limit)}{self.unit}): {verdict}"
+
+
+def show(number):
+    return "none" if math.isnan(number) else f"{number:.3g}" if number < 1000 else f"{number:.0f}"
+
+
+@dataclasses.dataclass
+class Row:
+    """A load's result."""
+
+    title: str
+    figures: dict  # a program's name, or what was measured: its samples, or a number
+    bars: list
+
+
+class Bench:
+    """The rounds of one run."""
+
+    def __init__(self, lab, rounds, seconds, patient, say):
+        self.lab = lab
+        self.rounds = rounds
+        self.seconds = seconds
+        self.patient = patient
+        self.say = say
+
+    def calm(self, measure):
+        """Measures, and again if others disturbed it; the calmest of the tries."""
+        tries = []
+        while True:
+            tries.append(measure())
+            if tries[-1].strangers <= CALM or not self.patient or len(tries) == TRIES:
+                return min(tries, key=lambda sample: sample.strangers)
+
+    def compare(self, contests):
+        """Runs each program with its load in turn, in every round; the samples of each."""
+        samples = {name: [] for name in contests}
+        for number in range(self.rounds):
+            for name, (program, load) in contests.items():
+                with Run(self.lab, program, load) as run:
+                    samples[name].append(self.calm(lambda: run.measure(self.seconds)))
+                self.say(f"  round {number + 1}  {name:22} {samples[name][-1]}")
+        return samples
+
+
+def median(samples, what):
+    return statistics.median(getattr(sample, what) for sample in samples)
+
+
+def worst_loss(samples):
+    """The largest loss of all rounds, in percent."""
+    return max(sample.loss for sample in samples) * 100
+
+
+def ratio(what, samples, one, other, limit):
+    figure = median(samples[one], "cpu") / median(samples[other], "cpu")
+    return Bar(f"{what} ÷ {other}", figure, limit)
+
+
+def no_loss(samples):
+    return Bar("loss", worst_loss(samples), 0, " %")
+
+
+CPU = "CPU per packet"
+
+
+BURSTS = Load(1, 40_000, frame=32)
+
+
+def burst(bench):
+    samples = bench.compare({p.name: (p, BURSTS) for p in ALL})
+    one_by_one = dataclasses.replace(BURSTS, singly=True)
+    samples |= bench.compare({f"{p.name}, singly": (p, one_by_one) for p in ALL[:4]})
+    return Row("One flow, 40,000/s in bursts of 32", samples, [
+        ratio(CPU, samples, "dynrelayd", "floor", 1.15),
+        ratio(CPU, samples, "dynrelayd", "multicat", 0.5),
+        no_loss(samples["dynrelayd"]),
+    ])
+
+
+# Packets a second; 0 is as fast as the sender can, packet by packet.
+SWEEP = [5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 160_000, 240_000, 320_000, 400_000, 0]
+
+
+def flood(bench):
+    """Rising rates. The bar is about one at which dynrelayd loses nothing in any round."""
+    samples = {program.name: {rate: [] for rate in SWEEP} for program in ALL}
+    for number in range(bench.rounds):
+        for program in ALL:
+            with Run(bench.lab, program, Load(1, 0, frame=32)) as run:
+                for rate, of_rate in samples[program.name].items():
+                    of_rate.append(bench.calm(lambda: run.measure(bench.seconds, rate=rate, singly=rate == 0)))
+                    bench.say(f"  round {number + 1}  {program.name:22} {of_rate[-1]}")
+    multicat = {rate: median(of, "loss") * 100 for rate, of in samples["multicat"].items()}
+    lossless = [rate for rate, of in samples["dynrelayd"].items() if worst_loss(of) == 0]
+    most = max((multicat[rate] for rate in lossless), default=math.nan)
+    bar = Bar("30 % ÷ multicat's loss where dynrelayd loses nothing", 30 / most if most else math.nan, 1)
+    return Row("One flow, at rising rates in bursts of 32", samples, [bar])
+
+
+MANY = Load(200, 48_000, frame=8)
+
+
+def many(bench):
+    samples = bench.compare({p.name: (p, MANY) for p in (DYNRELAYD, FLOOR, PLAIN, MULTICAT)})
+    return Row("200 flows, 48,000/s in frames of 8", samples, [
+        ratio(CPU, samples, "dynrelayd", "floor", 1.15),
+        ratio(CPU, samples, "dynrelayd", "plain", 0.6),
+        no_loss(samples["dynrelayd"]),
+    ])
+
+
+def relays(bench):
+    thousand = Load(2000, 80_000, together=8, medias=2)
+    samples = bench.compare({
+        "dynrelayd": (DYNRELAYD, thousand),
+        "floor": (FLOOR, thousand),
+        "plain": (PLAIN, thousand),
+        "plain, 200 flows": (PLAIN, MANY),
+    })
+    memory = max(sample.resident for sample in samples["dynrelayd"]) / 1e6
+    return Row("1,000 relays of two medias, 40/s a media", samples, [
+        no_loss(samples["dynrelayd"]),
+        Bar("resident memory", memory, 48, " MB"),
+        ratio(CPU, samples, "dynrelayd", "plain, 200 flows", 1.2),
+    ])
+
+
+def edges(bench):
+    samples = bench.compare({
+        "to 10 edges": (DYNRELAYD, Load(1, 4_000, edges=10)),
+        "ten single relays": (DYNRELAYD, Load(10, 40_000, together=10)),
+    })
+    return Row("One stream to 10 edges, 4,000/s", samples, [
+        ratio(CPU, samples, "to 10 edges", "ten single relays", 0.7),
+        no_loss(samples["to 10 edges"]),
+    ])
+
+
+def delay(bench):
+    samples = bench.compare({p.name: (p, Load(1, 20_000)) for p in ALL})
+    added = {what: median(samples["dynrelayd"], what) - median(samples["plain"], what)
+             for what in ("median", "p99")}
+    return Row("Delay, one flow at 20,000/s, evenly paced", samples, [
+        Bar("median above plain's", added["median"], 60, " µs"),
+        Bar("99th percentile above plain's", added["p99"], 1000, " µs"),
+    ])
+
+
+STARTS = 20
+
+
+def start(bench):
+    """From the first packet that comes in after a `start`, to the first one that comes out."""
+    rate, took = 1000, []
+    period = 1_000_000_000 // rate
+    with Run(bench.lab, DYNRELAYD, Load(1, rate)) as run:
+        command = [bench.lab.bench, "blast", *run.load.blast(STARTS * 0.6 + 5)]
+        sender = bench.lab.start(SENDER, OTHER_CORE, command, stdout=subprocess.PIPE, text=True)
+        asked = []
+        with Control(bench.lab.folder / "dynrelay/control.sock") as control:
+            for _ in range(STARTS):
+                control.ask(op="stop", stream="s0", edge="e0")
+                time.sleep(0.2)
+                run.report()
+                asked.append([time.monotonic_ns()])
+                control.ask(op="start", stream="s0", edge="e0")
+                time.sleep(0.2)
+                asked[-1].append(run.report()["first"])
+        begin = json.loads(sender.communicate()[0])["begin"]
+        for at, (_sent, arrived) in asked:
+            next_in = begin + -(-(at - begin) // period) * period
+            took.append((arrived - next_in) / 1e6)
+    figures = {"median ms": statistics.median(took), "worst ms": max(took)}
+    return Row("From `start` to the first packet out", figures, [
+        Bar(f"worst of {STARTS}", max(took), 5, " ms"),
+    ])
+
+
+ANSWER = r"""
+#include <stdio.h>
+int main(void) {
+    fputs("Content-Type: application/smil\r\nCache-Control: no-store\r\n\r\n"
+          "<smil><body><video src=\"rtsp://10.77.2.11:8554/s0.sdp\"/></body></smil>\n", stdout);
+    return 0;
+}
+"""
+REQUEST = {
+    "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_NAME": "dss1",
+    "SERVER_PORT": "80", "SERVER_SOFTWARE": "bench", "REQUEST_METHOD": "GET",
+    "SCRIPT_NAME": "/cgi-bin/relay.cgi", "PATH_INFO": "/s0.smil", "QUERY_STRING": "",
+    "REMOTE_ADDR": "203.0.113.9",
+}
+
+
+def cgi(bench):
+    """Programs are started as a web server does; the daemon is on the other core."""
+    lab = bench.lab
+    source, static = lab.folder / "answer.c", lab.folder / "answer"
+    source.write_text(ANSWER)
+    subprocess.run(["gcc", "-O2", "-static", "-o", static, source], check=True)
+    figures = {"relay.cgi": [], "static C": []}
+    with Run(lab, DYNRELAYD, Load(1, 1000)):
+        env = REQUEST | {"DYNRELAY_SOCKET": str(lab.folder / "dynrelay/control.sock")}
+        options = [f"--env={name}={value}" for name, value in env.items()]
+        programs = {"relay.cgi": lab.root / "target/release/relay.cgi", "static C": static}
+        for _ in range(bench.rounds):
+            for name, program in programs.items():
+                command = [lab.bench, "launch", "--prints", "rtsp://", *options, program]
+                took = json.loads(lab.output(ORIGIN, OTHER_CORE, command))["took"]
+                figures[name].append(took["median"] / 1e6)
+    figures = {f"{name} ms": statistics.median(of) for name, of in figures.items()}
+    times = figures["relay.cgi ms"] / figures["static C ms"]
+    return Row("relay.cgi, process start to exit", figures, [Bar("÷ a static C program", times, 1.5)])
+
+
+LOADS = {load.__name__: load for load in (burst, flood, many, relays, edges, delay, start, cgi)}

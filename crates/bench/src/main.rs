@@ -1,0 +1,50 @@
+//! The parts that `scripts/bench` measures with: a sender, a sink, and two reference loops that
+//! forward and do nothing else.
+
+mod blast;
+mod clock;
+mod epoll;
+mod floor;
+mod launch;
+mod packet;
+mod percentile;
+mod plain;
+mod ports;
+mod schedule;
+mod sink;
+mod socket;
+mod sys;
+mod tally;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "The parts of scripts/bench, which says how they go together")]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Send numbered, timed packets to groups, and print what was sent as JSON.
+    Blast(blast::Blast),
+    /// Receive them; for each line read, print what has arrived since the last one as JSON.
+    Sink(sink::Sink),
+    /// Forward with recv and send, one packet a call.
+    Plain(plain::Plain),
+    /// Forward with recvmmsg and segmented sends: as little work as it can be done with.
+    Floor(floor::Floor),
+    /// Run a program again and again, and print the times from start to exit as JSON.
+    Launch(launch::Launch),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().part {
+        Part::Blast(blast) => blast.run(),
+        Part::Sink(sink) => sink.run(),
+        Part::Plain(plain) => plain.run(),
+        Part::Floor(floor) => floor.run(),
+        Part::Launch(launch) => launch.run(),
+    }
+}
