@@ -171,7 +171,7 @@ def edges(bench):
 
 
 def delay(bench):
-    samples = bench.compare({p.name: (p, Load(1, 20_000)) for p in ALL})
+    samples = bench.compare({p.name: (p, Load(1, 20_000, prompt=True)) for p in ALL})
     added = {what: median(samples["dynrelayd"], what) - median(samples["plain"], what)
              for what in ("median", "p99")}
     return Row("Delay, one flow at 20,000/s, evenly paced", samples, [
@@ -187,7 +187,7 @@ def start(bench):
     """From the first packet that comes in after a `start`, to the first one that comes out."""
     rate, took = 1000, []
     period = 1_000_000_000 // rate
-    with Run(bench.lab, DYNRELAYD, Load(1, rate)) as run:
+    with Run(bench.lab, DYNRELAYD, Load(1, rate, prompt=True)) as run:
         command = [bench.lab.bench, "blast", *run.load.blast(STARTS * 0.6 + 5)]
         sender = bench.lab.start(SENDER, OTHER_CORE, command, stdout=subprocess.PIPE, text=True)
         asked = []

@@ -10,6 +10,8 @@ use anyhow::Context;
 use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddrV4, TcpListener};
 use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
 
 /// A socket's receive buffer, so large that the sink need not keep up at every moment.
 const BUFFER: usize = 256 << 20;
@@ -22,6 +24,10 @@ pub(crate) struct Sink {
     /// Where to receive.
     #[arg(long)]
     at: Ports,
+    /// Look for packets every so many microseconds; 0 is as soon as one arrives. Being woken is
+    /// the work of whoever sends, so the sink of a forwarder whose work is measured sleeps.
+    #[arg(long, default_value_t = 1000)]
+    every: u64,
     /// Accept TCP connections here, as an RTSP server would.
     #[arg(long)]
     listen: Option<SocketAddrV4>,
@@ -43,9 +49,11 @@ impl Sink {
         waiting.add(&stdin(), ASKED)?;
         let mut tally = Tally::new(sockets.len());
         let mut batch = Batch::new();
+        let sleep = Duration::from_micros(self.every);
         loop {
-            let mut asked = false;
-            for number in waiting.ready(true)? {
+            let (mut asked, mut idle) = (false, true);
+            for number in waiting.ready(self.every == 0)? {
+                idle = false;
                 if number == ASKED {
                     asked = true;
                     continue;
@@ -58,6 +66,9 @@ impl Sink {
             }
             if asked && !answer(&mut tally)? {
                 return Ok(());
+            }
+            if idle {
+                thread::sleep(sleep);
             }
         }
     }
