@@ -335,8 +335,9 @@ impl Relay {
     }
 
     pub(crate) fn close(&mut self, reason: CloseReason, at: &mut Moment<'_>) {
-        if self.flows.iter().any(|flow| flow.phase == Phase::Turn) {
-            // Its probe may have slipped out, and nobody will hear of it.
+        let now = at.now;
+        if self.flows.iter().any(|flow| flow.phase == Phase::Turn || flow.turn_at == Some(now)) {
+            // A probe may have slipped out as its turn ended, and nobody will hear of it.
             at.schedule.probed(at.now);
         }
         for index in 0..self.flows.len() {

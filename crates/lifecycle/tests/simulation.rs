@@ -22,7 +22,7 @@ impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(
-                "to replay: LIFECYCLE_SEED={} cargo test -p lifecycle --test simulation -- any_world --nocapture",
+                "to replay: LIFECYCLE_SEED={} cargo test -p lifecycle any_world -- --nocapture",
                 self.0
             );
         }
@@ -35,7 +35,7 @@ fn any_world() {
     if let Some(seed) = number("LIFECYCLE_SEED") {
         return live_through(seed, true);
     }
-    for seed in 0..number("LIFECYCLE_SEEDS").unwrap_or(300) {
+    for seed in 0..number("LIFECYCLE_SEEDS").unwrap_or(200) {
         live_through(seed, false);
     }
 }
@@ -76,6 +76,9 @@ fn any_edge(chance: &mut Random, number: u64) -> Edge {
     let address = if chance.chance(30) { "2001:db8::" } else { "198.51.100." };
     let mut edge =
         Edge::new(format!("{address}{}", number + 7).parse().unwrap(), chance.millis(0, 120));
+    // What the twentieth on top of the probe interval is for.
+    let most = if address.contains(':') { 4 } else { 40 };
+    edge.jitter = if chance.chance(50) { chance.millis(0, most) } else { Duration::ZERO };
     edge.loss = if chance.chance(25) { chance.between(1, 10) } else { 0 };
     edge.firewall = chance.chance(10);
     edge.counts = chance.chance(20);
@@ -151,7 +154,7 @@ fn sixteen(seed: u64, medias: usize, address: &str) -> World {
 
 #[test]
 fn sixteen_relays_die_at_once() {
-    for seed in 0..6 {
+    for seed in 0..2 {
         // One error a second finds one dead flow a second, after the first six.
         for (address, medias, found) in
             [("198.51.100.7", 1, 15), ("198.51.100.7", 2, 30), ("2001:db8::7", 2, 5)]
@@ -164,7 +167,7 @@ fn sixteen_relays_die_at_once() {
                 world.relays.values().filter(|relay| relay.state == State::Live).count()
             };
             assert_eq!(alive(&world), 1, "seed {seed}, {address}, {medias} medias");
-            world.run(secs(400));
+            world.run(secs(240) * u32::try_from(medias).unwrap());
             for relay in world.relays.values().filter(|relay| relay.stream != 0) {
                 assert_eq!(relay.closed, Some(CloseReason::NoViewers));
                 let states = relay.history.iter().map(|(_, state)| *state);
@@ -180,10 +183,10 @@ fn sixteen_relays_die_at_once() {
 
 #[test]
 fn a_viewer_comes_back_by_a_bookmark() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         let mut world = World::new(seed, Rules::default());
         world.edges.push(Edge::new("198.51.100.7".parse().unwrap(), Duration::from_millis(20)));
-        let back = secs(44) + Duration::from_millis(seed * 57);
+        let back = secs(44) + Duration::from_millis(seed * 113);
         let open = vec![(secs(2), secs(40)), (back, Duration::MAX)];
         let path = |kind, pace| Path { kind, pace, pauses: Vec::new(), open: open.clone() };
         let rtp = path(FlowKind::Rtp, Duration::from_millis(20));

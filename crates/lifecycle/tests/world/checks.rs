@@ -62,7 +62,7 @@ impl World {
         let stream = &self.streams[relay.stream];
         let path = &stream.paths[flow];
         let settled =
-            self.rules.quiet + self.edges[stream.edge].delay * 2 + Duration::from_millis(50);
+            self.rules.quiet + self.edges[stream.edge].delay * 2 + Duration::from_millis(100);
         let taken = path.kind == FlowKind::Rtp
             && path.open_for(self.now).is_some_and(|time| time > settled)
             && !path.is_paused(self.now);

@@ -9,6 +9,8 @@ pub(crate) struct Edge {
     pub(crate) address: IpAddr,
     /// One way.
     pub(crate) delay: Duration,
+    /// Packets take up to so much longer, each by itself.
+    pub(crate) jitter: Duration,
     /// Of a hundred packets, and of a hundred errors, so many are lost.
     pub(crate) loss: u64,
     /// Drops all ICMP.
@@ -24,8 +26,8 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn new(address: IpAddr, delay: Duration) -> Self {
         let (tokens, filled) = (Duration::from_secs(6), Duration::ZERO);
-        let (loss, firewall, counts, probed) = (0, false, false, None);
-        Self { address, delay, loss, firewall, counts, tokens, filled, probed }
+        let (jitter, loss, firewall, counts, probed) = (Duration::ZERO, 0, false, false, None);
+        Self { address, delay, jitter, loss, firewall, counts, tokens, filled, probed }
     }
 
     pub(crate) fn interval(&self) -> Duration {

@@ -207,7 +207,8 @@ impl World {
             return;
         }
         output.sent += 1;
-        let (arrival, loss) = (now + edge.delay, edge.loss);
+        let late = u32::try_from(self.random.between(0, 101)).unwrap();
+        let (arrival, loss) = (now + edge.delay + edge.jitter * late / 100, edge.loss);
         if output.gate == Gate::Probe {
             output.gate = Gate::Shut;
             let late = output.asked != Gate::Probe;
