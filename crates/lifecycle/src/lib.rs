@@ -24,9 +24,13 @@
 //!
 //! The other side of it: relays in [`State::Starting`] may be refused at full rate, and could hold
 //! back the probes of their edge for ever if they are started again and again. So where flows of
-//! other relays wait for probes, Starting relays may hold them back for one `grace`; in the next
-//! `grace` a refused flow of theirs is probed too, ahead of the others. The schedule of an edge so
-//! runs at least half of the time.
+//! other relays wait for probes, Starting relays may hold them back for one `grace`; for at least
+//! as long after that a refused flow of theirs is probed too, ahead of the others. The schedule of
+//! an edge so runs at least half of the time.
+//!
+//! A media that is not broadcast (nothing came in for `source_silence`) has no say, and a turn in
+//! which a slow source sent nothing to probe with is no objection to closing: else one such media
+//! would keep a relay that nobody watches for ever.
 
 mod action;
 mod edge;

@@ -11,6 +11,10 @@ use crate::flow::Place;
 /// answer is still awaited for this long.
 const ROUND_TRIP: Duration = Duration::from_millis(500);
 
+/// Where a grace is short, the pause between two in which Starting relays may hold back probes is
+/// still long enough for so many of these.
+const CALM: u32 = 16;
+
 /// What all relays to one edge address share, since its kernel limits the ICMP errors of all its
 /// ports together.
 #[derive(Debug)]
@@ -110,21 +114,22 @@ impl Schedule {
         let calm =
             |spent: Option<Instant>| spent.is_none_or(|spent| spent + self.spacing(rules) <= from);
         let packets = u32::try_from(packets).unwrap_or(u32::MAX);
-        let dense =
-            now.saturating_duration_since(from) * 4 <= self.interval(rules).saturating_mul(packets);
+        let (interval, time) = (self.interval(rules), now.saturating_duration_since(from));
+        let dense = interval <= time * 2 && time * 4 <= interval.saturating_mul(packets);
         calm(self.flood_at) && (dense || calm(self.probed_at.max(self.rtcp_refused_at)))
     }
 
     /// Whether a refused flow of a Starting relay may go on at full rate: always if nobody waits
-    /// for a probe, else for one grace in two.
+    /// for a probe, else for one grace, with at least as long a pause before the next.
     pub(crate) fn bears(&mut self, others_wait: bool, rules: &Rules, now: Instant) -> bool {
         if !others_wait {
             self.held_since = None;
             return true;
         }
+        let calm = rules.grace.max(self.spacing(rules) * CALM);
         match self.held_since {
             Some(began) if now < began + rules.grace => true,
-            Some(began) if now < began + rules.grace * 2 => false,
+            Some(began) if now < began + rules.grace + calm => false,
             _ => {
                 self.held_since = Some(now);
                 true

@@ -141,7 +141,7 @@ impl World {
         for relay in self.relays.values().filter(|relay| relay.closed.is_none()) {
             let stream = &self.streams[relay.stream];
             let rtp = stream.paths.iter().filter(|path| path.kind == FlowKind::Rtp);
-            let patience = self.rules.grace * 2 + self.round(stream.edge) * 2;
+            let patience = self.rules.grace * 4 + self.round(stream.edge) * 2;
             let mut spoken = rtp.filter(|path| !path.is_paused(self.now));
             let waits = relay.state == State::Suspect
                 && spoken.all(|path| path.open_for(self.now).is_some_and(|time| time > patience))
