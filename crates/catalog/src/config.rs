@@ -44,6 +44,8 @@ pub struct Daemon {
     pub socket_group: Option<String>,
     /// Where the relays are remembered over a restart.
     pub state: PathBuf,
+    /// Whether the daemon shuts itself off from all files and system calls that it doesn't need.
+    pub confine: bool,
     /// How much is logged.
     pub log_level: LogLevel,
     /// Threads that forward packets; 0: one per core.
@@ -65,6 +67,7 @@ impl Default for Daemon {
             socket: "/run/dynrelay/control.sock".into(),
             socket_group: None,
             state: "/var/lib/dynrelay/state.json".into(),
+            confine: true,
             log_level: LogLevel::default(),
             workers: 0,
             receive_buffer: 4 << 20,
@@ -140,11 +143,20 @@ pub struct Limits {
     /// The same, of one user.
     #[serde(deserialize_with = "at_least_one")]
     pub connections_per_user: usize,
+    /// Requests of one user a second: so many starts, and so many of all others.
+    #[serde(deserialize_with = "at_least_one")]
+    pub requests_per_second: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { relays: 1000, starts_per_second: 20, connections: 64, connections_per_user: 32 }
+        Self {
+            relays: 1000,
+            starts_per_second: 20,
+            connections: 64,
+            connections_per_user: 32,
+            requests_per_second: 1000,
+        }
     }
 }
 

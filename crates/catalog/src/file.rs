@@ -9,7 +9,7 @@ use crate::sdp::{MAX_SDP, Session};
 
 /// Reads a regular file of at most [`MAX_SDP`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let unreadable = |error: io::Error| Problem::error(path, format!("can't be read: {error}"));
+    let unreadable = |error: io::Error| Problem::error(path, why_unreadable(path, &error));
     // Asked before opening, since opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Problem::error(path, "is no file (a folder, a pipe or a device)"));
@@ -25,6 +25,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         return Err(Problem::error(path, format!("is larger than {MAX_SDP} bytes")));
     }
     Ok(bytes)
+}
+
+/// Says where a link leads that can't be followed: dynrelayd's own confinement ends at the folder.
+fn why_unreadable(path: &Path, error: &io::Error) -> String {
+    match fs::read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::PermissionDenied => format!(
+            "leads to {}, which can't be read ({error}): dynrelayd follows no link out of the \
+             folder, so put the file itself here",
+            target.display().to_string().replace(char::is_control, "?")
+        ),
+        _ => format!("can't be read: {error}"),
+    }
 }
 
 impl Session {

@@ -64,7 +64,13 @@ impl Client {
         }
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        self.lines.get_mut().write_all(&line)?;
+        let written = self.lines.get_mut().write_all(&line);
+        // A daemon that turns callers away says why before anything is asked, and hangs up.
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(error.into());
+        }
         match self.read()? {
             Some(Reply::Ok(answer)) => Ok(answer),
             Some(Reply::Error(refused)) => Err(refused.into()),

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+/// How much is said of what is wrong with a request, in characters.
+const LONGEST_QUOTE: usize = 200;
+
 /// A request, told apart by its `op`. Fields that nobody knows are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
@@ -54,11 +57,18 @@ pub enum Request {
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// Not JSON, or not the shape of a request.
-    #[error("not a request: {0}")]
+    #[error("not a request: {}", plain(.0))]
     Shape(#[from] serde_json::Error),
     /// The caller speaks a later protocol.
     #[error("protocol version {0} is not spoken here, only 1")]
     Version(u64),
+}
+
+/// The error on one line, and no longer than one: it may quote what was sent.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let printable = |letter: char| if letter.is_ascii_graphic() { letter } else { ' ' };
+    text.chars().map(printable).take(LONGEST_QUOTE).collect()
 }
 
 impl Request {
@@ -102,6 +112,9 @@ mod tests {
         }
         let later = Request::parse(r#"{"op":"ping","v":2}"#);
         assert!(matches!(later, Err(ParseError::Version(2))));
+        let odd = format!("{{\"op\":\"\\u001b[2J\u{202e}\\n{}\"}}", "x".repeat(60_000));
+        let said = Request::parse(&odd).unwrap_err().to_string();
+        assert!(said.len() < 300 && said.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
         let deep = "[".repeat(60_000);
         assert!(Request::parse(&deep).is_err());
     }

@@ -1,8 +1,8 @@
-//! How many relays may be started in a second.
+//! How much may be done in a second.
 
 use std::time::{Duration, Instant};
 
-/// A token bucket: it holds one second's worth of starts and fills steadily.
+/// A token bucket: it holds one second's worth and fills steadily.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     per_second: u32,
@@ -21,18 +21,35 @@ impl Allowance {
         self.per_second = per_second;
     }
 
-    /// Takes one start, or says how long until there is one.
+    /// Takes one, or says how long until there is one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        self.fill(now);
         let rate = f64::from(self.per_second);
-        let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
-        self.left = (self.left + grown).min(rate);
-        self.filled = now;
         if self.left >= 1.0 {
             self.left -= 1.0;
             return Ok(());
         }
         let wait = if rate > 0.0 { (1.0 - self.left) / rate } else { 3600.0 };
         Err(Duration::from_secs_f64(wait))
+    }
+
+    /// Takes so many more than one for what was dearer than was known beforehand; the bucket may
+    /// then hold less than nothing for a while.
+    pub(crate) fn charge(&mut self, more: u32) {
+        self.left -= f64::from(more);
+    }
+
+    /// Whether nothing was taken for a second.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.left >= f64::from(self.per_second)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let rate = f64::from(self.per_second);
+        let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
+        self.left = (self.left + grown).min(rate);
+        self.filled = now;
     }
 }
 
@@ -51,6 +68,17 @@ mod tests {
         assert!(starts.take(begin + Duration::from_millis(52)).is_err());
         let later = begin + Duration::from_secs(3600);
         assert_eq!((0..100).filter(|_| starts.take(later).is_ok()).count(), 20);
+    }
+
+    #[test]
+    fn what_was_dear_is_paid_for_later() {
+        let begin = Instant::now();
+        let mut looks = Allowance::new(10, begin);
+        assert!(looks.take(begin).is_ok() && !looks.is_full(begin));
+        looks.charge(19);
+        assert!(looks.take(begin + Duration::from_millis(1050)).is_err());
+        assert!(looks.take(begin + Duration::from_millis(1150)).is_ok());
+        assert!(looks.is_full(begin + Duration::from_millis(2300)));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod allowance;
 mod choice;
+mod confine;
 mod door;
+mod guests;
 mod history;
 mod inbox;
 mod log;
@@ -21,14 +23,14 @@ mod supervisor;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use anyhow::{Context, Result};
 use catalog::Catalog;
 use clap::Parser;
 use tracing::{error, info};
 
-use crate::door::Room;
+use crate::guests::Guests;
 use crate::socket::Socket;
 use crate::supervisor::Supervisor;
 
@@ -98,17 +100,25 @@ fn run(config: &Path) -> Result<()> {
     let catalog = Catalog::load(config)?;
     let daemon = catalog.config().daemon.clone();
     log::start(daemon.log_level);
+    let socket = Socket::open(&daemon.socket, daemon.socket_group.as_deref())?;
+    // Before there is any other thread. The catalogue is read again from inside: what could not be
+    // read at a reload is told of now.
+    let catalog = if daemon.confine {
+        confine::start(config, catalog.config());
+        Catalog::load(config)?
+    } else {
+        catalog
+    };
     reload::report(&catalog);
 
     let (post, inbox) = mpsc::channel();
     signals::listen(post.clone()).context("can't listen for signals")?;
-    let socket = Socket::open(&daemon.socket, daemon.socket_group.as_deref())?;
-    let limits = &catalog.config().limits;
-    let room = Room { connections: limits.connections, per_user: limits.connections_per_user };
+    let guests = Guests::new(catalog.config().limits);
     let listener = socket.listener.try_clone().context("can't copy the control socket")?;
 
-    let mut supervisor = Supervisor::new(config.to_owned(), catalog, post.clone())?;
-    door::open(listener, room, post).context("can't serve the control socket")?;
+    let mut supervisor =
+        Supervisor::new(config.to_owned(), catalog, Arc::clone(&guests), post.clone())?;
+    door::open(listener, guests, post).context("can't serve the control socket")?;
     info!(socket = %daemon.socket.display(), version = env!("CARGO_PKG_VERSION"), "dynrelayd is up");
     tell_systemd(&[sd_notify::NotifyState::Ready]);
     supervisor.resume();

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_millis(1200);
 const HOLDS: Duration = Duration::from_secs(10);
 /// How long a DESCRIBE's answer holds: asking costs the edge more.
 const CONSENT_HOLDS: Duration = Duration::from_secs(60);
+/// How many questions are asked at a time, each on a thread of its own; the others wait their turn.
+const AT_A_TIME: usize = 32;
 /// The default port of RTSP (RFC 2326).
 const RTSP_PORT: u16 = 554;
 /// The longest answer to a DESCRIBE that is read, in bytes.
@@ -76,6 +78,8 @@ impl Reach {
         match self.known.get(question) {
             Some(Known::Answered { answer, until }) if now < *until => return Some(answer.clone()),
             Some(Known::Asking) => return None,
+            // Who waits asks again when any answer comes.
+            _ if self.asking() >= AT_A_TIME => return None,
             _ => {}
         }
         self.known
@@ -93,6 +97,10 @@ impl Reach {
             }
             Err(error) => Some(Answer::Unreachable(format!("can't ask it: {error}"))),
         }
+    }
+
+    fn asking(&self) -> usize {
+        self.known.values().filter(|known| matches!(known, Known::Asking)).count()
     }
 
     /// Notes an answer.
@@ -228,6 +236,22 @@ mod tests {
         let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let answer = put(&Question::Connect(format!("rtsp://{gone}")));
         assert!(matches!(answer, Answer::Unreachable(_)), "{answer:?}");
+    }
+
+    #[test]
+    fn only_so_many_questions_are_asked_at_a_time() {
+        let (post, inbox) = mpsc::channel();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let question = |stream| Question::Describe(format!("rtsp://{at}/{stream}.sdp"));
+        let (mut reach, now) = (Reach::new(post), Instant::now());
+        assert!((0..100).all(|stream| reach.ask(&question(stream), now).is_none()));
+        assert_eq!(reach.asking(), AT_A_TIME);
+        drop(listener);
+        let Input::Reach(verdict) = inbox.recv().unwrap() else { panic!("no verdict") };
+        reach.learn(verdict, now);
+        assert!(reach.ask(&question(100), now).is_none());
+        assert_eq!(reach.asking(), AT_A_TIME);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use control::{ErrorCode, Refused, RelayStatus, Reloaded};
 use lifecycle::CloseReason;
 use tracing::{error, info, warn};
 
+use crate::start::unknown_edge;
 use crate::status::unknown_stream;
 use crate::supervisor::{Answer, Supervisor};
 
@@ -29,7 +30,9 @@ impl Supervisor {
         report(&catalog);
         self.warn_of_what_waits(&catalog);
         self.catalog = catalog;
-        self.allowance.set_rate(self.catalog.config().limits.starts_per_second);
+        let limits = self.catalog.config().limits;
+        self.allowance.set_rate(limits.starts_per_second);
+        self.guests.set_limits(limits);
         self.reroute(now);
         let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
         info!(streams, edges, "reloaded");
@@ -42,6 +45,9 @@ impl Supervisor {
         let Some((id, _)) = self.find(stream, edge) else {
             if self.catalog.stream(stream).is_none() {
                 return Err(unknown_stream(stream));
+            }
+            if self.catalog.edge(edge).is_none() {
+                return Err(unknown_edge(edge));
             }
             let message = format!("{stream} is not relayed to {edge}");
             return Err(Refused::new(ErrorCode::UnknownStream, message));

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use control::{ErrorCode, LineError, MAX_REQUEST, Refused, Reply, Request, read_line};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::guests::Seat;
 use crate::inbox::{Asked, Input, Post};
-use crate::rights::Peer;
 
 /// How long a caller may take to send a line, and to read one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,20 +23,19 @@ const GLANCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Session {
     lines: BufReader<Unhurried>,
-    peer: Peer,
+    seat: Seat,
     post: Post,
 }
 
 impl Session {
-    /// A session with this peer; its requests go to `post`.
-    pub(crate) fn new(stream: UnixStream, peer: Peer, post: Post) -> Self {
+    /// A session with whoever has this seat; its requests go to `post`.
+    pub(crate) fn new(stream: UnixStream, seat: Seat, post: Post) -> Self {
         let patient = Unhurried { stream, deadline: Instant::now() + PATIENCE };
-        Self { lines: BufReader::new(patient), peer, post }
+        Self { lines: BufReader::new(patient), seat, post }
     }
 
     /// Serves requests until the caller hangs up, is too slow, or sends what is no line.
     pub(crate) fn serve(mut self) -> io::Result<()> {
-        self.stream().set_write_timeout(Some(PATIENCE))?;
         loop {
             self.lines.get_mut().deadline = Instant::now() + PATIENCE;
             let line = match read_line(&mut self.lines, MAX_REQUEST) {
@@ -50,15 +49,17 @@ impl Session {
                 Ok(request) => self.ask(request),
                 Err(refused) => line_of(&Reply::<()>::Error(refused)),
             };
+            self.seat.charge(&answer);
             self.say(&answer)?;
         }
     }
 
-    /// Reads a request, and refuses what this peer may not do.
+    /// Reads a request, and refuses what this user may not do, or not so often.
     fn admissible(&self, line: &str) -> Result<Request, Refused> {
         let request = Request::parse(line)
             .map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
-        self.peer.may(&request)?;
+        self.seat.peer().may(&request)?;
+        self.seat.admit(&request, Instant::now())?;
         Ok(request)
     }
 
@@ -73,7 +74,7 @@ impl Session {
     }
 
     /// Sends a line for each change of state until the caller hangs up or doesn't keep up.
-    fn feed(self) -> io::Result<()> {
+    fn feed(mut self) -> io::Result<()> {
         let (watcher, feed) = mpsc::sync_channel(FEED);
         if self.post.send(Input::Watch(watcher)).is_err() {
             return Ok(());
@@ -93,8 +94,10 @@ impl Session {
         Ok(poll(&mut fds, PollTimeout::ZERO)? > 0)
     }
 
-    fn say(&self, line: &str) -> io::Result<()> {
-        self.stream().write_all(format!("{line}\n").as_bytes())
+    fn say(&mut self, line: &str) -> io::Result<()> {
+        let stream = self.lines.get_mut();
+        stream.deadline = Instant::now() + PATIENCE;
+        stream.write_all(format!("{line}\n").as_bytes())
     }
 
     fn stream(&self) -> &UnixStream {
@@ -122,13 +125,29 @@ struct Unhurried {
     deadline: Instant,
 }
 
+impl Unhurried {
+    fn left(&self) -> io::Result<Duration> {
+        match self.deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left),
+        }
+    }
+}
+
 impl Read for Unhurried {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.stream.set_read_timeout(Some(left))?;
+        self.stream.set_read_timeout(Some(self.left()?))?;
         self.stream.read(buffer)
+    }
+}
+
+impl Write for Unhurried {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

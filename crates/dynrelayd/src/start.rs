@@ -250,7 +250,8 @@ fn flow_kind(kind: control::FlowKind) -> FlowKind {
     }
 }
 
-fn unknown_edge(edge: &str) -> Refused {
+/// The refusal for a name that the catalogue doesn't have.
+pub(crate) fn unknown_edge(edge: &str) -> Refused {
     let edge = if is_name(edge) { edge } else { "of that name" };
     Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
 }

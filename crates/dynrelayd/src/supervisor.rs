@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::allowance::Allowance;
+use crate::guests::Guests;
 use crate::history::History;
 use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
 use crate::memory::{Memory, Remembered};
@@ -46,6 +48,7 @@ pub(crate) struct Supervisor {
     pub(crate) reach: Reach,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) allowance: Allowance,
+    pub(crate) guests: Arc<Guests>,
     watchers: Vec<Watcher>,
     began: Instant,
     glanced: Instant,
@@ -56,7 +59,12 @@ pub(crate) type Answer<T> = Result<T, Refused>;
 
 impl Supervisor {
     /// Starts the data plane, with no relay.
-    pub(crate) fn new(config: PathBuf, catalog: Catalog, post: Post) -> Result<Self> {
+    pub(crate) fn new(
+        config: PathBuf,
+        catalog: Catalog,
+        guests: Arc<Guests>,
+        post: Post,
+    ) -> Result<Self> {
         let now = Instant::now();
         let events = post.clone();
         let plane = Plane::start(settings(&catalog), move |event| {
@@ -79,6 +87,7 @@ impl Supervisor {
             reach: Reach::new(post),
             waiting: Vec::new(),
             allowance: Allowance::new(starts, now),
+            guests,
             watchers: Vec::new(),
             began: now,
             glanced: now,

@@ -8,7 +8,8 @@
     clippy::panic,
     missing_docs,
     unreachable_pub,
-    reason = "a test may fail"
+    dead_code,
+    reason = "a test may fail, and needs not all of the daemon's helpers"
 )]
 
 mod daemon;
@@ -268,4 +269,41 @@ fn relays_go_on_after_a_crash_and_after_an_upgrade() {
         daemon = host.run();
         assert_eq!(daemon.ask(r#"{"op":"list"}"#)["ok"]["relays"][0]["stream"], "news");
     }
+}
+
+#[test]
+fn a_link_out_of_the_folder_is_not_followed_from_the_start() {
+    let host = Host::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let sdp = elsewhere.path().join("sport.sdp");
+    fs::copy(host.path("streams/news.sdp"), &sdp).unwrap();
+    std::os::unix::fs::symlink(&sdp, host.path("streams/sport.sdp")).unwrap();
+    let daemon = host.run();
+    let said = daemon.log.wait_for("sport.sdp");
+    assert!(said.contains("follows no link out of the folder"), "{said}");
+    assert_eq!(daemon.ask(r#"{"op":"streams"}"#)["ok"]["streams"].as_array().unwrap().len(), 1);
+
+    // Put in its place by a rename, the file itself is read.
+    fs::copy(&sdp, host.path("streams/new")).unwrap();
+    fs::rename(host.path("streams/new"), host.path("streams/sport.sdp")).unwrap();
+    assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"], 2);
+}
+
+#[test]
+fn it_is_confined_unless_told_not_to_be() {
+    let confinement = |process: &str| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let mut lines = status.lines().map(str::to_owned);
+        let mut value = |name| lines.find(|line| line.starts_with(name)).unwrap();
+        (value("NoNewPrivs"), value("Seccomp"))
+    };
+    let host = Host::new();
+    let daemon = host.run();
+    let within = confinement(&daemon.child.id().to_string());
+    assert_eq!(within, ("NoNewPrivs:\t1".into(), "Seccomp:\t2".into()));
+    drop(daemon);
+    let toml = fs::read_to_string(host.path("dynrelay.toml")).unwrap();
+    host.write("dynrelay.toml", &toml.replace("[daemon]", "[daemon]\nconfine = false"));
+    let daemon = host.run();
+    assert_eq!(confinement(&daemon.child.id().to_string()), confinement("self"));
 }

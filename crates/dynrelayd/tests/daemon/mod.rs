@@ -175,6 +175,11 @@ impl Log {
         log
     }
 
+    /// Every line so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().clone()
+    }
+
     /// Waits for a line that holds all of these.
     pub fn wait_for(&self, words: &str) -> String {
         let begin = Instant::now();
