@@ -124,7 +124,8 @@ fn flows(detail: &RelayDetail, with_via: bool) -> Table {
             Gate::Shut => ("shut", Paint::Yellow),
         };
         let mut row: Vec<Cell> = vec![
-            name(flow).into(),
+            // A codec's name can be long, and the ports tell two medias of a kind apart.
+            name(flow.media.split(' ').next().unwrap_or_default(), flow.kind).into(),
             flow.from.to_string().into(),
             to.into(),
             Cell::from(gate).painted(paint),
@@ -140,12 +141,12 @@ fn flows(detail: &RelayDetail, with_via: bool) -> Table {
     table
 }
 
-fn name(flow: &FlowStatus) -> String {
-    let kind = match flow.kind {
+fn name(media: &str, kind: FlowKind) -> String {
+    let kind = match kind {
         FlowKind::Rtp => "RTP",
         FlowKind::Rtcp => "RTCP",
     };
-    format!("{} {kind}", flow.media)
+    format!("{media} {kind}")
 }
 
 /// What went wrong on the way here, if anything did.
@@ -163,7 +164,7 @@ fn note(flow: &FlowStatus) -> Option<String> {
     if flow.ssrc_changes > 0 {
         notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
     }
-    (!notes.is_empty()).then(|| format!("  {}: {}", name(flow), notes.join("; ")))
+    (!notes.is_empty()).then(|| format!("  {}: {}", name(&flow.media, flow.kind), notes.join("; ")))
 }
 
 #[cfg(test)]
@@ -173,7 +174,7 @@ mod tests {
 
     fn flow(kind: &str, from: &str, to: &str, gaps: u8) -> String {
         format!(
-            r#"{{"media":"video","kind":"{kind}","from":"{from}","to":"{to}",
+            r#"{{"media":"video H264","kind":"{kind}","from":"{from}","to":"{to}",
             "via":"192.0.2.1:40000","lost":0,"reports":{gaps},"gate":"probe","packets":1234567,"bytes":1,"refusals":1,"drops":0,"gaps":{gaps},
             "ssrc_changes":0,"idle_ms":null}}"#
         )
@@ -214,7 +215,7 @@ news/dss2 is live (for 1m 0s)
 FLOW        FROM                  TO     GATE     PACKETS  REFUSED    SILENT
 video RTP   239.255.255.255:5004  :6970  probe  1,234,567        1  no input
 video RTCP  239.255.255.255:5005  :6971  probe  1,234,567        1  no input
-  video RTP: 2 packets never arrived
+  video H264 RTP: 2 packets never arrived
 "
         );
         assert!(out.lines().all(|line| line.len() <= 80));
@@ -231,7 +232,7 @@ video RTCP  239.255.255.255:5005  :6971  probe  1,234,567        1  no input
             "
 FLOW       FROM            VIA     TO     GATE   PACKETS  REFUSED    SILENT
 video RTP  239.1.2.3:5004  :40000  :6970  probe        7        1  no input
-  video RTP: 3 packets could not be sent
+  video H264 RTP: 3 packets could not be sent
 "
         ));
     }

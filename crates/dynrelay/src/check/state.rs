@@ -24,11 +24,10 @@ pub(super) fn findings(daemon: &Daemon, written: &Written) -> Vec<Finding> {
     found.map(|finding| finding.at(written.place("daemon", "state"))).into_iter().collect()
 }
 
-/// Whoever asks, unless that is root: then the daemon's user, if this host has one.
+/// The unit's user if this host has one, else whoever asks.
 fn daemons_user() -> Option<User> {
-    let own = geteuid();
-    let user = if own.is_root() { User::from_name(USER) } else { User::from_uid(own) };
-    user.ok().flatten()
+    let named = User::from_name(USER).ok().flatten();
+    named.or_else(|| User::from_uid(geteuid()).ok().flatten())
 }
 
 fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
