@@ -1,0 +1,203 @@
+"""Letting no one in: who may ask for what, and that no crowd harms the relays in flight."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.encoder import addressed_to
+from lab.edge import VIDEO_PORT
+from lab.network import address
+from lab.player import Mplayer
+from lab.program import Timeout
+from lab.rtp import gaps
+from lab.web import SITE, Apache, Lighttpd, fetch
+from lab.wire import Wire
+
+CONFIG = "/run/etc/dynrelay.toml"
+
+# Nobody plays most of the streams here: their relays must not close meanwhile.
+PATIENT = {"grace": "10m"}
+
+# How much the daemon may grow under any crowd, in KiB.
+GROWTH = 8 * 1024
+
+# Opens connections to the socket, asks for the list on all of them for ever, and says once how
+# many of its requests were refused for being too many.
+_FLOOD = """
+import socket, sys, threading
+def ask():
+    caller = socket.socket(socket.AF_UNIX)
+    caller.connect("/run/dynrelay/control.sock")
+    lines = caller.makefile("rb")
+    limited = 0
+    while limited < 1000:
+        caller.sendall(b'{"op":"list","all":true}\\n')
+        limited += b'"code":"limit"' in lines.readline()
+    print("limited", flush=True)
+    while True:
+        caller.sendall(b'{"op":"list","all":true}\\n')
+        lines.readline()
+for _ in range(32):
+    threading.Thread(target=ask).start()
+"""
+
+
+def memory(scene):
+    """What dynrelayd has in memory, in KiB."""
+    status = Path(f"/proc/{scene.daemon.program.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1])
+
+
+def crowd(scene, document, requests):
+    """ApacheBench asks for a document so many times, 50 at a time; returns the running program."""
+    ask = ["ab", "-q", "-r", "-l", "-s", "60", "-n", requests, "-c", 50, f"{SITE}/{document}"]
+    return scene["guest"].start(f"ab {document}", ask)
+
+
+def served(program):
+    """How many requests ApacheBench saw answered, and how many of these not by success."""
+    assert program.wait(300) == 0, program.tail()
+
+    def count(what):
+        return sum(int(line.split()[-1]) for line in program.said(rf"^{what}:\s+\d+$"))
+
+    assert count("Failed requests") == 0, program.tail()
+    return count("Complete requests"), count("Non-2xx responses")
+
+
+def statuses(viewer, documents):
+    """Asks for many documents at once: each answer's status and Retry-After."""
+    words = ["curl", "-s", "-Z", "--parallel-max", "20", "-o", "/dev/null"]
+    words += ["-w", "%{http_code} %header{retry-after}\\n", f"{SITE}/{documents}"]
+    answers = viewer.run(words, patience=120).stdout.splitlines()
+    return [(int(status), wait) for status, _, wait in (line.partition(" ") for line in answers)]
+
+
+def add_streams(scene, count):
+    """Adds streams that dss2 agreed to take, and lets one relay a second start."""
+    for number in range(count):
+        sdp = addressed_to(scene.encoder.sdp, address("dss2"), 8000 + 4 * number, 8002 + 4 * number)
+        scene.daemon.consent(f"many{number}.sdp", scene.encoder.sdp)
+        scene.daemon.consent(f"many{number}.dss2.sdp", sdp)
+    config = scene["origin"].path(CONFIG)
+    config.write_text(config.read_text() + "[limits]\nstarts_per_second = 1\n")
+    scene.daemon.ask("reload")
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("web", [Apache, Lighttpd])
+def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(stage, web):
+    scene = stage(web=web, shutdown=PATIENT)
+    add_streams(scene, 30)
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    served(crowd(scene, "news.smil", 200))
+    before = memory(scene)
+    arrives = Wire(scene["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
+
+    known, unknown = crowd(scene, "news.smil", 5000), crowd(scene, "nothing.smil", 5000)
+    begin = time.monotonic()
+    answers = statuses(scene["viewer"], "many[0-29].smil")
+    passed = time.monotonic() - begin
+
+    assert served(unknown) == (5000, 5000)
+    assert served(known)[0] == 5000
+    started = [status for status, _ in answers if status == 200]
+    assert len(answers) == 30
+    assert len(started) <= 2 + passed, "one a second"
+    refused = [wait for status, wait in answers if status == 503]
+    assert len(started) + len(refused) == 30
+    assert all(wait.isdigit() for wait in refused) and refused, "each says when to try again"
+    many = [relay for relay in scene.daemon.relays() if relay["stream"] != "news"]
+    assert len(many) == len(started)
+
+    arrives.wait_for(lambda packets: len(packets) > 200, what="video at the edge")
+    arrives.stop()
+    assert gaps(arrives.payloads(VIDEO_PORT)) == 0
+    flows = scene.daemon.ask("show", "news")["relays"][0]["flows"]
+    assert [(flow["drops"], flow["gaps"]) for flow in flows] == [(0, 0)] * len(flows)
+    after = memory(scene)
+    print(f"{web.name}: {served(known)[1]} of 5000 were turned away; {before} to {after} KiB")
+    assert after - before < GROWTH
+    assert fetch(scene["viewer"], "news.smil").status == 200
+    player.leave()
+
+
+def test_a_local_user_who_floods_the_socket_is_alone_with_it(stage):
+    scene = stage()
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    before = memory(scene)
+    arrives = Wire(scene["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
+    flood = scene["origin"].start(
+        "flood", ["/usr/bin/python3", "-c", _FLOOD], user="games", group="www-data"
+    )
+    flood.wait_for("limited", count=32)
+    for _ in range(20):
+        assert fetch(scene["viewer"], "news.smil").status == 200
+        assert scene.daemon.relays(), "administrators too"
+    arrives.wait_for(lambda packets: len(packets) > 100, what="video at the edge")
+    arrives.stop()
+    assert gaps(arrives.payloads(VIDEO_PORT)) == 0
+    assert memory(scene) - before < GROWTH
+    assert flood.running
+    flood.stop()
+    player.leave()
+
+
+def test_the_web_server_may_start_and_look_and_no_more(stage):
+    scene = stage(shutdown=PATIENT)
+
+    def dynrelay(user, *words):
+        ask = ["/run/bin/dynrelay", "--socket", "/run/dynrelay/control.sock", *words]
+        return scene["origin"].run(ask, check=False, user=user)
+
+    for words in [["start", "news"], ["list"], ["show", "news"], ["streams"], ["ping"]]:
+        assert dynrelay("www-data", *words).returncode == 0, words
+    for words in [["stop", "news/dss2"], ["reload"]]:
+        refused = dynrelay("www-data", *words)
+        assert refused.returncode == 1 and "may not" in refused.stderr, words
+    assert dynrelay("games", "list").returncode == 3, "who can't open the socket can't ask"
+    assert scene.daemon.wait_for("news/dss2")["state"] != "closed"
+    for user in ["daemon", "root"]:
+        assert dynrelay(user, "reload").returncode == 0, user
+    assert dynrelay("daemon", "stop", "news/dss2").returncode == 0
+
+
+def test_what_a_viewer_asks_for_stays_within_its_lines(stage):
+    scene = stage(shutdown=PATIENT)
+    for evil in [
+        "../../../etc/passwd",
+        "..%2f..%2fetc%2fpasswd.smil",
+        "news%0aERROR%20forged.smil",
+        "%1b%5b31mnews.smil",
+        "%3cscript%3ealert(1)%3c/script%3e.smil",
+        "news%00.smil",
+        "caf%e9.smil",
+        "?stream=%0d%0aLocation:%20http://evil.example/",
+        "?stream=news%22%3e&format=smil",
+        "?stream=news&format=..%2fx",
+    ]:
+        command = ["curl", "-sS", "-i", "--path-as-is", "--globoff", f"{SITE}/{evil}"]
+        answer = scene["viewer"].run(command).stdout
+        assert re.match(r"HTTP/1.1 (400|404) ", answer), answer
+        for trace in ["passwd", "forged", "alert(1)", "evil.example", "root:"]:
+            assert trace not in answer, answer
+    assert fetch(scene["viewer"], "news.smil").status == 200
+    for line in scene.daemon.program.lines:
+        assert line.isascii() and line.isprintable() and "forged" not in line, line
+    with pytest.raises(Timeout):
+        scene.daemon.program.wait_for("passwd|alert|evil", patience=0.1)
+
+
+def test_the_daemon_is_confined(stage):
+    scene = stage()
+    status = Path(f"/proc/{scene.daemon.program.pid}/status").read_text()
+    assert re.search(r"(?m)^NoNewPrivs:\s*1$", status) and re.search(r"(?m)^Seccomp:\s*2$", status)
+    assert re.search(r"(?m)^CapEff:\s*0+$", status)
+    assert scene.daemon.program.said("files are confined by Landlock")
+    assert scene.daemon.program.said("system calls are confined by seccomp")
