@@ -36,14 +36,26 @@ struct Arriving {
 /// Which stream's packets arrive at a socket.
 type Arrivals = HashMap<SocketAddr, String>;
 
+/// What the streams are made from.
+struct Making<'a> {
+    config: &'a Config,
+    folder: &'a Folder,
+    sources: &'a Arrivals,
+    before: Option<&'a Catalog>,
+}
+
 impl Catalog {
     /// Reads everything. Only dynrelay.toml itself can fail; whatever else is wrong is in
     /// [`Catalog::problems`], and takes nothing else down.
     pub fn load(config: &Path) -> Result<Self, ConfigError> {
-        match Self::salvage(config)? {
-            (catalog, faults) if faults.is_empty() => Ok(catalog),
-            (_, faults) => Err(ConfigError::Invalid { file: config.to_owned(), faults }),
-        }
+        Self::whole(config, None)
+    }
+
+    /// Reads everything anew. A file that is there but can't be used, perhaps because it is being
+    /// edited just now, is a problem and changes nothing: what it said when `self` was read stays
+    /// in force. Only a file that is gone takes a stream or a consent away.
+    pub fn load_again(&self, config: &Path) -> Result<Self, ConfigError> {
+        Self::whole(config, Some(self))
     }
 
     /// Reads as much as can be read, for whoever looks for all that is wrong, and gives the faults
@@ -52,29 +64,50 @@ impl Catalog {
     ///
     /// An error is a dynrelay.toml that can't be read, or that is no TOML.
     pub fn salvage(config: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
+        Self::read(config, None)
+    }
+
+    fn whole(config: &Path, before: Option<&Self>) -> Result<Self, ConfigError> {
+        match Self::read(config, before)? {
+            (catalog, faults) if faults.is_empty() => Ok(catalog),
+            (_, faults) => Err(ConfigError::Invalid { file: config.to_owned(), faults }),
+        }
+    }
+
+    fn read(config: &Path, before: Option<&Self>) -> Result<(Self, Vec<Fault>), ConfigError> {
         let Reading { config, faults, warnings: mut problems, edges } = Reading::of(config)?;
-        let folder = Folder::list(&config.streams, &edges, &mut problems);
+        let known: Vec<String> = before.iter().flat_map(|before| before.files()).collect();
+        let folder = Folder::list(&config.streams, &edges, &known, &mut problems);
         let mut arriving = BTreeMap::new();
         for name in folder.streams.keys() {
             let path = folder.file(name, "sdp");
-            match Session::read(&path) {
-                Err(problem) => problems.push(problem),
-                Ok(session) => {
-                    let interface = config.origin.interface.as_deref();
-                    let arrivals = arrivals(&session, &path, interface);
-                    problems.extend(arrivals.as_ref().err().cloned());
-                    arriving.insert(name.clone(), Arriving { session, arrivals });
-                }
+            let old = before.and_then(|before| before.stream(name));
+            let old = old.map(|old| old.session.clone());
+            let read = Session::read(&path).map_err(|problem| vec![problem]);
+            if let Some(session) = or_before(read, old, &mut problems) {
+                let arrivals = arrivals(&session, &path, config.origin.interface.as_deref());
+                problems.extend(arrivals.as_ref().err().cloned());
+                arriving.insert(name.clone(), Arriving { session, arrivals });
             }
         }
         let sources = sources(&arriving);
+        let making = Making { config: &config, folder: &folder, sources: &sources, before };
         let mut streams = BTreeMap::new();
         for (name, arriving) in arriving {
-            let stream = stream(&config, &folder, &sources, &name, arriving, &mut problems);
+            let stream = making.stream(&name, arriving, &mut problems);
             streams.insert(name, stream);
         }
         problems.extend(shared_ports(&folder, &streams));
         Ok((Self { config, streams, problems }, faults))
+    }
+
+    /// The names of the files in the streams folder that it was made of.
+    fn files(&self) -> impl Iterator<Item = String> {
+        self.streams.values().flat_map(|Stream { name, settings, consents, .. }| {
+            let consents = consents.keys().map(move |edge| format!("{name}.{edge}.sdp"));
+            let settings = settings.iter().map(move |_| format!("{name}.toml"));
+            std::iter::once(format!("{name}.sdp")).chain(consents).chain(settings)
+        })
     }
 
     /// dynrelay.toml.
@@ -135,55 +168,101 @@ fn sources(arriving: &BTreeMap<String, Arriving>) -> Arrivals {
     sources
 }
 
-fn stream(
-    config: &Config,
-    folder: &Folder,
-    sources: &Arrivals,
-    name: &str,
-    Arriving { session, arrivals }: Arriving,
+/// What was read, else what the file said before, if anything.
+fn or_before<T>(
+    read: Result<T, Vec<Problem>>,
+    before: Option<T>,
     problems: &mut Vec<Problem>,
-) -> Stream {
-    let settings = settings(folder, name).unwrap_or_else(|wrong| {
-        problems.extend(wrong);
-        Settings::default()
-    });
-    let rtcp = settings.rtcp.unwrap_or(config.rtcp);
-    let title = settings.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-    let title = title.or_else(|| session.title()).map(str::to_owned);
-    let mut consents = BTreeMap::new();
-    let consenting = folder.streams.get(name).into_iter().flatten();
-    for edge in consenting {
-        let file = folder.consent_file(name, edge);
-        let read = Session::read(&file).inspect_err(|problem| problems.push(problem.clone()));
-        let Some(edge) = config.edges.iter().find(|known| known.name == *edge) else { continue };
-        let route = read.and_then(|consent| {
-            let arrivals = arrivals.as_ref().map_err(Clone::clone)?;
-            let consent = Consented { file: &file, session: &consent, address: edge.address, rtcp };
-            let pairs = fit::pairs(&session, arrivals, consent, problems);
-            let route = pairs.map(|pairs| Route {
-                stream: name.to_owned(),
-                edge: edge.name.clone(),
-                pairs,
-            });
-            route
-                .and_then(|route| no_circle(&file, route, sources))
-                .inspect_err(|problem| problems.push(problem.clone()))
-        });
-        consents.insert(edge.name.clone(), route.map_err(|p| Refusal::Unfit(p.brief())));
+) -> Option<T> {
+    match (read, before) {
+        (Ok(now), _) => Some(now),
+        (Err(wrong), None) => {
+            problems.extend(wrong);
+            None
+        }
+        (Err(wrong), before) => {
+            problems.extend(wrong.into_iter().map(Problem::without_effect));
+            before
+        }
     }
-    let rules = settings.shutdown.change(config.rules);
-    Stream { name: name.to_owned(), title, session, rules, rtcp, consents }
 }
 
-fn settings(folder: &Folder, name: &str) -> Result<Settings, Vec<Problem>> {
-    if !folder.settings.contains(name) {
-        return Ok(Settings::default());
+impl Making<'_> {
+    fn stream(
+        &self,
+        name: &str,
+        Arriving { session, arrivals }: Arriving,
+        problems: &mut Vec<Problem>,
+    ) -> Stream {
+        let before = self.before.and_then(|before| before.stream(name));
+        let old_settings = before.and_then(|before| before.settings.clone());
+        let settings = self.folder.settings.contains(name).then(|| {
+            let read = settings(&self.folder.file(name, "toml"));
+            or_before(read, old_settings, problems).unwrap_or_default()
+        });
+        let own = settings.clone().unwrap_or_default();
+        let title = own.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+        let mut stream = Stream {
+            name: name.to_owned(),
+            title: title.or_else(|| session.title()).map(str::to_owned),
+            session,
+            rules: own.shutdown.change(self.config.rules),
+            rtcp: own.rtcp.unwrap_or(self.config.rtcp),
+            settings,
+            consents: BTreeMap::new(),
+        };
+        let consenting = self.folder.streams.get(name).into_iter().flatten();
+        for edge in consenting {
+            if let Some(edge) = self.config.edges.iter().find(|known| known.name == *edge) {
+                let old = before.and_then(|before| before.route_to(edge));
+                let route = self.route(&stream, &arrivals, edge, old, problems);
+                let route = route.map_err(|problem| Refusal::Unfit(problem.brief()));
+                stream.consents.insert(edge.name.clone(), route);
+            } else {
+                problems.extend(Session::read(&self.folder.consent_file(name, edge)).err());
+            }
+        }
+        stream
     }
-    let path = folder.file(name, "toml");
-    let bytes = file::read(&path).map_err(|problem| vec![problem])?;
-    let text = String::from_utf8(bytes).map_err(|_| vec![Problem::error(&path, "is not UTF-8")])?;
+
+    /// The stream's way to an edge, by the edge's file; the old way, if the file can't be used.
+    fn route(
+        &self,
+        stream: &Stream,
+        arrivals: &Result<Vec<Vec<Arrival>>, Problem>,
+        edge: &Edge,
+        old: Option<&Route>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Route, Problem> {
+        let file = self.folder.consent_file(&stream.name, &edge.name);
+        let fitted = Session::read(&file).and_then(|session| {
+            let arrivals = arrivals.as_ref().map_err(Clone::clone)?;
+            let (address, rtcp) = (edge.address, stream.rtcp);
+            let consent = Consented { file: &file, session: &session, address, rtcp };
+            let pairs = fit::pairs(&stream.session, arrivals, consent, problems)?;
+            Ok(Route { stream: stream.name.clone(), edge: edge.name.clone(), pairs })
+        });
+        let route = match (fitted, old) {
+            (Err(problem), Some(old)) => {
+                problems.push(problem.without_effect());
+                Ok(old.clone())
+            }
+            (fitted, _) => fitted,
+        };
+        let route = route.and_then(|route| no_circle(&file, route, self.sources));
+        // What is wrong with the stream's own file is known by now.
+        route.inspect_err(|problem| {
+            problems.extend((problem.file == file).then(|| problem.clone()));
+        })
+    }
+}
+
+/// Reads NAME.toml.
+fn settings(path: &Path) -> Result<Settings, Vec<Problem>> {
+    let bytes = file::read(path).map_err(|problem| vec![problem])?;
+    let text = String::from_utf8(bytes).map_err(|_| vec![Problem::error(path, "is not UTF-8")])?;
     let problem = |Fault { line, column, what }: Fault| {
-        Problem::error(&path, format!("column {column}: {what}")).at(line)
+        Problem::error(path, format!("column {column}: {what}")).at(line)
     };
     let table = toml_file::parse(&text).map_err(|fault| vec![problem(fault)])?;
     match toml_file::salvage(&text, table) {

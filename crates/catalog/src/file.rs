@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::problem::Problem;
@@ -10,17 +11,20 @@ use crate::sdp::{MAX_SDP, Session};
 /// Reads a regular file of at most [`MAX_SDP`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let unreadable = |error: io::Error| Problem::error(path, why_unreadable(path, &error));
-    // Asked before opening, since opening a pipe would wait for its writer.
+    let no_file = || Problem::error(path, "is no file (a folder, a pipe or a device)");
+    // Asked before opening, since a device may act on it.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Problem::error(path, "is no file (a folder, a pipe or a device)"));
+        return Err(no_file());
+    }
+    // And again, since another may be there by now. To open a pipe would wait for its writer.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(no_file());
     }
     let limit = u64::try_from(MAX_SDP).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(unreadable)?
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_SDP {
         return Err(Problem::error(path, format!("is larger than {MAX_SDP} bytes")));
     }

@@ -1,6 +1,7 @@
 //! The streams folder: which file is what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::name::{MAX_NAME, is_name};
@@ -17,22 +18,27 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Lists the folder and tells streams from consents, by the names of the edges. Files that are neither SDP nor TOML, or
-    /// hidden, are nobody's business here.
-    pub(crate) fn list(path: &Path, edges: &BTreeSet<String>, problems: &mut Vec<Problem>) -> Self {
+    /// Lists the folder and tells streams from consents, by the names of the edges. Files that are
+    /// neither SDP nor TOML, or hidden, are nobody's business here. Those that are `known` from an
+    /// earlier time count as there until it is certain that they are gone.
+    pub(crate) fn list(
+        path: &Path,
+        edges: &BTreeSet<String>,
+        known: &[String],
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let mut folder = Self { path: path.to_owned(), ..Self::default() };
         let mut sdp = BTreeSet::new();
-        let unreadable = |error| Problem::error(path, format!("can't be read: {error}"));
-        match std::fs::read_dir(path) {
-            Err(error) => problems.push(unreadable(error)),
-            Ok(entries) => {
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => folder.sort(&entry.path(), &mut sdp, problems),
-                        Err(error) => problems.push(unreadable(error)),
-                    }
-                }
+        let listed = entries(path, |entry| folder.sort(entry, &mut sdp, problems));
+        for name in known {
+            let file = path.join(name);
+            // A listing may miss what is renamed meanwhile.
+            if listed.is_err() || !is_gone(&file) {
+                folder.sort(&file, &mut sdp, problems);
             }
+        }
+        if let Err(error) = listed {
+            problems.push(Problem::error(path, format!("can't be read: {error}")));
         }
         // A stream is known before those who consent to it, since its name is shorter.
         let mut stems: Vec<&String> = sdp.iter().collect();
@@ -150,4 +156,16 @@ impl Folder {
             Problem::warning(self.file(name, "toml"), what)
         }));
     }
+}
+
+/// Hands over the path of each entry of a folder.
+fn entries(folder: &Path, mut take: impl FnMut(&Path)) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        take(&entry?.path());
+    }
+    Ok(())
+}
+
+fn is_gone(file: &Path) -> bool {
+    file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

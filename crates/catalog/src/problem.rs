@@ -39,6 +39,11 @@ impl Problem {
         Self { line: Some(line), ..self }
     }
 
+    /// The same of a file whose former content stays in force.
+    pub(crate) fn without_effect(self) -> Self {
+        Self { what: format!("{}; until this is mended, all stays as it was", self.what), ..self }
+    }
+
     /// The problem with its file's bare name: for whoever may not see where files are.
     pub fn brief(&self) -> String {
         self.under(self.file.file_name().unwrap_or(self.file.as_os_str()))

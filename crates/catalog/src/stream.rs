@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::config::Rtcp;
+use crate::edge::Edge;
 use crate::route::{Refusal, Route};
 use crate::rules::{Rules, Shutdown};
 use crate::sdp::{Media, Session};
@@ -22,6 +23,8 @@ pub struct Stream {
     pub rules: Rules,
     /// Which RTCP its relays send.
     pub rtcp: Rtcp,
+    /// Its NAME.toml, if there is one.
+    pub(crate) settings: Option<Settings>,
     /// What each edge with an SDP file for this stream makes of it.
     pub(crate) consents: BTreeMap<String, Result<Route, Refusal>>,
 }
@@ -37,6 +40,12 @@ impl Stream {
         self.consents.values().filter_map(|consent| consent.as_ref().ok())
     }
 
+    /// Its route to an edge, provided that the edge is still where that goes.
+    pub(crate) fn route_to(&self, edge: &Edge) -> Option<&Route> {
+        let route = self.consents.get(&edge.name)?.as_ref().ok()?;
+        route.paths().all(|path| path.target.ip() == edge.address).then_some(route)
+    }
+
     /// Its medias for people, in order: `video H264`, `audio MPA`, …
     pub fn media(&self) -> impl Iterator<Item = String> {
         self.session.media.iter().map(Media::label)
@@ -44,7 +53,7 @@ impl Stream {
 }
 
 /// NAME.toml.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) title: Option<String>,

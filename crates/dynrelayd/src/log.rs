@@ -21,6 +21,8 @@ pub(crate) fn start(level: LogLevel) {
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_target(false)
+        // It would panic where stderr is a full disk, or a pipe that nobody reads any more.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     if is_journal() {
         lines.without_time().init();

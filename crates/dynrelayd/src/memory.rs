@@ -1,17 +1,28 @@
 //! What was relayed, remembered over a restart or a crash.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
 
+use catalog::is_name;
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// The layout of the file that is written here.
 const VERSION: u32 = 1;
 /// A larger file is none of ours, in bytes.
 const LARGEST: u64 = 4 << 20;
+/// How long until what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a daemon that stops waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One stream on its way to one edge, by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,69 +37,142 @@ struct Layout {
     relays: BTreeSet<Remembered>,
 }
 
-/// The state file, and what it holds.
+type Relays = BTreeSet<Remembered>;
+
+/// The state file. A thread of its own writes it, so that a disk that is slow or stuck holds
+/// nobody up.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    path: PathBuf,
-    saved: BTreeSet<Remembered>,
-    complained: bool,
+    relays: Relays,
+    /// Taken away when all is said.
+    pen: Option<Sender<Relays>>,
+    /// Hangs up when all is written.
+    written: Receiver<Infallible>,
 }
 
 impl Memory {
     /// Reads the file. One that can't be read as ours is set aside, and stops nothing.
-    pub(crate) fn load(path: &Path) -> Self {
-        let saved = read(path).unwrap_or_else(|error| {
+    pub(crate) fn load(path: &Path) -> io::Result<Self> {
+        let relays = read(path).unwrap_or_else(|error| {
             set_aside(path, &error);
-            BTreeSet::new()
+            Relays::new()
         });
-        Self { path: path.to_owned(), saved, complained: false }
+        let (pen, said) = mpsc::channel();
+        let (writing, written) = mpsc::channel();
+        let page = Page { path: path.to_owned(), holds: relays.clone(), complained: false };
+        thread::Builder::new().name("memory".into()).spawn(move || {
+            let _writing: Sender<Infallible> = writing;
+            page.keep(&said);
+        })?;
+        Ok(Self { relays, pen: Some(pen), written })
     }
 
-    /// The relays that ran when the file was written.
+    /// The relays that ran when this daemon began.
     pub(crate) fn relays(&self) -> impl Iterator<Item = &Remembered> {
-        self.saved.iter()
+        self.relays.iter()
     }
 
-    /// Writes the file if these relays are others than it holds: whole, or not at all.
-    pub(crate) fn save(&mut self, relays: BTreeSet<Remembered>) {
-        if relays == self.saved {
-            return;
+    /// Has these relays written, soon.
+    pub(crate) fn save(&self, relays: Relays) {
+        if let Some(pen) = &self.pen {
+            // The thread goes on for as long as there is a pen.
+            let _ = pen.send(relays);
         }
-        match write(&self.path, &relays) {
-            Ok(()) => self.complained = false,
-            Err(error) if !self.complained => {
-                self.complained = true;
-                let path = self.path.display();
-                warn!("{path}: {error}: the relays that run now will not survive a restart");
-            }
-            Err(_) => {}
-        }
-        self.saved = relays;
     }
 }
 
-fn read(path: &Path) -> io::Result<BTreeSet<Remembered>> {
-    let file = match File::open(path) {
+impl Drop for Memory {
+    /// Waits until all is written, but not for ever.
+    fn drop(&mut self) {
+        self.pen = None;
+        if self.written.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            warn!("the state file is not written in time: some relays may not be resumed");
+        }
+    }
+}
+
+/// The file, as the thread that writes it knows it.
+#[derive(Debug)]
+struct Page {
+    path: PathBuf,
+    holds: Relays,
+    complained: bool,
+}
+
+impl Page {
+    /// Writes the latest that is said; tries again for as long as that fails.
+    fn keep(mut self, said: &Receiver<Relays>) {
+        let mut unwritten = None;
+        loop {
+            let next = match unwritten {
+                Some(_) => said.recv_timeout(RETRY),
+                None => said.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match next {
+                Ok(relays) => unwritten = said.try_iter().last().or(Some(relays)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            unwritten = unwritten.filter(|relays| !self.write(relays));
+        }
+    }
+
+    /// Writes the file if these relays are others than it holds; false if that failed.
+    fn write(&mut self, relays: &Relays) -> bool {
+        if *relays == self.holds {
+            return true;
+        }
+        let file = self.path.display();
+        match write(&self.path, relays) {
+            Ok(()) if self.complained => info!("{file} is written again"),
+            Ok(()) => {}
+            Err(error) => {
+                if !self.complained {
+                    warn!("{file}: {error}: the relays that run now will not survive a restart");
+                }
+                self.complained = true;
+                return false;
+            }
+        }
+        self.complained = false;
+        self.holds.clone_from(relays);
+        true
+    }
+}
+
+fn read(path: &Path) -> io::Result<Relays> {
+    // To open a pipe would wait for its writer.
+    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let file = match file {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Relays::new()),
         Err(error) => return Err(error),
     };
+    let there = file.metadata()?;
+    if !there.is_file() || there.len() > LARGEST {
+        return Err(io::Error::other("it is no file, or too large for one of dynrelayd's"));
+    }
     let mut text = String::new();
     file.take(LARGEST).read_to_string(&mut text)?;
     let layout: Layout = serde_json::from_str(&text)?;
     if layout.version != VERSION {
-        return Err(io::Error::other(format!(
-            "it is of version {}, not {VERSION}",
-            layout.version
-        )));
+        let version = layout.version;
+        return Err(io::Error::other(format!("it is of version {version}, not {VERSION}")));
     }
-    Ok(layout.relays)
+    let names = |relay: &Remembered| is_name(&relay.stream) && is_name(&relay.edge);
+    let (relays, nameless): (Relays, Relays) = layout.relays.into_iter().partition(names);
+    for Remembered { stream, edge } in nameless {
+        warn!("{}: {stream:?} to {edge:?} is no relay's name: passed over", path.display());
+    }
+    Ok(relays)
 }
 
 fn set_aside(path: &Path, error: &io::Error) {
     let aside = beside(path, "bad");
     let (file, kept) = (path.display(), aside.display());
-    match fs::rename(path, &aside) {
+    // What was set aside before goes; of another kind than this, it would be in the way.
+    let _ = fs::remove_file(&aside).or_else(|_| fs::remove_dir(&aside));
+    match refuse_device(path).and_then(|()| fs::rename(path, &aside)) {
         Ok(()) => warn!("{file}: {error}: it is kept as {kept}, and no relay is resumed"),
         Err(moving) => {
             warn!("{file}: {error} (and can't be set aside: {moving}): no relay is resumed");
@@ -96,13 +180,31 @@ fn set_aside(path: &Path, error: &io::Error) {
     }
 }
 
-fn write(path: &Path, relays: &BTreeSet<Remembered>) -> io::Result<()> {
+/// Writes the file whole, or not at all.
+fn write(path: &Path, relays: &Relays) -> io::Result<()> {
+    refuse_device(path)?;
     let text = serde_json::to_vec(&Layout { version: VERSION, relays: relays.clone() })?;
     let new = beside(path, "new");
-    let mut file = File::create(&new)?;
+    // Whatever a daemon left there, or anybody else.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(&new)?;
     file.write_all(&text)?;
+    // Else a power failure could leave an empty file under the name.
     file.sync_data()?;
     fs::rename(&new, path)
+}
+
+/// `state = "/dev/null"` must not cost the machine its /dev/null.
+fn refuse_device(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_char_device() || there.file_type().is_block_device() => {
+            Err(io::Error::other("it is a device"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -127,15 +229,20 @@ mod tests {
         Remembered { stream: stream.into(), edge: "dss2".into() }
     }
 
+    fn load(path: &Path) -> Relays {
+        Memory::load(path).unwrap().relays().cloned().collect()
+    }
+
     #[test]
     fn what_ran_is_remembered() {
         let folder = folder("kept");
         let path = folder.join("state.json");
-        let mut memory = Memory::load(&path);
+        let memory = Memory::load(&path).unwrap();
         assert_eq!(memory.relays().count(), 0);
         memory.save([relay("news"), relay("sport")].into());
         memory.save([relay("news")].into());
-        assert_eq!(Memory::load(&path).relays().collect::<Vec<_>>(), [&relay("news")]);
+        drop(memory);
+        assert_eq!(load(&path), [relay("news")].into());
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -145,19 +252,74 @@ mod tests {
         let path = folder.join("state.json");
         let torn = r#"{"version":1,"relays":[{"str"#;
         let later = r#"{"version":2,"relays":[]}"#;
-        for bad in ["", torn, "[]", later, "\u{0}\u{1}"] {
+        let huge = format!(r#"{{"version":1,"relays":[]}}{}"#, " ".repeat(5 << 20));
+        for bad in ["", torn, "[]", later, "\u{0}\u{1}", &huge] {
             fs::write(&path, bad).unwrap();
-            assert_eq!(Memory::load(&path).relays().count(), 0, "{bad}");
+            assert_eq!(load(&path), Relays::new(), "{bad:.30}");
             assert!(!path.exists());
-            assert_eq!(fs::read_to_string(folder.join("state.json.bad")).unwrap(), bad);
+            assert!(fs::read_to_string(folder.join("state.json.bad")).unwrap() == bad);
         }
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_full_disk_stops_nothing() {
-        let mut memory = Memory::load(Path::new("/dev/null/state.json"));
+    fn what_is_no_file_stops_nothing() {
+        use std::os::unix::fs::symlink;
+        let folder = folder("odd");
+        let path = folder.join("state.json");
+        let odd: [fn(&Path); 4] = [
+            |path| fs::create_dir(path).unwrap(),
+            |path| symlink("/nowhere", path).unwrap(),
+            |path| symlink(path, path).unwrap(),
+            |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+        ];
+        for make in odd {
+            // Also where the new file is to be written.
+            make(&path);
+            make(&folder.join("state.json.new"));
+            let memory = Memory::load(&path).unwrap();
+            assert_eq!(memory.relays().count(), 0);
+            let _ = fs::remove_dir(folder.join("state.json.new"));
+            memory.save([relay("news")].into());
+            drop(memory);
+            assert_eq!(load(&path), [relay("news")].into());
+            fs::remove_dir_all(&folder).unwrap();
+            fs::create_dir(&folder).unwrap();
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_passed_over() {
+        let folder = folder("names");
+        let path = folder.join("state.json");
+        let relays: Vec<_> = ["../../etc", "", "a\nb", "news", &"x".repeat(300)].map(relay).into();
+        fs::write(&path, serde_json::json!({"version": 1, "relays": relays}).to_string()).unwrap();
+        assert_eq!(load(&path), [relay("news")].into());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn no_disk_and_no_device_stops_anything() {
+        for path in ["/dev/null/state.json", "/dev/null", "/nowhere/state.json"] {
+            let memory = Memory::load(Path::new(path)).unwrap();
+            memory.save([relay("news")].into());
+            memory.save([].into());
+        }
+        assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_later() {
+        let folder = folder("later");
+        let path = folder.join("deep/state.json");
+        let memory = Memory::load(&path).unwrap();
         memory.save([relay("news")].into());
-        memory.save([].into());
+        fs::create_dir(folder.join("deep")).unwrap();
+        while load(&path).is_empty() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        drop(memory);
+        fs::remove_dir_all(folder).unwrap();
     }
 }

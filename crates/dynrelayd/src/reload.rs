@@ -21,7 +21,7 @@ impl Supervisor {
             sd_notify::NotifyState::monotonic_usec_now()
                 .unwrap_or(sd_notify::NotifyState::MonotonicUsec(0)),
         ]);
-        let loaded = Catalog::load(&self.config);
+        let loaded = self.catalog.load_again(&self.config);
         crate::tell_systemd(&[sd_notify::NotifyState::Ready]);
         let catalog = loaded.map_err(|error| {
             // Its lines, one a fault, as one: for a log line, and for an answer.

@@ -1,12 +1,14 @@
 //! The control socket: made, guarded, and taken away.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::{Group, chown};
 
 /// A listening socket. One that was made here goes away with this value; one that systemd handed
@@ -14,7 +16,15 @@ use nix::unistd::{Group, chown};
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) listener: UnixListener,
-    made: Option<PathBuf>,
+    made: Option<Made>,
+}
+
+/// A socket's place, and the lock that says that it is ours. The system takes the lock away with
+/// the process, however that ends.
+#[derive(Debug)]
+struct Made {
+    path: PathBuf,
+    _lock: Flock<File>,
 }
 
 impl Socket {
@@ -25,9 +35,11 @@ impl Socket {
         if let Some(listener) = handed.context("the socket handed over by systemd")? {
             return Ok(Self { listener, made: None });
         }
+        let lock = lock(path)?;
         clear_stale(path)?;
         let listener = bind(path).with_context(|| format!("can't listen on {}", path.display()))?;
-        let socket = Self { listener, made: Some(path.to_owned()) };
+        let made = Made { path: path.to_owned(), _lock: lock };
+        let socket = Self { listener, made: Some(made) };
         guard(path, group)?;
         Ok(socket)
     }
@@ -35,11 +47,30 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(path) = &self.made {
+        if let Some(Made { path, .. }) = &self.made {
             // Whoever took it away already has done this work.
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Makes sure that no other daemon takes the same socket: of two that find a stale one at the same
+/// moment, one would remove what the other has just made.
+fn lock(path: &Path) -> Result<Flock<File>> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    let mut options = File::options();
+    // It stays for ever: a lock on a file that was removed would keep nobody out.
+    let options = options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    let file = file.open(&beside).with_context(|| format!("can't open {}", beside.display()))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => {
+            anyhow!("another dynrelayd listens on {} already, or is about to", path.display())
+        }
+        error => anyhow!("can't lock {}: {error}", beside.display()),
+    })
 }
 
 /// Removes a socket that a daemon left behind; refuses to touch anything else.

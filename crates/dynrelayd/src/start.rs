@@ -1,7 +1,9 @@
 //! A viewer is on the way: which edge, may it start, and off it goes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -52,6 +54,27 @@ impl Waiting {
         // A viewer who hung up wants no answer; the relay runs for the next one.
         let _ = self.reply.send(line_of(&reply));
     }
+}
+
+/// Descriptors that no relay takes: callers, the files of a reload and the questions to edges need
+/// them.
+const RESERVE: usize = 32;
+
+/// Why a relay's sockets are not open.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CantOpen {
+    #[error(transparent)]
+    Flows(#[from] forward::OpenError),
+    #[error("no more relays can be opened: {0}; raise LimitNOFILE in dynrelayd's unit")]
+    NoReserve(io::Error),
+}
+
+/// Makes sure that a reserve of descriptors is left.
+fn reserve() -> Result<(), CantOpen> {
+    let stderr = io::stderr();
+    let spare: io::Result<Vec<OwnedFd>> =
+        (0..RESERVE).map(|_| stderr.as_fd().try_clone_to_owned()).collect();
+    spare.map(drop).map_err(CantOpen::NoReserve)
 }
 
 /// What can be said of a start now.
@@ -191,7 +214,11 @@ impl Supervisor {
             self.admit(stream, now)?;
             self.open(stream, edge, route, now).map_err(|error| {
                 warn!(%stream, %edge, %error, "the relay can't start");
-                Refused::new(ErrorCode::Internal, format!("{stream}/{edge}: {error}"))
+                let code = match error {
+                    CantOpen::NoReserve(_) => ErrorCode::Limit,
+                    CantOpen::Flows(_) => ErrorCode::Internal,
+                };
+                Refused::new(code, format!("{stream}/{edge}: {error}"))
             })?;
         }
         self.act();
@@ -220,10 +247,11 @@ impl Supervisor {
         edge: &str,
         route: Route,
         now: Instant,
-    ) -> Result<(), forward::OpenError> {
+    ) -> Result<(), CantOpen> {
         let Some(address) = address(&route) else { return Ok(()) };
         let id = self.new_id();
         let flows = self.plane.open(id, &medias(&route), forward::Gate::Open)?;
+        reserve()?;
         let kinds: Vec<FlowKind> = paths(&route).map(|path| flow_kind(path.kind)).collect();
         let rules = self.catalog.rules(stream);
         info!(%stream, %edge, %address, "a relay starts");

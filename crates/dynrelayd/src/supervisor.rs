@@ -73,7 +73,8 @@ impl Supervisor {
         })
         .context("can't start the data plane")?;
         let starts = catalog.config().limits.starts_per_second;
-        let memory = Memory::load(&catalog.config().daemon.state);
+        let memory = Memory::load(&catalog.config().daemon.state)
+            .context("can't start the thread that keeps the state file")?;
         Ok(Self {
             config,
             catalog,

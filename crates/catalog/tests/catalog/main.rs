@@ -1,6 +1,8 @@
 //! The catalogue as its users see it: one program, so that it is linked once.
 
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod example;

@@ -53,6 +53,7 @@ const FILES: &[c_long] = &[
     libc::SYS_faccessat2,
     libc::SYS_fcntl,
     libc::SYS_fdatasync,
+    libc::SYS_flock,
     libc::SYS_fstat,
     libc::SYS_fstatfs,
     libc::SYS_fsync,

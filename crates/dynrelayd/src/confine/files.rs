@@ -25,9 +25,10 @@ const SYSTEM: [&str; 9] = [
     "/sys/fs/cgroup",
 ];
 
-/// What is needed to write the state file beside itself and rename it.
+/// What is needed to write the state file beside itself and rename it, and to set aside whatever is
+/// in its place.
 const KEEP: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
-    ReadFile | WriteFile | Truncate | MakeReg | RemoveFile
+    ReadFile | WriteFile | Truncate | MakeReg | RemoveFile | MakeDir | RemoveDir | MakeFifo | MakeSym
 });
 
 /// The folders within reach; what isn't there when the fence is put up stays out of reach.

@@ -1,5 +1,11 @@
 //! The real dynrelayd, run in a folder of its own, with a stand-in encoder and edge on loopback.
 
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
+pub mod chance;
+pub mod crowd;
+pub mod process;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, UdpSocket};
@@ -15,7 +21,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Longer than anything awaited here can take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder with a configuration, and what its daemon is to meet.
 pub struct Host {
@@ -86,13 +92,22 @@ url = "rtsp://{rtsp}"
         );
     }
 
+    /// Changes a word of dynrelay.toml.
+    pub fn set(&self, from: &str, to: &str) {
+        let config = fs::read_to_string(self.path("dynrelay.toml")).unwrap();
+        assert!(config.contains(from));
+        self.write("dynrelay.toml", &config.replace(from, to));
+    }
+
     pub fn start(&self) -> Daemon {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dynrelayd"))
-            .arg("--config")
-            .arg(self.path("dynrelay.toml"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dynrelayd"));
+        command.arg("--config").arg(self.path("dynrelay.toml"));
+        self.start_by(command)
+    }
+
+    /// Starts it by a command that becomes dynrelayd.
+    pub fn start_by(&self, mut command: Command) -> Daemon {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::read(child.stderr.take().unwrap());
         Daemon { child, log, socket: self.path("control.sock") }
     }
@@ -140,6 +155,21 @@ impl Daemon {
         let stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
+    }
+
+    /// Waits until the state file holds so many relays.
+    pub fn await_state_of(&self, relays: usize) {
+        let begin = Instant::now();
+        let state = self.socket.with_file_name("state.json");
+        let held = || {
+            let text = fs::read_to_string(&state).unwrap_or_default();
+            let state: Value = serde_json::from_str(&text).unwrap_or_default();
+            state["relays"].as_array().map_or(0, Vec::len)
+        };
+        while held() != relays {
+            assert!(begin.elapsed() < PATIENCE, "{} relays are remembered", held());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn signal(&self, signal: Signal) {
