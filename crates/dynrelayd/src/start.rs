@@ -113,9 +113,12 @@ impl Supervisor {
             return Ok(Some(Started { url, via: Via::Origin, edge: None, state: None, title }));
         }
         let mut why = None;
+        let mut asking = false;
         for (edge, route) in self.candidates(asked)? {
             match self.reachable(&asked.stream, &edge, now) {
-                None => return Ok(None),
+                // The rest is asked as well: edges that are down are not waited for one by one.
+                None => asking = true,
+                Some(_) if asking => {}
                 Some(Ok(())) => {
                     let url = self.watch(&asked.stream, &edge, route, now)?;
                     let state = self.find(&asked.stream, &edge);
@@ -133,6 +136,9 @@ impl Supervisor {
                     why = why.or(Some(refused));
                 }
             }
+        }
+        if asking {
+            return Ok(None);
         }
         Err(why.unwrap_or_else(|| Refused::new(ErrorCode::NoEdge, "no edge is in the catalogue")))
     }
