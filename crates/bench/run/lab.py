@@ -19,7 +19,7 @@ FORWARD_CORE, OTHER_CORE = 1, 0
 
 # Where the kernel shares out time by session first, a process's own priority is not enough.
 AUTOGROUP = Path("/proc/self/autogroup")
-HIGHEST, USUAL = "-20", "0"
+HIGHEST = "-20"
 
 # What programs may ask for as a receive buffer: as much as dynrelayd asks for.
 RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
@@ -39,13 +39,13 @@ class Lab:
         self.processes = []
         self.folder = None
         self.rmem_max = None
+        self.priority = None
 
     def __enter__(self):
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="dynrelay-bench-"))
             self.raise_rmem_max()
-            if AUTOGROUP.exists():
-                AUTOGROUP.write_text(HIGHEST)
+            self.raise_priority()
             self.join()
         except BaseException:
             self.__exit__()
@@ -56,8 +56,8 @@ class Lab:
         self.stop(self.processes)
         for place in (SENDER, ORIGIN, EDGE):
             subprocess.run(["ip", "netns", "del", self.name(place)], stderr=subprocess.DEVNULL)
-        if AUTOGROUP.exists():
-            AUTOGROUP.write_text(USUAL)
+        if self.priority is not None:
+            AUTOGROUP.write_text(self.priority)
         if self.rmem_max is not None:
             RMEM_MAX.write_text(self.rmem_max)
         if self.folder:
@@ -71,6 +71,12 @@ class Lab:
         if int(before) < RECEIVE_BUFFER:
             RMEM_MAX.write_text(str(RECEIVE_BUFFER))
             self.rmem_max = before
+
+    def raise_priority(self):
+        if AUTOGROUP.exists():
+            before = AUTOGROUP.read_text().split()[-1]
+            AUTOGROUP.write_text(HIGHEST)
+            self.priority = before
 
     def join(self):
         for place in (SENDER, ORIGIN, EDGE):

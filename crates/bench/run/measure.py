@@ -18,7 +18,7 @@ class Load:
     rate: int  # packets a second, of all flows; 0 is as fast as can be
     frame: int = 1  # packets of a flow that leave together
     together: int = 1  # flows whose frames leave together
-    prompt: bool = False  # the sink is woken by each packet, for the sake of its delay
+    resting: bool = False  # the sink looks for packets each millisecond, and is never woken
     singly: bool = False  # the packets of a frame arrive one by one, not back to back
     medias: int = 1  # flows of one stream
     edges: int = 1  # where each stream goes
@@ -74,7 +74,7 @@ class Run:
 
     def __enter__(self):
         command = [self.lab.bench, "sink", "--at", self.load.sink(), "--listen", f"{EDGES[0]}:8554"]
-        command += ["--every", 0 if self.load.prompt else 1000]
+        command += ["--every", 1000 if self.load.resting else 0]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.sink = self.lab.start(EDGE, OTHER_CORE, command, **pipes)
         try:

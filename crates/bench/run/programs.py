@@ -51,13 +51,14 @@ class Program:
 class Reference(Program):
     """One of our own loops."""
 
-    def __init__(self, name, *options):
-        super().__init__(name)
+    def __init__(self, loop, *options):
+        super().__init__(" ".join([loop, *options]).replace("--", ""))
+        self.loop = loop
         self.options = options
 
     def commands(self, lab, load):
         rows = ["--from", groups(load.flows), "--to", targets(load.flows)]
-        return [[lab.bench, self.name.split()[0], *rows, *self.options]]
+        return [[lab.bench, self.loop, *rows, *self.options]]
 
     def version(self, lab):
         return "crates/bench"
@@ -208,4 +209,6 @@ FLOOR = Reference("floor")
 MULTICAT = Multicat("multicat", "multicat")
 SOCAT = Socat("socat", "socat")
 GSTREAMER = GStreamer("GStreamer", "gstreamer1.0-tools")
+VARIANTS = [FLOOR, Reference("floor", "--linger", "200"), Reference("floor", "--linger", "500"),
+            Reference("uring")]
 ALL = [DYNRELAYD, FLOOR, PLAIN, MULTICAT, SOCAT, GSTREAMER]

@@ -15,6 +15,7 @@ mod sink;
 mod socket;
 mod sys;
 mod tally;
+mod uring;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +36,8 @@ enum Part {
     Plain(plain::Plain),
     /// Forward with recvmmsg and segmented sends: as little work as it can be done with.
     Floor(floor::Floor),
+    /// Forward by io_uring: multishot receives, and sends that go in together.
+    Uring(uring::Uring),
     /// Run a program again and again, and print the times from start to exit as JSON.
     Launch(launch::Launch),
 }
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Part::Sink(sink) => sink.run(),
         Part::Plain(plain) => plain.run(),
         Part::Floor(floor) => floor.run(),
+        Part::Uring(uring) => uring.run(),
         Part::Launch(launch) => launch.run(),
     }
 }

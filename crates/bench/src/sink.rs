@@ -24,9 +24,9 @@ pub(crate) struct Sink {
     /// Where to receive.
     #[arg(long)]
     at: Ports,
-    /// Look for packets every so many microseconds; 0 is as soon as one arrives. Being woken is
-    /// the work of whoever sends, so the sink of a forwarder whose work is measured sleeps.
-    #[arg(long, default_value_t = 1000)]
+    /// Look for packets every so many microseconds; 0 is as soon as one arrives. Waking the sink
+    /// is work for whoever sends to it.
+    #[arg(long, default_value_t = 0)]
     every: u64,
     /// Accept TCP connections here, as an RTSP server would.
     #[arg(long)]
