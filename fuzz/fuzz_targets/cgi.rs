@@ -1,0 +1,106 @@
+//! What a web server hands to relay.cgi, and what the daemon answers.
+//!
+//! The input is the variables, each ended by a NUL, in the order of `NAMES`; then a number, which
+//! is how the daemon answers, and the words it uses.
+#![no_main]
+
+#[path = "../../cgi-bin/relay/src/answer.rs"]
+mod answer;
+#[allow(dead_code)]
+#[path = "../../cgi-bin/relay/src/daemon.rs"]
+mod daemon;
+#[allow(dead_code)]
+#[path = "../../cgi-bin/relay/src/environment.rs"]
+mod environment;
+#[allow(dead_code)]
+#[path = "../../cgi-bin/relay/src/gateway.rs"]
+mod gateway;
+#[path = "../../cgi-bin/relay/src/page.rs"]
+mod page;
+#[path = "../../cgi-bin/relay/src/problem.rs"]
+mod problem;
+#[allow(dead_code)]
+#[path = "../../cgi-bin/relay/tests/relay/reply.rs"]
+mod reply;
+#[path = "../../cgi-bin/relay/src/wanted.rs"]
+mod wanted;
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStringExt;
+
+use control::{ClientError, ErrorCode, Refused, Started, StreamList, StreamStatus, Via};
+use libfuzzer_sys::fuzz_target;
+
+const NAMES: [&str; 7] = [
+    "REQUEST_METHOD",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "SCRIPT_NAME",
+    "REMOTE_ADDR",
+    "CONTENT_LENGTH",
+    "DYNRELAY_SOCKET",
+];
+
+const CODES: [ErrorCode; 8] = [
+    ErrorCode::BadRequest,
+    ErrorCode::UnknownStream,
+    ErrorCode::NoConsent,
+    ErrorCode::EdgeUnreachable,
+    ErrorCode::NoEdge,
+    ErrorCode::Limit,
+    ErrorCode::Forbidden,
+    ErrorCode::Internal,
+];
+
+/// A daemon that says the same whatever it is asked.
+struct Says {
+    text: String,
+    code: Option<ErrorCode>,
+}
+
+impl Says {
+    fn answer<T>(&self, answer: T) -> Result<T, ClientError> {
+        self.code.map_or(Ok(answer), |code| Err(Refused::new(code, &*self.text).into()))
+    }
+}
+
+impl daemon::Daemon for Says {
+    fn start(&mut self, stream: &str, _: Option<IpAddr>) -> Result<Started, ClientError> {
+        assert!(stream.len() <= 64 && !stream.contains(['/', '<', '\n', '\0', '%']));
+        let (url, title) = (format!("rtsp://{}", self.text), Some(self.text.clone()));
+        self.answer(Started { url, via: Via::Edge, edge: None, state: None, title })
+    }
+
+    fn streams(&mut self) -> Result<StreamList, ClientError> {
+        let stream = StreamStatus {
+            name: self.text.clone(),
+            title: Some(self.text.clone()),
+            media: vec![self.text.clone()],
+            edges: vec![],
+            relayed_to: vec![],
+        };
+        self.answer(StreamList { streams: vec![stream] })
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut values = bytes.splitn(NAMES.len() + 1, |byte| *byte == 0);
+    let values: Vec<Vec<u8>> = (0..=NAMES.len())
+        .map(|_| values.next().unwrap_or_default().to_vec())
+        .collect();
+    let (code, text) = values[NAMES.len()].split_first().unwrap_or((&0, &[]));
+    let code = CODES.get(usize::from(*code)).copied();
+    let mut daemon = Says { text: String::from_utf8_lossy(text).into_owned(), code };
+    let environment = environment::Environment::new(|name| {
+        let at = NAMES.iter().position(|known| *known == name)?;
+        Some(OsString::from_vec(values[at].clone()))
+    });
+    let (mut log, mut printed) = (Vec::new(), Vec::new());
+    let response = answer::answer(&environment, &mut daemon, &mut log);
+    gateway::print(&response, environment.is_head(), &mut printed).expect("it can be printed");
+    let reply = reply::Reply::parse(&printed).expect("it is a CGI answer");
+    assert!([200, 302, 400, 403, 404, 405, 502, 503].contains(&reply.status));
+    assert!(log.iter().filter(|byte| **byte == b'\n').count() <= 1);
+    assert!(!String::from_utf8_lossy(&log).trim_end().contains(char::is_control));
+});

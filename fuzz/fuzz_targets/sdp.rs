@@ -1,0 +1,23 @@
+//! An SDP file, from whoever may write to the streams folder.
+#![no_main]
+
+use catalog::sdp::Session;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    match Session::parse(bytes) {
+        Ok(session) => {
+            assert_eq!(session.original(), bytes);
+            let medias = bytes.split(|byte| b"\r\n".contains(byte));
+            let medias = medias.filter(|line| line.trim_ascii_start().starts_with(b"m")).count();
+            assert!(session.media.len() <= medias);
+            let shown = serde_json::to_vec(&session).expect("it can be shown");
+            assert!(shown.len() <= 4096 + 64 * bytes.len() * (1 + session.media.len()));
+            assert!(!session.to_string().contains('\n'));
+        }
+        Err(error) => {
+            assert!(error.line >= 1);
+            assert!(!error.to_string().contains(char::is_control), "{error:?}");
+        }
+    }
+});
