@@ -32,6 +32,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(!problem.to_string().contains(char::is_control), "{problem:?}");
             }
         }
-        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
+        // A line for each fault.
+        Err(error) => {
+            let said = error.to_string();
+            assert!(said.lines().all(|line| !line.contains(char::is_control)), "{error:?}");
+        }
     }
 });

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if log::is_up() {
-                error!("{error:#}");
+                format!("{error:#}").lines().for_each(|line| error!("{line}"));
             } else {
                 eprintln!("dynrelayd: {error:#}");
             }

@@ -205,7 +205,9 @@ impl Supervisor {
             }
             Input::Reload => {
                 if let Err(refused) = self.reload(now) {
-                    warn!("nothing is changed: {refused}");
+                    // A line for each fault of the configuration.
+                    let faults = refused.message.lines();
+                    faults.for_each(|fault| warn!("nothing is changed: {fault}"));
                 }
             }
             Input::Stop => {}

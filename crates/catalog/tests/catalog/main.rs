@@ -5,6 +5,8 @@ mod again;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod config_properties;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod faults;
