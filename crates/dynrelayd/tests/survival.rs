@@ -11,14 +11,20 @@
 mod daemon;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::net::UdpSocket;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use daemon::chance::Chance;
 use daemon::crowd::{Crowd, Encoders};
 use daemon::{Encoder, Host, PATIENCE};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -71,7 +77,7 @@ fn a_state_file_that_is_none_stops_nothing() {
     }
     let makes: [fn(&std::path::Path); 3] = [
         |path| fs::create_dir(path).unwrap(),
-        |path| symlink("/nowhere", path).unwrap(),
+        |path| symlink("/nowhere/at/all", path).unwrap(),
         |path| mkfifo(path, Mode::S_IRWXU).unwrap(),
     ];
     for make in makes {
@@ -221,4 +227,141 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
     }
     assert_eq!(daemon.ask(START)["ok"]["edge"], "dss2");
     assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"], 1);
+}
+
+/// The sequence numbers that an edge receives, until it is told to stop.
+fn sequence_at(edge: UdpSocket) -> (Arc<AtomicBool>, JoinHandle<Vec<u16>>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    edge.set_read_timeout(Some(PATIENCE)).unwrap();
+    let receiving = thread::spawn(move || {
+        let mut packet = [0; 100];
+        let mut numbers = Vec::new();
+        while !stopped.load(Ordering::Relaxed) {
+            edge.recv(&mut packet).unwrap();
+            numbers.push(u16::from_be_bytes([packet[2], packet[3]]));
+        }
+        numbers
+    });
+    (stop, receiving)
+}
+
+/// What was received between two moments, without a gap.
+fn whole((stop, receiving): (Arc<AtomicBool>, JoinHandle<Vec<u16>>)) -> usize {
+    stop.store(true, Ordering::Relaxed);
+    let numbers = receiving.join().unwrap();
+    let torn = numbers.windows(2).find(|pair| pair[1] != pair[0].wrapping_add(1));
+    assert_eq!(torn, None, "of {} packets", numbers.len());
+    numbers.len()
+}
+
+#[test]
+fn a_reload_loses_no_packet_of_a_relay_that_it_does_not_concern() {
+    let host = Host::new();
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    let receiving = sequence_at(host.edge.as_ref().unwrap().try_clone().unwrap());
+    daemon.log.wait_for("the relay is live");
+    let sport = fs::read_to_string(host.path("streams/news.sdp")).unwrap();
+    let good = fs::read_to_string(host.path("dynrelay.toml")).unwrap();
+    // At once, since a file that is cut off between two lines is as good as any.
+    let configure = |more: &str| {
+        host.write("new.toml", &format!("{good}{more}"));
+        fs::rename(host.path("new.toml"), host.path("dynrelay.toml")).unwrap();
+    };
+    for round in 0..300 {
+        match round % 4 {
+            0 => host.write("streams/sport.sdp", &sport),
+            1 => fs::remove_file(host.path("streams/sport.sdp")).unwrap(),
+            2 => configure("[limits]\nrelays = 7\n"),
+            _ => configure("[limits\n"),
+        }
+        let answer = daemon.ask(r#"{"op":"reload"}"#);
+        if round % 4 == 3 {
+            let said = answer["error"]["message"].as_str().unwrap();
+            assert!(said.contains("dynrelay.toml, line "), "{said}");
+            configure("");
+        } else {
+            assert!(answer["ok"].is_object(), "{answer}");
+        }
+        daemon.signal(Signal::SIGHUP);
+    }
+    let packets = whole(receiving);
+    let show = daemon.ask(r#"{"op":"show","stream":"news"}"#);
+    let relays = show["ok"]["relays"].as_array().unwrap();
+    assert_eq!(relays.len(), 1, "{show}");
+    assert_eq!(
+        (&relays[0]["flows"][0]["drops"], &relays[0]["flows"][0]["gaps"]),
+        (&0.into(), &0.into())
+    );
+    println!("{packets} packets without a gap over 600 reloads");
+}
+
+/// What somebody who edits does to a file: each leaves something under its name at every moment.
+fn disturb(chance: &mut Chance, streams: &Path, name: &str, good: &str) {
+    let file = streams.join(name);
+    let aside = streams.join(".aside");
+    let cut = chance.below(good.find("a=rtpmap").unwrap());
+    let in_place = fs::symlink_metadata(&file).unwrap().is_file();
+    match chance.below(9) {
+        0 if in_place => fs::write(&file, &good[..cut]).unwrap(),
+        1 if in_place => fs::write(&file, "").unwrap(),
+        2 if in_place => fs::write(&file, [0xff, 0, 13, 10]).unwrap(),
+        3 => fs::write(&aside, &good[..cut]).unwrap(),
+        4 => fs::write(&aside, good).unwrap(),
+        5 => symlink("/nowhere/at/all", &aside).unwrap(),
+        6 => fs::create_dir(&aside).unwrap(),
+        7 => mkfifo(&aside, Mode::S_IRWXU).unwrap(),
+        _ => {
+            fs::write(&aside, good).unwrap();
+            fs::set_permissions(&aside, fs::Permissions::from_mode(0o000)).unwrap();
+        }
+    }
+    if fs::symlink_metadata(&aside).is_ok() {
+        put(&aside, &file);
+    }
+}
+
+/// Puts a file, or what it is, in the place of another at once.
+fn put(aside: &Path, file: &Path) {
+    renameat2(AT_FDCWD, aside, AT_FDCWD, file, RenameFlags::RENAME_EXCHANGE).unwrap();
+    fs::remove_file(aside).or_else(|_| fs::remove_dir(aside)).unwrap();
+}
+
+#[test]
+fn files_that_are_being_edited_do_no_harm() {
+    let mut chance = Chance::from("DYNRELAY_EDIT_SEED");
+    let host = Host::new();
+    let names = ["news.sdp", "news.dss2.sdp"];
+    let good = names.map(|name| fs::read_to_string(host.path("streams").join(name)).unwrap());
+    let daemon = host.run();
+    let _encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    let receiving = sequence_at(host.edge.as_ref().unwrap().try_clone().unwrap());
+    daemon.log.wait_for("the relay is live");
+    let before = (daemon.holds().descriptors, daemon.relays()["news"]["started"].clone());
+    let done = AtomicBool::new(false);
+    let reloads = thread::scope(|scope| {
+        let reloading = scope.spawn(|| {
+            let reload = || daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"].clone();
+            let until_done = (0..).take_while(|_| !done.load(Ordering::Relaxed));
+            until_done.map(|_| assert_eq!(reload(), 1)).count()
+        });
+        for _ in 0..3000 {
+            let which = chance.below(2);
+            disturb(&mut chance, &host.path("streams"), names[which], &good[which]);
+        }
+        done.store(true, Ordering::Relaxed);
+        reloading.join().unwrap()
+    });
+    for (name, good) in names.iter().zip(&good) {
+        let aside = host.path("streams/.aside");
+        fs::write(&aside, good).unwrap();
+        put(&aside, &host.path("streams").join(name));
+    }
+    assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["problems"], json!([]));
+    let packets = whole(receiving);
+    assert_eq!((daemon.holds().descriptors, daemon.relays()["news"]["started"].clone()), before);
+    println!("{packets} packets without a gap over {reloads} reloads");
 }
