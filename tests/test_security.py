@@ -23,8 +23,8 @@ PATIENT = {"grace": "10m"}
 # How much the daemon may grow under any crowd, in KiB.
 GROWTH = 8 * 1024
 
-# Opens connections to the socket, asks for the list on all of them for ever, and says once how
-# many of its requests were refused for being too many.
+# Opens connections to the socket, asks for the list on all of them for ever, and says of each when
+# it is well under way.
 _FLOOD = """
 import itertools, socket, threading
 def ask():
