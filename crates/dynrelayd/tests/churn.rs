@@ -191,3 +191,22 @@ fn a_suspect_is_sent_probes_and_nothing_else() {
     crowd.open(0);
     crowd.await_packets([0]);
 }
+
+#[test]
+fn a_stream_starts_again_right_after_its_stop_or_its_change() {
+    let crowd = Crowd::new(1, MANY_STARTS);
+    let daemon = crowd.host.run();
+    let _encoders = Encoders::of(&crowd, Duration::from_millis(5));
+    for _ in 0..300 {
+        assert_eq!(daemon.start_stream(0)["ok"]["edge"], FAR);
+        let stopped = daemon.ask(r#"{"op":"stop","stream":"s0","edge":"far"}"#);
+        assert_eq!(stopped["ok"]["reason"], "stopped", "{stopped}");
+    }
+    daemon.start_stream(0);
+    for port in [20_100, 20_000].repeat(50) {
+        crowd.host.write("streams/s0.far.sdp", &crowd.sdp(port));
+        assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["problems"], Value::Array(vec![]));
+        assert_eq!(daemon.targets(crowd.address), [port, port + 1]);
+    }
+    crowd.await_packets([0]);
+}

@@ -48,7 +48,7 @@ pub struct Plane {
 impl Plane {
     /// Starts the workers, and raises this process's limit of open files as far as it may go.
     ///
-    /// `tell` is called on the workers' threads: it must not block, nor drop the plane.
+    /// `tell` is called on the workers' threads: it must not block, nor drop the plane or a flow.
     pub fn start(
         settings: Settings,
         tell: impl Fn(Event) + Send + Sync + 'static,

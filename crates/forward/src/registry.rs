@@ -13,6 +13,7 @@ use slab::Slab;
 use socket2::Socket;
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a flow's output is.
@@ -176,8 +177,14 @@ impl OpenSources {
     fn close(&mut self, Place { ingest, output }: Place) {
         let Some(entry) = self.ingests.get_mut(ingest as usize) else { return };
         entry.outputs.try_remove(output as usize);
-        self.workers[entry.worker].send(Command::Close { ingest, output });
+        let (done, closed) = channel();
+        self.workers[entry.worker].send(Command::Close { ingest, output, done });
         if entry.outputs.is_empty() {
+            if !entry.source.address.is_multicast() {
+                // Its port can be bound again only when its socket is gone. Nothing is ever said:
+                // the worker hangs up.
+                let _ = closed.recv();
+            }
             self.by_source.remove(&entry.source);
             self.ingests.remove(ingest as usize);
         }

@@ -12,6 +12,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use std::time::Duration;
 pub(crate) enum Command {
     /// Add an output to an ingest, which is new if its socket comes with it.
     Open { ingest: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, output: Box<Output> },
-    /// Take an output away, and an ingest that has none left.
-    Close { ingest: u32, output: u32 },
+    /// Take an output away, and an ingest that has none left; hang up when that is done.
+    Close { ingest: u32, output: u32, done: Sender<Infallible> },
     /// Look after the memberships.
     Rejoin,
     /// End.
@@ -181,7 +182,10 @@ impl Worker {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Open { ingest, new, output } => self.open(ingest, new, *output),
-                Command::Close { ingest, output } => self.close(ingest, output),
+                Command::Close { ingest, output, done } => {
+                    self.close(ingest, output);
+                    drop(done);
+                }
                 Command::Rejoin => self.rejoin(now),
                 Command::Stop => return false,
             }
