@@ -35,7 +35,7 @@ def ask():
         caller.sendall(b'{"op":"list","all":true}\\n')
         lines.readline()
         if asked == 100:
-            os.write(1, b"floods\n")
+            os.write(1, b"floods\\n")
 for _ in range(32):
     threading.Thread(target=ask).start()
 """
