@@ -128,6 +128,9 @@ pub struct FlowStatus {
     pub packets: u64,
     /// Bytes of UDP payload sent.
     pub bytes: u64,
+    /// Bytes of payload a second just now.
+    #[serde(default)]
+    pub rate: u64,
     /// ICMP errors that came back.
     pub refusals: u64,
     /// Packets that were let through but could not be sent.

@@ -26,15 +26,26 @@ pub(crate) struct Relay {
     started: u64,
     /// When the state began: seconds since 1970.
     pub(crate) since: u64,
-    rate: Rate,
+    /// One for each flow.
+    rates: Vec<Rate>,
 }
 
-/// The payload bytes sent each second, from one look at the counters to the next.
+/// The payload bytes that a flow sends each second, from one look at its counters to the next.
 #[derive(Debug)]
 struct Rate {
     bytes: u64,
     at: Instant,
     per_second: u64,
+}
+
+impl Rate {
+    fn measure(&mut self, bytes: u64, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_millis();
+        let sent = u128::from(bytes.saturating_sub(self.bytes));
+        let per_second = sent.saturating_mul(1000).checked_div(passed).unwrap_or(0);
+        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
+        *self = Self { bytes, at: now, per_second };
+    }
 }
 
 impl Relay {
@@ -48,6 +59,7 @@ impl Relay {
         now: Instant,
     ) -> Self {
         let started = unix_time();
+        let rates = flows.iter().map(|_| Rate { bytes: 0, at: now, per_second: 0 }).collect();
         Self {
             stream: stream.to_owned(),
             edge: edge.to_owned(),
@@ -56,18 +68,15 @@ impl Relay {
             flows,
             started,
             since: started,
-            rate: Rate { bytes: 0, at: now, per_second: 0 },
+            rates,
         }
     }
 
-    /// Measures the rate anew.
+    /// Measures each flow's rate anew.
     pub(crate) fn measure(&mut self, now: Instant) {
-        let bytes: u64 = self.flows.iter().map(|flow| flow.counters().bytes).sum();
-        let passed = now.saturating_duration_since(self.rate.at).as_millis();
-        let sent = u128::from(bytes.saturating_sub(self.rate.bytes));
-        let per_second = sent.saturating_mul(1000).checked_div(passed).unwrap_or(0);
-        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
-        self.rate = Rate { bytes, at: now, per_second };
+        for (rate, flow) in self.rates.iter_mut().zip(&self.flows) {
+            rate.measure(flow.counters().bytes, now);
+        }
     }
 
     /// The relay in short. `viewers`: how many watch, where the edge says so.
@@ -82,7 +91,7 @@ impl Relay {
             started: self.started,
             packets: total(|counters| counters.packets),
             bytes: total(|counters| counters.bytes),
-            rate: self.rate.per_second,
+            rate: self.rates.iter().map(|rate| rate.per_second).sum(),
             refusals: total(|counters| counters.refusals),
             viewers,
             reason: None,
@@ -91,16 +100,16 @@ impl Relay {
 
     /// The relay with its flows.
     pub(crate) fn detail(&self, state: impl ToString, viewers: Option<u32>) -> RelayDetail {
-        let flows = paths(&self.route).zip(&self.flows);
+        let flows = paths(&self.route).zip(self.flows.iter().zip(&self.rates));
         RelayDetail {
             relay: self.status(state, viewers),
             address: self.address,
-            flows: flows.map(|(path, flow)| flow_status(&path, flow)).collect(),
+            flows: flows.map(|(path, (flow, rate))| flow_status(&path, flow, rate)).collect(),
         }
     }
 }
 
-fn flow_status(path: &Path<'_>, flow: &Flow) -> FlowStatus {
+fn flow_status(path: &Path<'_>, flow: &Flow, rate: &Rate) -> FlowStatus {
     let counters = flow.counters();
     FlowStatus {
         media: path.media.to_owned(),
@@ -115,6 +124,7 @@ fn flow_status(path: &Path<'_>, flow: &Flow) -> FlowStatus {
         },
         packets: counters.packets,
         bytes: counters.bytes,
+        rate: rate.per_second,
         refusals: counters.refusals,
         lost: counters.lost,
         reports: counters.reports,
