@@ -2,16 +2,27 @@
 
 import pytest
 
+from lab.rehearsal import Rehearsal
 from lab.stage import Stage
 
 
 @pytest.fixture
 def stage(request):
     """Builds the scene with the arguments of `Stage`, and strikes it after the test."""
+    yield from _builder(Stage, request)
+
+
+@pytest.fixture
+def rehearsal(request):
+    """Builds the scene with the arguments of `Rehearsal`, and strikes it after the test."""
+    yield from _builder(Rehearsal, request)
+
+
+def _builder(scenery, request):
     built = []
 
     def build(**what):
-        built.append(Stage(**what))
+        built.append(scenery(**what))
         return built[-1]
 
     yield build

@@ -5,6 +5,20 @@ import struct
 
 def gaps(packets):
     """How often one packet of a flow does not follow on the one before it."""
-    numbers = [struct.unpack("!H", packet[2:4])[0] for packet in packets]
-    steps = [(later - earlier) % 65536 for earlier, later in zip(numbers, numbers[1:])]
-    return sum(step != 1 for step in steps)
+    return max(len(runs(packets)) - 1, 0)
+
+
+def numbers(packets):
+    """The sequence numbers of a flow's packets."""
+    return [struct.unpack("!H", packet[2:4])[0] for packet in packets]
+
+
+def runs(packets):
+    """The lengths of the stretches in which each packet follows on the one before it."""
+    lengths, last = [], None
+    for number in numbers(packets):
+        if last is None or (number - last) % 65536 != 1:
+            lengths.append(0)
+        lengths[-1] += 1
+        last = number
+    return lengths

@@ -1,0 +1,61 @@
+"""A stand-in for an edge, whose ports open and close when a test says so."""
+
+import struct
+from pathlib import Path
+
+from .network import address
+
+# RTP of the first stream; RTCP is one higher, and the next stream two.
+PORT = 6970
+
+
+class StandIn:
+    """udp_edge.py on `host`. The host's own kernel refuses what comes to closed ports."""
+
+    def __init__(self, host):
+        self.host = host
+        self.address = address(host.name)
+        self._starts = 0
+        self.start()
+
+    def start(self):
+        """Starts it, all ports closed."""
+        self._starts += 1
+        self._folder = f"/run/kept{self._starts}"
+        self.host.path(self._folder).mkdir()
+        script = self.host.install(Path(__file__).with_name("udp_edge.py"), "/run/udp_edge.py")
+        command = ["/usr/bin/python3", script, self._folder, "554"]
+        self.program = self.host.start("edge", command)
+        self._tell("open")
+
+    def _tell(self, command):
+        before = len(self.program.lines)
+        self.program.type(f"{command}\n")
+        return self.program.wait_for(f"^{command}", start=before)
+
+    def open(self, *ports):
+        """Opens RTP ports, each with the RTCP port next to it."""
+        self._tell("open " + " ".join(f"{port} {port + 1}" for port in ports))
+
+    def close(self, *ports):
+        """Closes RTP ports, and the RTCP ports with them, all at once."""
+        self._tell("close " + " ".join(f"{port} {port + 1}" for port in ports))
+
+    def report_viewers(self, count):
+        """Answers sender reports with a count of viewers from now on."""
+        self._tell(f"viewers {count}")
+
+    def count(self, port):
+        """How many datagrams came to a port since the start."""
+        return int(self._tell(f"count {port}").split()[-1])
+
+    def received(self, port):
+        """The datagrams that came to a port since the start, in order."""
+        self._tell(f"keep {port}")
+        data = self.host.path(f"{self._folder}/{port}").read_bytes()
+        datagrams = []
+        while data:
+            length = 4 + struct.unpack("!I", data[:4])[0]
+            datagrams.append(data[4:length])
+            data = data[length:]
+        return datagrams

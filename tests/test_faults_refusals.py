@@ -1,0 +1,91 @@
+"""Refusals under the kernel's ICMP limits: who is found out, and who comes back."""
+
+from lab.broadcast import RATE
+from lab.rehearsal import DEFAULT_RULES
+from lab.rtp import gaps, numbers, runs
+from lab.web import Apache, fetch
+from lab.wire import Wire
+
+TO_EDGE = "udp and dst host dss2.example.net"
+
+# The encoder's packets are the clock: so many of one stream go by between two probes. A probe
+# goes out a twentieth later than the interval says, and a busy machine is later still.
+PROBE_INTERVAL = RATE * 1.3
+
+
+def reports_after_the_first_probe(packets, port):
+    """How many RTCP packets went out with a flow's probes."""
+    flow = [packet for packet in packets if packet.target_port in (port, port + 1)]
+    rtp = [at for at, packet in enumerate(flow) if packet.target_port == port]
+    full_rate = runs(flow[at].payload for at in rtp)[0]
+    return sum(packet.target_port == port + 1 for packet in flow[rtp[full_rate] :])
+
+
+def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_plays_on(rehearsal):
+    scene = rehearsal(streams=16, shutdown={**DEFAULT_RULES, "errors": 3})
+    scene.watch()
+    dead = dict(zip(scene.streams[1:], scene.ports[1:]))
+    before = scene.broadcast.mark()[1:]
+    out = Wire(scene["origin"], "eth0", TO_EDGE)
+    scene.edge.close(*dead.values())
+    closed = scene.broadcast.mark()[1:]
+    for stream in dead:
+        assert scene.wait_for(stream, 180, state="closed")["reason"] == "no-viewers"
+    assert [relay["stream"] for relay in scene.daemon.relays()] == ["s01"]
+    out.stop()
+
+    slowest = 0
+    for port, began, ended in zip(dead.values(), before, closed):
+        full_rate, *later = runs(out.payloads(port))
+        slowest = max(slowest, full_rate - (ended - began) % 65536)
+        # From then on one packet at a time, or as many as go by until a mistake is found out. The
+        # first of the three errors was the refusal at full rate.
+        assert len(later) >= 2
+        assert max(later) <= 2 * PROBE_INTERVAL, (port, later)
+        if max(later) == 1:
+            assert reports_after_the_first_probe(out.packets, port) == 0
+    # Suspect within seconds. Fifteen ports share six ICMP errors and then one a second.
+    assert slowest <= 20 * RATE
+    print("packets until the last was suspect:", slowest)
+    watched = scene.edge.received(scene.ports[0])
+    assert len(watched) > 20 * RATE
+    assert gaps(watched) == 0
+
+
+def test_a_viewer_who_asks_gets_a_suspect_relay_back_at_once(rehearsal):
+    scene = rehearsal(shutdown=DEFAULT_RULES)
+    Apache(scene["origin"])
+    scene.watch()
+    scene.edge.close(*scene.ports)
+    scene.wait_for(state="suspect")
+
+    out = Wire(scene["origin"], "eth0", TO_EDGE)
+    assert fetch(scene["viewer"], "s01.smil").status == 200
+    (asked,) = scene.broadcast.mark()
+    wanted = [(asked + step) % 65536 for step in range(1, RATE)]
+    out.wait_for(lambda _: wanted[-1] in numbers(out.payloads(scene.ports[0])))
+    came = numbers(out.payloads(scene.ports[0]))
+    start = came.index(wanted[0])
+    assert came[start : start + len(wanted)] == wanted, "full rate, though it is refused still"
+    scene.edge.open(*scene.ports)
+    scene.wait_for(state="live")
+
+
+def test_a_viewer_with_a_bookmark_gets_a_suspect_relay_back_within_two_probe_intervals(rehearsal):
+    scene = rehearsal(shutdown=DEFAULT_RULES)
+    scene.watch()
+    scene.edge.close(*scene.ports)
+    scene.wait_for(state="suspect")
+    old = scene.edge.count(scene.ports[0])
+
+    scene.edge.open(*scene.ports)
+    (opened,) = scene.broadcast.mark()
+    scene.wait_for(state="live")
+    scene.wait_for_packets(RATE)
+    came = scene.edge.received(scene.ports[0])[old:]
+    *probes, full_rate = runs(came)
+    assert full_rate >= RATE
+    assert probes == [1]
+    back = numbers(came)[1]
+    assert (back - opened) % 65536 <= 2 * PROBE_INTERVAL
+    print("packets until full rate:", (back - opened) % 65536)
