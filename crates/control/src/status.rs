@@ -83,8 +83,36 @@ pub struct RelayDetail {
     pub relay: RelayStatus,
     /// The address RTP is sent to.
     pub address: IpAddr,
+    /// Whether a refusal ever came back from that address. A firewall may drop them all.
+    #[serde(default)]
+    pub answers: bool,
+    /// What would close it if all stays as it is, the likeliest first.
+    #[serde(default)]
+    pub closes: Vec<Prospect>,
     /// Media by media, RTP before RTCP; of a closed relay as they were at its end.
     pub flows: Vec<FlowStatus>,
+}
+
+/// One thing that would close a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prospect {
+    /// The reason it would close with.
+    pub reason: String,
+    /// What that waits for.
+    #[serde(flatten)]
+    pub after: After,
+}
+
+/// What a closing waits for; in JSON a field of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum After {
+    /// About so many more refused probes.
+    Refusals(u32),
+    /// So many seconds.
+    Seconds(u64),
+    /// So many more seconds in which nothing arrives from the encoder.
+    Silence(u64),
 }
 
 /// RTP, or its control protocol.

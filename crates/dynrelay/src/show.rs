@@ -1,11 +1,14 @@
 //! `dynrelay show`: one stream's relays, flow by flow.
 
-use control::{FlowKind, FlowStatus, Gate, RelayDetail, RelayShow, RelayStatus, Request};
+use control::{
+    After, FlowKind, FlowStatus, Gate, Prospect, RelayDetail, RelayShow, RelayStatus, Request,
+};
 
 use crate::failure::Failure;
 use crate::human::{age, count, grouped, rate, silence, size};
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
+use crate::text::wrapped;
 use crate::which::Which;
 use crate::world::World;
 
@@ -45,6 +48,12 @@ fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     for note in detail.flows.iter().filter_map(note) {
         world.say(&note)?;
     }
+    if !detail.answers && detail.relay.state != "closed" {
+        world.say("")?;
+        for line in wrapped(&never_answered(detail), world.width) {
+            world.say(&line)?;
+        }
+    }
     Ok(())
 }
 
@@ -78,7 +87,29 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
         Some(viewers) => ("viewers", viewers.to_string()),
         None => ("viewers", "the edge does not say".to_owned()),
     });
+    facts.extend(detail.closes.iter().map(|prospect| ("closes", closing(prospect))));
     facts
+}
+
+/// What would close a relay.
+fn closing(Prospect { reason, after }: &Prospect) -> String {
+    match after {
+        After::Refusals(left) => format!("as {reason} after {}", count(*left, "more refusal")),
+        After::Silence(left) => {
+            format!("as {reason} in {} if the source stays silent", age(*left))
+        }
+        After::Seconds(left) => format!("as {reason} in {} if nobody comes", age(*left)),
+    }
+}
+
+/// What it means that no refusal came back, and what to do.
+fn never_answered(detail: &RelayDetail) -> String {
+    format!(
+        "No refusal has ever come back from {}. If none does when its viewers have left, a \
+         firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
+         destination-unreachable through from there to here, or set a lease in [shutdown].",
+        detail.address
+    )
 }
 
 /// A close reason with what it means.
@@ -184,7 +215,7 @@ mod tests {
         format!(
             r#"{{"stream":"news","edge":"dss2","state":"{state}","since":{},"started":{},"packets":1,
             "bytes":1200,"rate":150000,"refusals":0,"viewers":null{reason},
-            "address":"198.51.100.7","flows":[{flows}]}}"#,
+            "address":"198.51.100.7","answers":true,"flows":[{flows}]}}"#,
             NOW - 60,
             NOW - 3660,
         )
@@ -251,6 +282,28 @@ news/dss2 closed 1m 0s ago: no-viewers (nobody watches there any more)
   viewers  the edge does not say
 ";
         assert_eq!(out.unwrap(), format!("{one}\n{one}"));
+    }
+
+    #[test]
+    fn what_would_close_it_is_said() {
+        let closes = r#""closes":[{"reason":"no-viewers","refusals":7},
+            {"reason":"source-ended","silence":23},{"reason":"lease-expired","seconds":7200}]"#;
+        let relay = detail("suspect", "", "").replace(r#""answers":true"#, closes);
+        let mut fake = Fake::answering(&format!(r#"{{"relays":[{relay}]}}"#));
+        let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
+        let end = out.split_once("the edge does not say\n").unwrap().1;
+        assert_eq!(
+            end,
+            "  closes   as no-viewers after 7 more refusals
+  closes   as source-ended in 23s if the source stays silent
+  closes   as lease-expired in 2h 0m if nobody comes
+
+No refusal has ever come back from 198.51.100.7. If none does when its viewers
+have left, a firewall drops ICMP errors, and refusals can't close this relay:
+let ICMP destination-unreachable through from there to here, or set a lease in
+[shutdown].
+"
+        );
     }
 
     #[test]

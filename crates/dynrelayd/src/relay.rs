@@ -19,7 +19,7 @@ pub(crate) struct Relay {
     pub(crate) edge: String,
     pub(crate) route: Route,
     /// The edge's.
-    address: IpAddr,
+    pub(crate) address: IpAddr,
     /// In the data plane's order: media by media, RTP before RTCP.
     pub(crate) flows: Vec<Flow>,
     /// Seconds since 1970.
@@ -98,12 +98,19 @@ impl Relay {
         }
     }
 
-    /// The relay with its flows.
-    pub(crate) fn detail(&self, state: impl ToString, viewers: Option<u32>) -> RelayDetail {
+    /// The relay with its flows. `answers`: whether a refusal ever came back from its edge.
+    pub(crate) fn detail(
+        &self,
+        state: impl ToString,
+        viewers: Option<u32>,
+        answers: bool,
+    ) -> RelayDetail {
         let flows = paths(&self.route).zip(self.flows.iter().zip(&self.rates));
         RelayDetail {
             relay: self.status(state, viewers),
             address: self.address,
+            answers,
+            closes: Vec::new(),
             flows: flows.map(|(path, (flow, rate))| flow_status(&path, flow, rate)).collect(),
         }
     }

@@ -1,9 +1,14 @@
 //! What is told to those who look: list, show, streams.
 
-use control::{
-    ErrorCode, Refused, RelayDetail, RelayList, RelayShow, RelayStatus, StreamList, StreamStatus,
-};
+use std::time::Instant;
 
+use control::{
+    After, ErrorCode, Prospect, Refused, RelayDetail, RelayList, RelayShow, RelayStatus,
+    StreamList, StreamStatus,
+};
+use lifecycle::When;
+
+use crate::relay::{Relay, RelayId};
 use crate::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
@@ -22,12 +27,11 @@ impl Supervisor {
     }
 
     /// A stream's relays with their flows, the running ones first.
-    pub(crate) fn show(&self, stream: &str, edge: Option<&str>) -> Answer<RelayShow> {
+    pub(crate) fn show(&self, stream: &str, edge: Option<&str>, now: Instant) -> Answer<RelayShow> {
         let asked_for =
             |relay: &str, of: &str| relay == stream && edge.is_none_or(|edge| edge == of);
         let running = self.relays.iter().filter(|(_, relay)| asked_for(&relay.stream, &relay.edge));
-        let running =
-            running.map(|(id, relay)| relay.detail(self.state(*id), self.lifecycle.viewers(*id)));
+        let running = running.map(|(id, relay)| self.detail(*id, relay, now));
         let closed = self
             .history
             .iter()
@@ -37,6 +41,16 @@ impl Supervisor {
             return Err(unknown_stream(stream));
         }
         Ok(RelayShow { relays })
+    }
+
+    /// A relay that runs.
+    fn detail(&self, id: RelayId, relay: &Relay, now: Instant) -> RelayDetail {
+        let answers = self.lifecycle.edge_answers(relay.address);
+        let prospects = self.lifecycle.prospects(id).into_iter();
+        RelayDetail {
+            closes: prospects.map(|prospect| told(prospect, now)).collect(),
+            ..relay.detail(self.state(id), self.lifecycle.viewers(id), answers)
+        }
     }
 
     /// What the catalogue holds.
@@ -61,6 +75,16 @@ impl Supervisor {
         edges.sort();
         edges
     }
+}
+
+/// What would close a relay, in the protocol's words.
+fn told(prospect: lifecycle::Prospect, now: Instant) -> Prospect {
+    let after = match prospect.when {
+        When::Refusals(left) => After::Refusals(left),
+        When::At(at) => After::Seconds(at.saturating_duration_since(now).as_secs()),
+        When::Silence(left) => After::Silence(left.as_secs()),
+    };
+    Prospect { reason: prospect.reason.to_string(), after }
 }
 
 /// The refusal for a name that the catalogue doesn't have.

@@ -219,7 +219,7 @@ impl Supervisor {
         match request {
             Request::Stop { stream, edge } => line(self.stop(&stream, &edge, now)),
             Request::List { all } => line(Ok(self.list(all))),
-            Request::Show { stream, edge } => line(self.show(&stream, edge.as_deref())),
+            Request::Show { stream, edge } => line(self.show(&stream, edge.as_deref(), now)),
             Request::Streams => line(Ok(self.streams())),
             Request::Ping => line(Ok(self.pong(now))),
             Request::Reload => line(self.reload(now)),
@@ -304,7 +304,11 @@ impl Supervisor {
         let Some(mut relay) = self.relays.remove(&id) else { return };
         self.changed = true;
         relay.since = unix_time();
-        let mut end = relay.detail(CLOSED, self.lifecycle.viewers(id));
+        let mut end = relay.detail(
+            CLOSED,
+            self.lifecycle.viewers(id),
+            self.lifecycle.edge_answers(relay.address),
+        );
         end.relay.reason = Some(reason.to_string());
         let (stream, edge) = (relay.stream, relay.edge);
         let (packets, refusals) = (end.relay.packets, end.relay.refusals);

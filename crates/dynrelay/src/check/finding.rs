@@ -38,6 +38,8 @@ pub(crate) enum About {
     Socket,
     /// The file that remembers the relays.
     State,
+    /// What the running daemon found out about edges.
+    Edges,
 }
 
 impl About {
@@ -49,6 +51,7 @@ impl About {
             Self::Groups => "Groups",
             Self::Socket => "Socket",
             Self::State => "State",
+            Self::Edges => "Edges",
         }
     }
 }

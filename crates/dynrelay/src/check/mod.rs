@@ -1,6 +1,8 @@
-//! `dynrelay check`: everything that is wrong with a configuration, in one go.
+//! `dynrelay check`: everything that is wrong with a configuration, in one go. If the daemon that
+//! uses it runs, it is asked about its edges.
 
 mod config;
+mod edges;
 mod finding;
 mod groups;
 mod interfaces;
@@ -40,6 +42,9 @@ fn findings(config: &Path) -> Report {
                 let daemon = &catalog.config().daemon;
                 findings.extend(socket::findings(daemon, &written));
                 findings.extend(state::findings(daemon, &written));
+                if !written.is_broken("shutdown", &faults) {
+                    findings.extend(edges::findings(&catalog, config.to_owned()));
+                }
             }
             let (streams, edges) = (catalog.streams().len(), catalog.edges().len());
             Report { streams, edges, ..Report::new(config, findings) }

@@ -1,4 +1,4 @@
-//! `dynrelay check` and `dynrelay sdp show` on files; no daemon runs.
+//! `dynrelay check` and `dynrelay sdp show` on files; mostly no daemon runs.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -94,6 +94,36 @@ fn everything_in_one_go() {
     assert!(people.out.ends_with(&format!("6 errors and 1 warning in {config}.\n")));
     for heading in ["Files", "Interfaces", "Socket"] {
         assert!(people.out.lines().any(|line| line == heading), "{}", people.out);
+    }
+}
+
+#[test]
+fn a_running_daemon_tells_of_edges_that_never_answer() {
+    let relay = r#""stream":"news","edge":"dss2","state":"live","since":1,"started":1,"packets":9,
+        "bytes":9,"rate":9,"refusals":0"#
+        .replace('\n', "");
+    let list = format!(r#"{{"ok":{{"relays":[{{{relay}}}]}}}}"#);
+    let show = |answers: bool| {
+        let detail = format!(r#"{relay},"address":"198.51.100.7","answers":{answers},"flows":[]"#);
+        format!(r#"{{"ok":{{"relays":[{{{detail}}}]}}}}"#)
+    };
+    for (answers, lease, warnings) in
+        [(false, "", 1), (true, "", 0), (false, "[shutdown]\nlease = \"2h\"\n", 0)]
+    {
+        let (world, config) = sound("lo", "root");
+        let text = std::fs::read_to_string(&config).unwrap();
+        world.write("dynrelay.toml", &format!("{lease}{text}"));
+        let daemon = world.daemon(&[&list, &show(answers)]);
+        std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
+        let ended = world.run(&["check", "--json", "--config", &config]);
+        let json = findings(&ended);
+        assert_eq!((ended.code, &json["warnings"]), (Some(0), &warnings.into()), "{}", ended.out);
+        if warnings > 0 {
+            assert_eq!(json["findings"][0]["about"], "edges");
+            let what = json["findings"][0]["what"].as_str().unwrap();
+            assert!(what.starts_with("dss2 (198.51.100.7) has never answered a refusal"), "{what}");
+        }
+        assert!(daemon.join().unwrap().contains(r#""op":"show","stream":"news""#));
     }
 }
 

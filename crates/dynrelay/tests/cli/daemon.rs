@@ -18,7 +18,7 @@ fn request(line: &str) -> Value {
 #[test]
 fn a_table_for_people() {
     let world = World::new();
-    let daemon = world.daemon(LIST);
+    let daemon = world.daemon(&[LIST]);
     let ended = world.run(&["list"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     let lines: Vec<&str> = ended.out.lines().collect();
@@ -31,7 +31,7 @@ fn a_table_for_people() {
 #[test]
 fn json_is_what_the_daemon_said() {
     let world = World::new();
-    let daemon = world.daemon(LIST);
+    let daemon = world.daemon(&[LIST]);
     let ended = world.run(&["--json", "list", "--all"]);
     assert_eq!(ended.code, Some(0));
     assert_eq!(format!(r#"{{"ok":{}}}"#, ended.out.trim_end()), LIST);
@@ -54,7 +54,7 @@ fn verbs_ask_for_what_was_said() {
         (&["reload"], r#"{"ok":{"streams":1,"edges":1,"problems":[]}}"#, json!({"op": "reload"})),
     ] {
         let world = World::new();
-        let daemon = world.daemon(answer);
+        let daemon = world.daemon(&[answer]);
         let ended = world.run(words);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
         assert_eq!(request(&daemon.join().unwrap()), expected);
@@ -66,14 +66,14 @@ fn a_refusal_is_exit_1_and_one_line() {
     let refusal =
         r#"{"error":{"code":"no-consent","message":"dss2 has no news.sdp (RTSP 404)\u001b[2J"}}"#;
     let world = World::new();
-    let daemon = world.daemon(refusal);
+    let daemon = world.daemon(&[refusal]);
     let ended = world.run(&["start", "news"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
     assert_eq!(ended.err, "dynrelay: dss2 has no news.sdp (RTSP 404)[2J\n");
     daemon.join().unwrap();
 
     let world = World::new();
-    let daemon = world.daemon(refusal);
+    let daemon = world.daemon(&[refusal]);
     let ended = world.run(&["start", "news", "--json"]);
     assert_eq!(ended.code, Some(1));
     assert_eq!(request(&ended.out)["error"]["code"], "no-consent");
@@ -83,7 +83,7 @@ fn a_refusal_is_exit_1_and_one_line() {
 #[test]
 fn an_answer_that_is_none_is_exit_1() {
     let world = World::new();
-    let daemon = world.daemon("oops");
+    let daemon = world.daemon(&["oops"]);
     let ended = world.run(&["ping"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("can't be read"), "{}", ended.err);
@@ -127,7 +127,7 @@ fn a_daemon_that_hangs_up_is_exit_3() {
 #[test]
 fn the_option_wins_over_the_environment() {
     let world = World::new();
-    let daemon = world.daemon(r#"{"ok":{"relays":[]}}"#);
+    let daemon = world.daemon(&[r#"{"ok":{"relays":[]}}"#]);
     let socket = world.socket();
     let mut command = world.dynrelay(&["list", "--socket", socket.to_str().unwrap()]);
     let ended: crate::world::Ended =
@@ -170,7 +170,7 @@ fn help_teaches() {
 #[test]
 fn a_reader_that_leaves_ends_it_quietly() {
     let world = World::new();
-    let daemon = world.daemon(LIST);
+    let daemon = world.daemon(&[LIST]);
     let mut child =
         world.dynrelay(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The reading end is closed before the daemon's answer can be printed.

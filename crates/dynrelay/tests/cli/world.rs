@@ -41,16 +41,19 @@ impl World {
         self.path("control.sock")
     }
 
-    /// A daemon that gives one answer to one request, and hands back the request.
-    pub(crate) fn daemon(&self, answer: &str) -> JoinHandle<String> {
+    /// A daemon that takes one caller, gives an answer to each request, and hands back the requests.
+    pub(crate) fn daemon(&self, answers: &[&str]) -> JoinHandle<String> {
         let listener = UnixListener::bind(self.socket()).unwrap();
-        let answer = format!("{answer}\n");
+        let answers: Vec<String> = answers.iter().map(|answer| format!("{answer}\n")).collect();
         std::thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
-            let mut request = String::new();
-            BufReader::new(&stream).read_line(&mut request).unwrap();
-            (&stream).write_all(answer.as_bytes()).unwrap();
-            request
+            let mut requests = String::new();
+            let mut lines = BufReader::new(&stream);
+            for answer in answers {
+                lines.read_line(&mut requests).unwrap();
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
+            requests
         })
     }
 
