@@ -47,7 +47,15 @@ class Daemon:
 
     def table(self):
         """What `dynrelay list` prints for people."""
-        return self._dynrelay("list", check=True).stdout
+        return self.run("list")
+
+    def run(self, *words):
+        """What `dynrelay …` prints for people."""
+        return self._dynrelay(*words, check=True).stdout
+
+    def check(self):
+        """What `dynrelay check` finds."""
+        return self.ask("check", "--config", _CONFIG)
 
     def _dynrelay(self, *words, check=False):
         return self.host.run(["/run/bin/dynrelay", "--socket", SOCKET, *words], check=check)

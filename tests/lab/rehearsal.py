@@ -49,6 +49,10 @@ class Rehearsal:
         """Waits for a relay whose fields are these."""
         return self.daemon.wait_for(f"{stream}/dss2", patience, **fields)
 
+    def show(self, stream="s01"):
+        """The latest relay of a stream, flow by flow."""
+        return self.daemon.ask("show", stream)["relays"][0]
+
     def wait_for_packets(self, count, port=stand_in.PORT):
         """Waits until so many more packets have come to the edge."""
         enough = self.edge.count(port) + count
