@@ -117,6 +117,7 @@ fn explained(reason: &str) -> String {
     let meaning = match reason {
         "no-viewers" => "nobody watches there any more",
         "never-accepted" => "the edge never took it: no consent there, or no player came",
+        "edge-unreachable" => "its host or the way to it went down",
         "source-ended" => "nothing arrived from the encoder any more",
         "lease-expired" => "nobody asked for it again in time",
         "stopped" => "somebody stopped it",

@@ -1,6 +1,7 @@
 //! Binds the catalogue, the lifecycle and the data plane to what is asked and what happens.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -242,7 +243,7 @@ impl Supervisor {
         let (relay, flow) = (event.relay, event.flow);
         for happened in event.read() {
             let seen = match happened {
-                Happened::Refused { .. } => Seen::Refused,
+                Happened::Refused { errno } => refusal(errno),
                 Happened::Probed => Seen::Probed,
                 Happened::Report(Feedback::Viewers(count)) => Seen::Viewers(count),
                 Happened::Report(Feedback::ReceiverReport { .. }) => Seen::ReceiverReport,
@@ -331,6 +332,14 @@ fn line<T: Serialize>(answer: Answer<T>) -> String {
         Ok(answer) => Reply::Ok(answer),
         Err(refused) => Reply::Error(refused),
     })
+}
+
+/// An ICMP error, or a send that failed, in the lifecycle's words.
+fn refusal(errno: i32) -> Seen {
+    match io::Error::from_raw_os_error(errno).kind() {
+        io::ErrorKind::ConnectionRefused => Seen::Refused,
+        _ => Seen::Unreachable,
+    }
 }
 
 fn gate_of(gate: lifecycle::Gate) -> forward::Gate {

@@ -9,6 +9,7 @@ use crate::run::runs;
 use crate::sys::BATCH;
 use socket2::{MsgHdr, SockRef};
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) trait Wire {
     /// Sends datagrams of one size, the last maybe shorter, in one call.
     fn send_run(&self, run: &[IoSlice<'_>]) -> io::Result<usize>;
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Empties the socket's queue of errors: each is told by a failing call, too.
+    fn forget_errors(&self) {}
     /// Names the target in the log.
     fn target(&self) -> String;
 }
@@ -43,6 +46,17 @@ impl Wire for UdpSocket {
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.recv(buffer)
+    }
+
+    fn forget_errors(&self) {
+        // What comes is the packet that failed; nobody wants it back.
+        let mut unread = [MaybeUninit::uninit(); 1];
+        for _ in 0..READ_BACK {
+            let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+            if SockRef::from(self).recv_with_flags(&mut unread, flags).is_err() {
+                return;
+            }
+        }
     }
 
     fn target(&self) -> String {
@@ -174,11 +188,12 @@ impl<W: Wire> Output<W> {
         self.shared.refusals.add(1);
         let errno = error.raw_os_error().unwrap_or(0);
         self.shared.happened(Happened::Refused { errno }, tell);
+        self.wire.forget_errors();
     }
 
     /// Reads what came back: reports, and errors that wait on the socket.
     pub(crate) fn read_back(&self, buffer: &mut [u8], tell: &Tell) {
-        for _ in 0..READ_BACK {
+        for round in 0..READ_BACK {
             match self.wire.receive(buffer) {
                 Ok(length) => {
                     self.shared.reports.add(1);
@@ -188,7 +203,13 @@ impl<W: Wire> Output<W> {
                 }
                 Err(error) => match Failure::of(&error) {
                     Failure::Refused => self.refused(&error, tell),
-                    Failure::Unfit | Failure::Full => return,
+                    Failure::Unfit | Failure::Full => {
+                        if round == 0 {
+                            // Woken for nothing: epoll would never rest with the queue full.
+                            self.wire.forget_errors();
+                        }
+                        return;
+                    }
                 },
             }
         }

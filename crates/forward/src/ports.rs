@@ -106,6 +106,12 @@ fn bound(target: SocketAddr, port: u16) -> Result<Option<UdpSocket>, OpenError> 
 fn prepare(socket: &Socket, target: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    // Without this a connected socket is told of closed ports, but not of hosts out of reach.
+    let (level, option) = match target {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    };
+    crate::sys::set_int(socket.as_fd(), level, option, 1)?;
     // A datagram that is larger than the path's MTU goes in fragments, here or on the way, and
     // is never refused: the encoder chose its size.
     if target.is_ipv6() {

@@ -4,7 +4,7 @@
 
 mod net;
 
-use forward::Source;
+use forward::{Happened, Source};
 use net::{
     PATIENCE, Relay, add_air, alone, edge, edge_behind, encoder_at, group, receive, rtp, run,
 };
@@ -110,5 +110,37 @@ fn an_interface_that_goes_down_and_up_is_received_again() {
             run("ip link set air0 up");
         }
         expect_return(&edge, &source, "192.0.2.1");
+    });
+}
+
+/// Waits until the plane's only worker has nothing to do: one that spins never sleeps.
+fn await_rest() {
+    let began = Instant::now();
+    let resting = || {
+        std::fs::read_dir("/proc/self/task").unwrap().any(|task| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
+            stat.is_ok_and(|stat| stat.contains("(forward-0) S"))
+        })
+    };
+    while !resting() {
+        assert!(began.elapsed() < PATIENCE, "the worker finds no rest");
+    }
+}
+
+#[test]
+fn a_host_out_of_reach_is_told_of_and_its_errors_do_not_pile_up() {
+    alone("a_host_out_of_reach_is_told_of_and_its_errors_do_not_pile_up", || {
+        run("ip link set air0 mtu 1500");
+        for (nobody, errno) in [("192.0.2.77:6970", 113), ("[2001:db8::77]:6970", 113)] {
+            let (relay, source) = (Relay::start(), group("239.1.1.1", 5004));
+            let flow = relay.flow(&source, nobody.parse().unwrap());
+            let encoder = encoder_at("192.0.2.1");
+            for sequence in 0..40 {
+                encoder.send_to(&rtp(sequence, 200), (source.address, source.port)).unwrap();
+            }
+            relay.wait_for(Happened::Refused { errno });
+            await_rest();
+            assert!(flow.counters().refusals >= 1);
+        }
     });
 }

@@ -32,6 +32,8 @@ pub enum CloseReason {
     NoViewers,
     /// The edge never once stopped refusing: no consent there, or the player never came.
     NeverAccepted,
+    /// The edge took or may have taken the stream, and then could no longer be reached.
+    EdgeUnreachable,
     /// Nothing came in on any RTP flow for `source_silence`: the broadcast ended.
     SourceEnded,
     /// No start and no sign of a viewer for as long as the lease runs.
@@ -88,6 +90,7 @@ impl fmt::Display for CloseReason {
         f.write_str(match self {
             Self::NoViewers => "no-viewers",
             Self::NeverAccepted => "never-accepted",
+            Self::EdgeUnreachable => "edge-unreachable",
             Self::SourceEnded => "source-ended",
             Self::LeaseExpired => "lease-expired",
             Self::Stopped => "stopped",

@@ -71,11 +71,15 @@ impl Edge {
         if seen == Seen::Probed {
             self.end_other_turns((id, flow), now, actions);
         }
-        let others_wait = seen == Seen::Refused && self.others_wait();
+        let others_wait = matches!(seen, Seen::Refused | Seen::Unreachable) && self.others_wait();
         let mut at = Moment { now, schedule: &mut self.schedule, actions };
         let Some(relay) = self.relays.get_mut(&id) else { return };
         match seen {
-            Seen::Refused => relay.refused(flow, others_wait, &mut at),
+            Seen::Refused => {
+                at.schedule.answers = true;
+                relay.refused(flow, true, others_wait, &mut at);
+            }
+            Seen::Unreachable => relay.refused(flow, false, others_wait, &mut at),
             Seen::Probed => relay.probed(flow, &mut at),
             Seen::Traffic { received, sent } => {
                 if let Some(flow) = relay.flows.get_mut(flow) {

@@ -42,6 +42,10 @@ pub(crate) struct Flow {
     /// When it last began to send at full rate.
     pub(crate) opened_at: Instant,
     pub(crate) refused_at: Option<Instant>,
+    /// Whether its last refusal came from the edge itself, which so was reached.
+    pub(crate) reached: bool,
+    /// Since when it can't be reached, with no pause as long as a grace, and when it last couldn't.
+    unreachable: Option<(Instant, Instant)>,
     /// When its last turn began.
     pub(crate) turn_at: Option<Instant>,
     /// Whether it was refused since, maybe before the news that its probe was sent.
@@ -66,6 +70,8 @@ impl Flow {
             viewers: None,
             opened_at: now,
             refused_at: None,
+            reached: true,
+            unreachable: None,
             turn_at: None,
             answered: false,
             received: 0,
@@ -96,10 +102,22 @@ impl Flow {
         self.sent_mark = self.sent;
     }
 
-    pub(crate) fn refused(&mut self, now: Instant) {
+    pub(crate) fn refused(&mut self, reached: bool, now: Instant) {
+        self.reached = reached;
         self.refused_at = Some(now);
         self.answered = true;
         self.sent_mark = self.sent;
+    }
+
+    /// Takes in that it can't be reached; true if that is borne. At full rate it is for a grace,
+    /// since whoever watches is still there after a short outage.
+    pub(crate) fn borne(&mut self, rules: &Rules, now: Instant) -> bool {
+        let since = match self.unreachable {
+            Some((since, last)) if now < last + rules.grace => since,
+            _ => now,
+        };
+        self.unreachable = Some((since, now));
+        self.phase == Phase::Open && now < since + rules.grace
     }
 
     /// How long nothing came in, as far as anybody looked.
@@ -149,7 +167,8 @@ impl Flow {
     pub(crate) fn proved_at(&self, schedule: &Schedule, rules: &Rules) -> Option<Instant> {
         let evidence = self.evidence(schedule).filter(|_| self.phase == Phase::Open)?;
         let quiet = self.calm_since(schedule) + rules.quiet;
-        Some(quiet.max(evidence + schedule.patience(rules)))
+        let proof = quiet.max(evidence + schedule.patience(rules));
+        Some(self.unreachable.map_or(proof, |(_, last)| proof.max(last + rules.grace)))
     }
 
     /// When a refusal at full rate will be `quiet` ago.

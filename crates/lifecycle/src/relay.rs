@@ -112,17 +112,26 @@ impl Relay {
         self.grace_until = at.now + self.rules.grace;
     }
 
-    /// Takes in a refusal. Whether other relays' flows wait for probes is `others_wait`.
-    pub(crate) fn refused(&mut self, index: usize, others_wait: bool, at: &mut Moment<'_>) {
-        at.schedule.answers = true;
+    /// Takes in a refusal; `reached`: by the edge itself. Whether other relays' flows wait for
+    /// probes is `others_wait`.
+    pub(crate) fn refused(
+        &mut self,
+        index: usize,
+        reached: bool,
+        others_wait: bool,
+        at: &mut Moment<'_>,
+    ) {
         let Some(flow) = self.flows.get_mut(index) else { return };
+        if !reached && flow.borne(&self.rules, at.now) {
+            return;
+        }
         if !flow.is_rtp() {
             flow.viewers = None;
             at.schedule.rtcp_refused(at.now);
             self.change(index, at, |flow| flow.phase = Phase::Shut);
             return;
         }
-        flow.refused(at.now);
+        flow.refused(reached, at.now);
         match flow.phase {
             Phase::Open => {
                 at.schedule.flooded(at.now);
@@ -326,7 +335,13 @@ impl Relay {
     }
 
     pub(crate) fn refusal_reason(&self) -> CloseReason {
-        if self.accepted { CloseReason::NoViewers } else { CloseReason::NeverAccepted }
+        if !self.rtp().filter(|flow| flow.speaks(&self.rules)).any(|flow| flow.reached) {
+            CloseReason::EdgeUnreachable
+        } else if self.accepted {
+            CloseReason::NoViewers
+        } else {
+            CloseReason::NeverAccepted
+        }
     }
 
     fn given_up(&self) -> Option<CloseReason> {

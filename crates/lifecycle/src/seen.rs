@@ -12,8 +12,12 @@ pub enum FlowKind {
 /// Something that happened on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// An ICMP error came back. Several may have been folded into one.
+    /// The edge refused the port (ICMP port unreachable). Several may have been folded into one.
     Refused,
+    /// The edge can't be reached: another ICMP error, or no route. It says nothing of
+    /// viewers, and nothing of whether the edge's own errors come through. Only after a grace is it
+    /// a refusal too.
+    Unreachable,
     /// The packet for which the gate was at [`crate::Gate::Probe`] has been sent.
     Probed,
     /// Totals since the flow began; to be observed once a second, also when they have not changed.
