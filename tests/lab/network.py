@@ -28,7 +28,8 @@ class Network:
         self.router = self._host("router")
         for name, (address, gateway) in _CABLES.items():
             self._attach(self._host(name), address, gateway)
-        self._studio(self._host("encoder"))
+        self._host("encoder")
+        self.join_studio()
         self.router.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
 
     def __getitem__(self, name):
@@ -51,8 +52,9 @@ class Network:
         # An RTSP server on port 554 need not be root.
         host.run(["sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start"])
 
-    def _studio(self, encoder):
-        origin = self.hosts["origin"]
+    def join_studio(self):
+        """Lays the cable from encoder to origin, new interfaces at its ends."""
+        encoder, origin = self.hosts["encoder"], self.hosts["origin"]
         link(encoder, "eth0", origin, "studio")
         _configure(encoder, "eth0", "10.9.0.2/24")
         _configure(origin, "studio", "10.9.0.1/24")

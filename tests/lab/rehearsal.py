@@ -55,8 +55,26 @@ class Rehearsal:
 
     def wait_for_packets(self, count, port=stand_in.PORT):
         """Waits until so many more packets have come to the edge."""
-        enough = self.edge.count(port) + count
-        self.daemon.wait_until(lambda: self.edge.count(port) >= enough, f"{count} packets should come")
+        self.wait_for_total(port, self.edge.count(port) + count)
+
+    def wait_for_total(self, port, count):
+        """Waits until so many packets have come to the edge since its start."""
+        self.daemon.wait_until(
+            lambda: self.edge.count(port) >= count, f"{count} packets should come to port {port}"
+        )
+
+    def let_pass(self, count):
+        """Waits until the encoder has sent so many more packets, wherever they end."""
+        (began,) = self.broadcast.mark()
+        self.daemon.wait_until(
+            lambda: (self.broadcast.mark()[0] - began) % 65536 >= count, "time should pass"
+        )
+
+    def wait_until_quiet(self):
+        """Waits until all that was on its way has come to the edge."""
+        self.daemon.wait_until(
+            lambda: self.show()["flows"][0]["idle_ms"] > 500, "the source should be silent"
+        )
 
     def programs(self):
         """Every program that was started."""

@@ -1,0 +1,129 @@
+"""What the encoder and its cable do wrong passes through, or stops there."""
+
+import random
+import struct
+
+import pytest
+
+from lab.broadcast import PORT, RATE
+from lab.rtp import gaps, runs
+from lab.wire import Wire
+
+# The first of these bytes make a sender report, the only RTCP that an edge is sent.
+SENDER_REPORT = struct.pack("!BBHI5I", 0x80, 200, 6, 7, 1, 2, 3, 4, 5)
+RECEIVER_REPORT = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
+GOODBYE = bytes([0x81, 203, 0, 1, 0, 0, 0, 7])
+
+
+def odd_datagrams():
+    """Of every size that UDP can have, and of any content."""
+    dice = random.Random(7)
+    sizes = [0, 1, 2, 3, 4, 11, 12, 13, 100, 1471, 1472, 1473, 1500, 1501, 9000, 65506, 65507]
+    noise = [dice.randbytes(size) for size in sizes]
+    # Headers that promise more than there is: sources, an extension, padding.
+    lies = [bytes([first, 96]) + dice.randbytes(10) for first in (0x8F, 0x90, 0xA0, 0xBF)]
+    small = [dice.randbytes(dice.randrange(0, 60)) for _ in range(200)]
+    return noise + lies + small + [bytes(12), bytes(1200), b"\xff" * 1200]
+
+
+def sent_raw(scene, port, datagrams):
+    """Sends datagrams to the stream's group, and nothing else meanwhile."""
+    for datagram in datagrams:
+        scene.broadcast.tell("raw", port, datagram.hex())
+
+
+def test_datagrams_of_any_size_and_content_pass_unchanged_or_not_at_all(rehearsal):
+    scene = rehearsal()
+    scene.watch()
+    scene.broadcast.tell("pause")
+    rtp, rtcp = scene.ports[0], scene.ports[0] + 1
+    scene.wait_until_quiet()
+    before = [len(scene.edge.received(port)) for port in (rtp, rtcp)]
+
+    odd = odd_datagrams()
+    sent_raw(scene, PORT, odd)
+    damaged = [SENDER_REPORT[:length] for length in range(28)]
+    reports = [SENDER_REPORT, SENDER_REPORT + GOODBYE, SENDER_REPORT + bytes(60_000)]
+    others = [RECEIVER_REPORT, GOODBYE, RECEIVER_REPORT + SENDER_REPORT, *damaged, *odd[4:12]]
+    sent_raw(scene, PORT + 1, [*others, *reports, *others])
+
+    scene.wait_for_total(rtp, before[0] + len(odd))
+    scene.wait_for_total(rtcp, before[1] + len(reports))
+    scene.broadcast.tell("resume")
+    scene.wait_for_packets(RATE)
+    assert scene.edge.received(rtp)[before[0] :][: len(odd)] == odd
+    assert scene.edge.received(rtcp)[before[1] :][: len(reports)] == reports
+    assert scene.wait_for(state="live")
+
+
+def stranger_sends(scene, datagram, count):
+    """Another sender on the studio's cable sends to the stream's group."""
+    encoder = scene["encoder"]
+    encoder.run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
+    script = (
+        "import socket; out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+        "out.bind(('10.9.0.3', 0)); "
+        f"[out.sendto({datagram!r}, ('239.1.1.1', {PORT})) for _ in range({count})]"
+    )
+    encoder.run(["/usr/bin/python3", "-c", script])
+
+
+@pytest.mark.parametrize("filtered", [True, False], ids=["filtered", "unfiltered"])
+def test_a_source_filter_keeps_other_senders_out(rehearsal, filtered):
+    rule = "a=source-filter: incl IN IP4 239.1.1.1 10.9.0.2\n"
+    scene = rehearsal(more=rule if filtered else "")
+    scene.watch()
+    stranger_sends(scene, b"intruder", 20)
+    scene.wait_for_packets(RATE)
+    came = scene.edge.received(scene.ports[0])
+    assert came.count(b"intruder") == (0 if filtered else 20), "without a filter anybody may send"
+    assert gaps([packet for packet in came if packet != b"intruder"]) == 0
+
+
+def test_an_encoder_that_restarts_with_new_ssrc_and_sequence_is_relayed_on(rehearsal):
+    scene = rehearsal()
+    scene.watch()
+    began = scene.wait_for()["started"]
+    for _ in range(3):
+        scene.broadcast.tell("restart")
+        scene.wait_for_packets(RATE)
+    assert scene.wait_for(state="live")["started"] == began
+    came = scene.edge.received(scene.ports[0])
+    assert len({packet[8:12] for packet in came}) == 4
+    assert len(runs(came)) == 4, "nothing is lost but the encoder's own"
+    assert scene.show()["flows"][0]["ssrc_changes"] == 3
+
+
+def test_a_source_that_falls_silent_and_returns_in_time_is_relayed_on(rehearsal):
+    scene = rehearsal(shutdown={"source_silence": "12s"})
+    scene.watch()
+    began = scene.wait_for()["started"]
+    for _ in range(2):
+        scene.broadcast.tell("pause")
+        scene.daemon.wait_until(
+            lambda: any("silence" in one for one in scene.show()["closes"])
+            and scene.show()["flows"][0]["idle_ms"] > 5000,
+            "the silence should be seen",
+        )
+        assert "if the source stays silent" in scene.daemon.run("show", "s01")
+        scene.broadcast.tell("resume")
+        scene.wait_for_packets(RATE)
+    assert scene.wait_for(state="live")["started"] == began
+    assert gaps(scene.edge.received(scene.ports[0])) == 0
+
+
+def test_jitter_loss_reordering_and_duplicates_pass_as_they_arrived(rehearsal):
+    scene = rehearsal()
+    scene.watch()
+    arriving = Wire(scene["origin"], "studio", "udp and dst net 239.0.0.0/8")
+    scene.broadcast.tell("disturb", 7)
+    scene.wait_for_packets(15 * RATE)
+    arriving.stop()
+    arrived = arriving.payloads(PORT)
+    scene.wait_for_packets(RATE)
+    came = scene.edge.received(scene.ports[0])
+    start = came.index(arrived[0])
+    assert came[start : start + len(arrived)] == arrived
+    assert len(set(arrived)) < len(arrived), "some came twice"
+    assert gaps(arrived) > RATE, "some were lost or late"
+    assert scene.wait_for(state="live")
