@@ -13,7 +13,7 @@ pub struct Rules {
     pub errors: u32,
     /// How long nothing may be refused before errors are forgotten.
     pub quiet: Duration,
-    /// How long a new relay is given before refusals count.
+    /// How long a new relay is given before refusals count, and an edge that can't be reached.
     pub grace: Duration,
     /// How long the source may be silent.
     pub source_silence: Duration,
