@@ -29,7 +29,9 @@ class Wire:
         self.packets = []
         self._grown = threading.Condition()
         listening = threading.Event()
-        command = ["tcpdump", "-i", interface, "-w", "-", "-U", "--immediate-mode", "-B", "8192"]
+        # No frame on these cables is longer: the buffer holds the more of them.
+        room = ["-B", "16384", "-s", "2048"]
+        command = ["tcpdump", "-i", interface, "-w", "-", "-U", "--immediate-mode", *room]
         self._process = subprocess.Popen(
             host.enter([*command, "-Z", "root", which]),
             stdout=subprocess.PIPE,
