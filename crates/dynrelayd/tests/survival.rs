@@ -302,7 +302,8 @@ fn a_reload_loses_no_packet_of_a_relay_that_it_does_not_concern() {
 fn disturb(chance: &mut Chance, streams: &Path, name: &str, good: &str) {
     let file = streams.join(name);
     let aside = streams.join(".aside");
-    let cut = chance.below(good.find("a=rtpmap").unwrap());
+    // Before its media: a file that is cut off behind them may be as good as any.
+    let cut = chance.below(good.find("m=").unwrap());
     let in_place = fs::symlink_metadata(&file).unwrap().is_file();
     match chance.below(9) {
         0 if in_place => fs::write(&file, &good[..cut]).unwrap(),
