@@ -363,6 +363,10 @@ fn files_that_are_being_edited_do_no_harm() {
     }
     assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["problems"], json!([]));
     let packets = whole(receiving);
-    assert_eq!((daemon.holds().descriptors, daemon.relays()["news"]["started"].clone()), before);
+    assert_eq!(daemon.relays()["news"]["started"], before.1);
+    // A connection that was just closed here may be open there for a moment longer.
+    while daemon.holds().descriptors > before.0 {
+        thread::sleep(Duration::from_millis(5));
+    }
     println!("{packets} packets without a gap over {reloads} reloads");
 }
