@@ -23,7 +23,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         return Err(no_file());
     }
     let limit = u64::try_from(MAX_SDP).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
+    // Room for all of it from the start: so a small file comes in one read, and is not pieced
+    // together from what it held before and after an edit.
+    let mut bytes = Vec::with_capacity(MAX_SDP + 1);
     file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_SDP {
         return Err(Problem::error(path, format!("is larger than {MAX_SDP} bytes")));
