@@ -11,9 +11,8 @@ from lab import ORIGIN, OTHER_CORE, SENDER
 from measure import Load, Run
 from programs import ALL, DYNRELAYD, FLOOR, MULTICAT, PLAIN, VARIANTS, Control
 
-# How much of a core others may use before a measurement is done again, and how often it is.
+# How much of a core others may use before a measurement is done again.
 CALM = 0.15
-TRIES = 2
 
 
 @dataclasses.dataclass
@@ -50,11 +49,11 @@ class Row:
 class Bench:
     """The rounds of one run."""
 
-    def __init__(self, lab, rounds, seconds, patient, resting, say):
+    def __init__(self, lab, rounds, seconds, tries, resting, say):
         self.lab = lab
         self.rounds = rounds
         self.seconds = seconds
-        self.patient = patient
+        self.tries = tries
         self.resting = resting
         self.say = say
 
@@ -66,7 +65,7 @@ class Bench:
         tries = []
         while True:
             tries.append(measure())
-            if tries[-1].strangers <= CALM or not self.patient or len(tries) == TRIES:
+            if tries[-1].strangers <= CALM or len(tries) == self.tries:
                 return min(tries, key=lambda sample: sample.strangers)
 
     def compare(self, contests):
