@@ -11,7 +11,7 @@ use crate::sdp::{Connection, Media, Session};
 const MAX_PAIRS: usize = 512;
 
 /// One RTP port with its RTCP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) rtp: Source,
     /// None if RTCP travels on the RTP port, or there is no port for it.

@@ -209,13 +209,14 @@ impl Making<'_> {
             rules: own.shutdown.change(self.config.rules),
             rtcp: own.rtcp.unwrap_or(self.config.rtcp),
             settings,
+            arrivals,
             consents: BTreeMap::new(),
         };
         let consenting = self.folder.streams.get(name).into_iter().flatten();
         for edge in consenting {
             if let Some(edge) = self.config.edges.iter().find(|known| known.name == *edge) {
                 let old = before.and_then(|before| before.route_to(edge));
-                let route = self.route(&stream, &arrivals, edge, old, problems);
+                let route = self.route(&stream, edge, old, problems);
                 let route = route.map_err(|problem| Refusal::Unfit(problem.brief()));
                 stream.consents.insert(edge.name.clone(), route);
             } else {
@@ -229,14 +230,13 @@ impl Making<'_> {
     fn route(
         &self,
         stream: &Stream,
-        arrivals: &Result<Vec<Vec<Arrival>>, Problem>,
         edge: &Edge,
         old: Option<&Route>,
         problems: &mut Vec<Problem>,
     ) -> Result<Route, Problem> {
         let file = self.folder.consent_file(&stream.name, &edge.name);
         let fitted = Session::read(&file).and_then(|session| {
-            let arrivals = arrivals.as_ref().map_err(Clone::clone)?;
+            let arrivals = stream.arrivals.as_ref().map_err(Clone::clone)?;
             let (address, rtcp) = (edge.address, stream.rtcp);
             let consent = Consented { file: &file, session: &session, address, rtcp };
             let pairs = fit::pairs(&stream.session, arrivals, consent, problems)?;

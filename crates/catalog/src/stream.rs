@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::arrival::Arrival;
 use crate::config::Rtcp;
 use crate::edge::Edge;
-use crate::route::{Refusal, Route};
+use crate::problem::Problem;
+use crate::route::{Refusal, Route, Source};
 use crate::rules::{Rules, Shutdown};
 use crate::sdp::{Media, Session};
 
@@ -23,6 +25,8 @@ pub struct Stream {
     pub rules: Rules,
     /// Which RTCP its relays send.
     pub rtcp: Rtcp,
+    /// Where each of its medias arrives, or why that can't be said.
+    pub(crate) arrivals: Result<Vec<Vec<Arrival>>, Problem>,
     /// Its NAME.toml, if there is one.
     pub(crate) settings: Option<Settings>,
     /// What each edge with an SDP file for this stream makes of it.
@@ -44,6 +48,13 @@ impl Stream {
     pub(crate) fn route_to(&self, edge: &Edge) -> Option<&Route> {
         let route = self.consents.get(&edge.name)?.as_ref().ok()?;
         route.paths().all(|path| path.target.ip() == edge.address).then_some(route)
+    }
+
+    /// Where the RTP of each media arrives, in order; at several sources if it has layers. An error
+    /// is what is wrong with its SDP file.
+    pub fn sources(&self) -> Result<Vec<Vec<&Source>>, &Problem> {
+        let arrivals = self.arrivals.as_ref()?;
+        Ok(arrivals.iter().map(|media| media.iter().map(|one| &one.rtp).collect()).collect())
     }
 
     /// Its medias for people, in order: `video H264`, `audio MPA`, …

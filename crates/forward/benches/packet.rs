@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "criterion_group makes a public function")]
 #![allow(dead_code, unused_imports, reason = "of the modules only the packet path is measured")]
+#![allow(unreachable_pub, reason = "what the crate exports is private here")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -3,6 +3,8 @@
 //! A [`Plane`] receives the packets of each [`Source`] once and sends them, byte for byte and in
 //! order, to every [`Flow`] that was opened on it. Flows are gated, refusals and feedback come
 //! back as [`Event`]s. It knows nothing of streams, edges or viewers by name.
+//!
+//! Who only wants to hear a source [`listen`]s to it, and follows its RTP with a [`Sequence`].
 
 mod arrivals;
 mod counter;
@@ -29,4 +31,7 @@ pub use event::{Event, Feedback, Happened};
 pub use flow::{Counters, Flow};
 pub use gate::Gate;
 pub use path::{Media, Pass, Path, Source};
-pub use plane::{Plane, Settings};
+pub use plane::{Plane, Settings, raise_file_limit};
+pub use receiver::open as listen;
+pub use rtcp::is_rtcp;
+pub use sequence::Sequence;

@@ -125,8 +125,9 @@ fn spawn(
     Ok((mailbox, thread))
 }
 
-/// Each relay takes several descriptors; the usual soft limit of 1024 is for select(2)'s sake.
-fn raise_file_limit() {
+/// Raises this process's limit of open files as far as it may go: each relay takes several, and the
+/// usual soft limit of 1024 is for select(2)'s sake.
+pub fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {

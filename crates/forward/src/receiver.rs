@@ -12,8 +12,10 @@ use std::os::fd::AsFd;
 /// Opens and binds a socket for a source, and joins its group.
 ///
 /// It is bound to the group itself, so that groups on one port never mix, and
-/// IP_MULTICAST_ALL is off, so that only this socket's own membership counts.
-pub(crate) fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
+/// IP_MULTICAST_ALL is off, so that only this socket's own membership counts. Many sockets may
+/// listen to one group; the port of a unicast source is taken by the first. `buffer` is the receive
+/// buffer in bytes. The socket doesn't block, and counts what it drops (SO_RXQ_OVFL).
+pub fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
     let index = interface_index(source)?;
     let failed = |step| move |error| OpenError::Source { source_: source.clone(), step, error };
     let address = bind_address(source, index);

@@ -10,7 +10,7 @@ const MAX_MISORDER: i64 = 100;
 
 /// Follows one SSRC at a time. Packets are only read, never held back or reordered.
 #[derive(Debug, Default)]
-pub(crate) struct Sequence {
+pub struct Sequence {
     span: Option<Span>,
     /// Missing in the spans that are over.
     before: u64,
@@ -30,7 +30,7 @@ struct Span {
 
 impl Sequence {
     /// Sees a datagram; what is not RTP is passed over.
-    pub(crate) fn see(&mut self, datagram: &[u8]) {
+    pub fn see(&mut self, datagram: &[u8]) {
         if rtcp::is_rtcp(datagram) {
             return;
         }
@@ -63,12 +63,12 @@ impl Sequence {
 
     /// How many packets are missing now. One that comes late lowers it again; a duplicate
     /// counts as received, as in the RFC.
-    pub(crate) fn missing(&self) -> u64 {
+    pub fn missing(&self) -> u64 {
         self.before + self.span.map_or(0, Span::missing)
     }
 
     /// How often another SSRC took over.
-    pub(crate) fn ssrc_changes(&self) -> u64 {
+    pub fn ssrc_changes(&self) -> u64 {
         self.ssrc_changes
     }
 }

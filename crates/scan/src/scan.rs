@@ -1,0 +1,223 @@
+//! Listening to many medias at once.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use forward::{OpenError, Source};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::deaf::Deaf;
+use crate::ear::{Arrived, Buffer, Ear};
+use crate::heard::Heard;
+use crate::media::Media;
+use crate::packet::Packet;
+use crate::tally::Tally;
+
+/// How many events are taken from epoll at a time.
+const EVENTS: usize = 256;
+/// How many datagrams of one source are read before the others have their turn.
+const TURN: usize = 64;
+
+/// How a scan listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// A media that is active for sure is not listened to any longer: for whoever wants to know
+    /// that and no rates.
+    pub quick: bool,
+    /// The receive buffer of each source in bytes; the kernel may give less.
+    pub receive_buffer: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { quick: false, receive_buffer: 1 << 20 }
+    }
+}
+
+/// Whether there is more to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// Yes.
+    On,
+    /// No source is left: nothing could be listened to, or, if the scan is quick, every media is
+    /// active for sure.
+    Over,
+}
+
+/// Sources that are listened to. Dropping it leaves their groups.
+pub struct Scan {
+    epoll: Epoll,
+    /// By the number that epoll gives back; none once nobody needs it.
+    ears: Vec<Option<Ear>>,
+    medias: Vec<Media>,
+    /// One for each media.
+    tallies: Vec<Tally>,
+    buffer: Buffer,
+    began: Instant,
+    quick: bool,
+}
+
+/// Listens for `time`, or until there is nothing more to hear, and says what was heard of each
+/// media, in order. An error is one of the whole scan; what is wrong with a source is in its
+/// medias' [`Heard::deaf`].
+pub fn scan(medias: Vec<Media>, time: Duration, settings: Settings) -> io::Result<Vec<Heard>> {
+    let mut scan = Scan::open(medias, settings)?;
+    scan.listen(time)?;
+    Ok(scan.heard())
+}
+
+impl Scan {
+    /// Begins to listen to every source of these medias; equal ones share a socket. Raises this
+    /// process's limit of open files, for each source takes one.
+    pub fn open(medias: Vec<Media>, settings: Settings) -> io::Result<Self> {
+        forward::raise_file_limit();
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let mut ears: Vec<Option<Ear>> = Vec::new();
+        let mut tallies: Vec<Tally> = medias.iter().map(|_| Tally::default()).collect();
+        let mut known: HashMap<&Source, Result<usize, Deaf>> = HashMap::new();
+        for (place, (media, tally)) in medias.iter().zip(&mut tallies).enumerate() {
+            for source in &media.sources {
+                let opened = known.entry(source).or_insert_with(|| {
+                    let ear = open(&epoll, source, ears.len(), settings.receive_buffer);
+                    let ear = ear.map_err(|error| Deaf::new(source, &error))?;
+                    ears.push(Some(ear));
+                    Ok(ears.len() - 1)
+                });
+                match opened {
+                    Ok(at) => {
+                        let ear = ears.get_mut(*at).and_then(Option::as_mut);
+                        ear.into_iter().for_each(|ear| ear.medias.push(place));
+                    }
+                    Err(deaf) => tally.deaf.push(deaf.clone()),
+                }
+            }
+        }
+        let (buffer, began) = (Buffer::new(), Instant::now());
+        Ok(Self { epoll, ears, medias, tallies, buffer, began, quick: settings.quick })
+    }
+
+    /// Listens for so long, or until there is nothing more to hear. It may be called again, to look
+    /// at what was heard meanwhile.
+    pub fn listen(&mut self, time: Duration) -> io::Result<Listening> {
+        let deadline = Instant::now().checked_add(time);
+        let mut events = [EpollEvent::empty(); EVENTS];
+        while self.ears.iter().any(Option::is_some) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(Listening::On);
+            }
+            let count = match self.epoll.wait(&mut events, patience(left)) {
+                Ok(count) => count,
+                Err(nix::Error::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            for event in events.iter().take(count) {
+                self.hear(usize::try_from(event.data()).unwrap_or(usize::MAX));
+            }
+        }
+        Ok(Listening::Over)
+    }
+
+    /// What has been heard of each media until now, in the order in which they were given.
+    pub fn heard(&self) -> Vec<Heard> {
+        let now = self.began.elapsed();
+        self.tallies.iter().map(|tally| tally.heard(now)).collect()
+    }
+
+    /// Takes in what has come to an ear, up to a turn's worth.
+    fn hear(&mut self, at: usize) {
+        let Self { ears, medias, tallies, buffer, began, .. } = self;
+        let Some(ear) = ears.get_mut(at).and_then(Option::as_mut) else { return };
+        for _ in 0..TURN {
+            match ear.receive(buffer) {
+                Ok(Some(arrived)) => {
+                    tell(&ear.medias, medias, tallies, &arrived, began.elapsed());
+                }
+                Ok(None) => break,
+                // An error that was waiting on the socket is read away by this.
+                Err(_) => {}
+            }
+        }
+        if self.quick {
+            self.leave();
+        }
+    }
+
+    /// Stops listening where every media is active for sure.
+    fn leave(&mut self) {
+        let now = self.began.elapsed();
+        let fresh = self.tallies.iter_mut().filter(|tally| tally.ended.is_none());
+        let mut sure = fresh.filter(|tally| tally.is_sure()).peekable();
+        if sure.peek().is_none() {
+            return;
+        }
+        sure.for_each(|tally| tally.ended = Some(now));
+        let done = |ear: &mut Ear| {
+            let mut tallies = ear.medias.iter().filter_map(|media| self.tallies.get(*media));
+            tallies.all(|tally| tally.ended.is_some())
+        };
+        for ear in &mut self.ears {
+            // Closing a socket takes it out of epoll, too.
+            ear.take_if(done);
+        }
+    }
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scan").field("medias", &self.medias.len()).finish_non_exhaustive()
+    }
+}
+
+fn open(epoll: &Epoll, source: &Source, number: usize, buffer: usize) -> Result<Ear, OpenError> {
+    let socket = forward::listen(source, buffer)?;
+    let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
+    epoll.add(&socket, event).map_err(|error| OpenError::Source {
+        source_: source.clone(),
+        step: "waiting for the socket",
+        error: error.into(),
+    })?;
+    Ok(Ear::new(socket))
+}
+
+/// Epoll counts in milliseconds; rounded up, so that it doesn't spin through the last one.
+fn patience(left: Option<Duration>) -> EpollTimeout {
+    let millis = left.map(|left| left.as_micros().div_ceil(1000));
+    let millis = millis.map(|millis| i32::try_from(millis).unwrap_or(i32::MAX));
+    millis.and_then(|millis| EpollTimeout::try_from(millis).ok()).unwrap_or(EpollTimeout::NONE)
+}
+
+/// Tells a datagram to the medias that it may concern: those that list its payload type, or else
+/// all that share the port.
+fn tell(
+    places: &[usize],
+    medias: &[Media],
+    tallies: &mut [Tally],
+    arrived: &Arrived<'_>,
+    at: Duration,
+) {
+    let Arrived { datagram, from, drops } = *arrived;
+    let packet = Packet::read(datagram);
+    let lists = |place: &usize| match packet {
+        Packet::Rtp(header) => {
+            medias.get(*place).is_some_and(|media| media.lists(header.payload_type))
+        }
+        Packet::Rtcp | Packet::Stranger => false,
+    };
+    let listed = places.iter().any(lists);
+    for place in places {
+        let Some(tally) = tallies.get_mut(*place).filter(|tally| tally.ended.is_none()) else {
+            continue;
+        };
+        tally.drops += u64::from(drops);
+        match packet {
+            Packet::Rtp(header) if lists(place) => {
+                tally.hear(header, true, datagram, from, at);
+            }
+            Packet::Rtp(header) if !listed => tally.hear(header, false, datagram, from, at),
+            Packet::Rtp(_) | Packet::Rtcp => {}
+            Packet::Stranger => tally.hear_stranger(),
+        }
+    }
+}

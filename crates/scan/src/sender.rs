@@ -1,0 +1,83 @@
+//! Who sends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use forward::Sequence;
+
+use crate::packet::Header;
+
+/// A step of this many packets or more is not the same sequence going on (RFC 3550, A.1).
+const MAX_DROPOUT: u16 = 3000;
+
+/// An RTP stream that arrived: one SSRC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Its synchronisation source.
+    pub ssrc: u32,
+    /// Where its last packet came from.
+    pub address: SocketAddr,
+    /// The payload types of its packets, in the order in which they came.
+    pub payload_types: Vec<u8>,
+    /// How many packets came.
+    pub packets: u64,
+    /// How many bytes of UDP payload came.
+    pub bytes: u64,
+    /// How many packets are missing in the sequence.
+    pub lost: u64,
+    /// When its first packet came, counted from the beginning of the scan.
+    pub first: Duration,
+    /// When its last one came.
+    pub last: Duration,
+}
+
+/// A sender as it is followed.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    pub(crate) sender: Sender,
+    sequence: Sequence,
+    last: u16,
+    /// A second packet followed the first: it is RTP indeed. Any bytes look like RTP now and then,
+    /// but not twice with one SSRC.
+    pub(crate) believed: bool,
+}
+
+impl Voice {
+    pub(crate) fn new(header: Header, address: SocketAddr, at: Duration) -> Self {
+        let sender = Sender {
+            ssrc: header.ssrc,
+            address,
+            payload_types: Vec::new(),
+            packets: 0,
+            bytes: 0,
+            lost: 0,
+            first: at,
+            last: at,
+        };
+        let sequence = Sequence::default();
+        Self { sender, sequence, last: header.sequence, believed: false }
+    }
+
+    /// Takes in a packet of this SSRC.
+    pub(crate) fn hear(
+        &mut self,
+        header: Header,
+        datagram: &[u8],
+        address: SocketAddr,
+        at: Duration,
+    ) {
+        let sender = &mut self.sender;
+        sender.address = address;
+        sender.packets += 1;
+        sender.bytes += datagram.len() as u64;
+        sender.last = at;
+        if !sender.payload_types.contains(&header.payload_type) {
+            sender.payload_types.push(header.payload_type);
+        }
+        self.sequence.see(datagram);
+        sender.lost = self.sequence.missing();
+        let step = header.sequence.wrapping_sub(self.last).cast_signed().unsigned_abs();
+        self.believed |= step > 0 && step < MAX_DROPOUT;
+        self.last = header.sequence;
+    }
+}

@@ -1,0 +1,196 @@
+//! Scans of a network of one's own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../../forward/tests/net/mod.rs"]
+mod net;
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use catalog::sdp::Session;
+use forward::Source;
+use net::{PATIENCE, Relay, alone, edge, encoder, encoder_at, group, receive};
+use scan::{Deaf, Heard, Listening, Media, Scan, Settings, Verdict};
+
+/// A media of one payload type.
+fn media(source: &Source, payload_type: u8) -> Media {
+    let sdp = format!("v=0\nm=video 5004 RTP/AVP {payload_type}\n");
+    let session = Session::parse(sdp.as_bytes()).unwrap();
+    let formats = session.media[0].formats.clone();
+    Media { label: "video".into(), sources: vec![source.clone()], formats }
+}
+
+fn packet(payload_type: u8, ssrc: u32, sequence: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, payload_type];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend([0; 4]);
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([1; 88]);
+    packet
+}
+
+/// Sends packets with these sequence numbers.
+fn send(from: &UdpSocket, to: &Source, payload_type: u8, ssrc: u32, numbers: &[u16]) {
+    for number in numbers {
+        let sent = from.send_to(&packet(payload_type, ssrc, *number), (to.address, to.port));
+        assert_eq!(sent.unwrap(), 100);
+    }
+}
+
+/// Listens until what was heard is `enough`.
+fn until(scan: &mut Scan, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+    let began = Instant::now();
+    loop {
+        scan.listen(Duration::from_millis(10)).unwrap();
+        let heard = scan.heard();
+        if enough(&heard) {
+            return heard;
+        }
+        assert!(began.elapsed() < PATIENCE, "{heard:?}");
+    }
+}
+
+fn open(medias: Vec<Media>) -> Scan {
+    Scan::open(medias, Settings::default()).unwrap()
+}
+
+#[test]
+fn what_is_active_and_what_is_not() {
+    alone("what_is_active_and_what_is_not", || {
+        let groups: Vec<Source> = [
+            ("239.1.1.1", 5004),
+            ("239.1.1.1", 5006),
+            ("239.1.1.2", 5004),
+            ("239.1.1.3", 5004),
+            ("ff15::1", 5004),
+        ]
+        .map(|(address, port)| group(address, port))
+        .into();
+        let [video, silent, wrong, strange, v6] = &groups[..] else { panic!() };
+        let mut scan = open(groups.iter().map(|group| media(group, 96)).collect());
+        let from = encoder();
+        send(&from, video, 96, 7, &[1, 2, 4]);
+        send(&from, wrong, 97, 7, &[1, 2, 4]);
+        let from_v6 = encoder_at("2001:db8::1");
+        send(&from_v6, v6, 96, 9, &[65_535, 0]);
+        for _ in 0..3 {
+            from.send_to(&[0x47; 188], (strange.address, strange.port)).unwrap();
+        }
+        // RTCP that strays to the RTP port is nothing to go by.
+        from.send_to(&[0x80, 200, 0, 1, 0, 0, 0, 7], (silent.address, silent.port)).unwrap();
+        let heard = until(&mut scan, |heard| {
+            let [video, _, wrong, strange, v6] = heard else { panic!() };
+            video.packets() == 3
+                && v6.packets() == 2
+                && !wrong.foreign.is_empty()
+                && strange.strangers == 3
+        });
+        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        let [active, not] = [Verdict::Active, Verdict::NotActive];
+        assert_eq!(verdicts, [active, not, not, not, active]);
+        let sender = &heard[0].senders[0];
+        assert_eq!((sender.ssrc, sender.lost, sender.bytes), (7, 1, 300));
+        assert_eq!(sender.address, from.local_addr().unwrap());
+        assert_eq!(sender.payload_types, [96]);
+        assert_eq!(heard[4].senders[0].address, from_v6.local_addr().unwrap());
+        assert_eq!((&heard[2].foreign[..], heard[2].strangers), (&[97][..], 0));
+        assert_eq!(heard[1].strangers, 0);
+    });
+}
+
+#[test]
+fn medias_that_share_a_port_are_told_apart() {
+    alone("medias_that_share_a_port_are_told_apart", || {
+        let port = group("239.1.1.1", 5004);
+        let mut scan = open([96, 97, 98].map(|pt| media(&port, pt)).into());
+        let from = encoder();
+        send(&from, &port, 96, 1, &[1, 2]);
+        send(&from, &port, 97, 2, &[1, 2, 3]);
+        let heard = until(&mut scan, |heard| heard[0].packets() + heard[1].packets() == 5);
+        assert_eq!((heard[0].packets(), heard[1].packets()), (2, 3));
+        // What belongs to another media is no stranger.
+        assert_eq!((heard[2].verdict(), heard[2].foreign.len()), (Verdict::NotActive, 0));
+    });
+}
+
+#[test]
+fn only_the_sender_that_is_allowed_is_heard() {
+    alone("only_the_sender_that_is_allowed_is_heard", || {
+        for (address, allowed, other) in
+            [("232.1.1.1", "192.0.2.9", "192.0.2.1"), ("ff35::1", "2001:db8::9", "2001:db8::1")]
+        {
+            let any = group(address, 5004);
+            let one = Source { sender: Some(allowed.parse().unwrap()), ..any.clone() };
+            let mut scan = open(vec![media(&one, 96), media(&any, 96)]);
+            send(&encoder_at(other), &any, 96, 1, &[1, 2]);
+            send(&encoder_at(allowed), &any, 96, 2, &[1, 2]);
+            let heard = until(&mut scan, |heard| heard[0].packets() + heard[1].packets() == 6);
+            assert_eq!((heard[0].senders.len(), heard[1].senders.len()), (1, 2), "{address}");
+            assert_eq!(heard[0].senders[0].ssrc, 2);
+        }
+    });
+}
+
+#[test]
+fn a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not() {
+    alone("a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not", || {
+        let (relay, edge) = (Relay::start(), edge());
+        let to = edge.local_addr().unwrap();
+        let shared = group("239.1.1.1", 5004);
+        let own =
+            Source { address: "192.0.2.1".parse().unwrap(), interface: None, ..shared.clone() };
+        let free = Source { port: 5006, ..own.clone() };
+        let _flows = (relay.flow(&shared, to), relay.flow(&own, to));
+        let mut scan = open([&shared, &own, &free].map(|source| media(source, 96)).into());
+        let from = encoder();
+        send(&from, &shared, 96, 7, &[1, 2]);
+        send(&from, &free, 96, 7, &[1, 2]);
+        let heard = until(&mut scan, |heard| heard[0].packets() + heard[2].packets() == 4);
+        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Active, Verdict::Busy, Verdict::Active]);
+        assert_eq!(heard[1].deaf, [Deaf::Busy(own)]);
+        assert_eq!(receive(&edge), packet(96, 7, 1));
+        assert_eq!(receive(&edge), packet(96, 7, 2));
+    });
+}
+
+#[test]
+fn a_quick_scan_is_over_when_every_media_is_active() {
+    alone("a_quick_scan_is_over_when_every_media_is_active", || {
+        let (one, two) = (group("239.1.1.1", 5004), group("239.1.1.2", 5004));
+        let layered = Media { sources: vec![one.clone(), two.clone()], ..media(&one, 97) };
+        let settings = Settings { quick: true, ..Settings::default() };
+        let mut scan = Scan::open(vec![media(&one, 96), layered], settings).unwrap();
+        send(&encoder(), &one, 96, 1, &[1, 2]);
+        until(&mut scan, |heard| heard[0].is_active());
+        // It has ended for this one, so that more of it changes nothing.
+        send(&encoder(), &one, 96, 1, &[3, 9]);
+        send(&encoder(), &two, 97, 1, &[1, 2]);
+        assert_eq!(scan.listen(PATIENCE).unwrap(), Listening::Over);
+        let heard = scan.heard();
+        assert!(heard.iter().all(Heard::is_active));
+        assert_eq!((heard[0].packets(), heard[0].lost()), (2, 0));
+        assert!(heard[0].listened <= heard[1].listened);
+    });
+}
+
+#[test]
+fn what_cannot_be_listened_to_is_said() {
+    alone("what_cannot_be_listened_to_is_said", || {
+        let gone = Source { interface: Some("nosuch0".into()), ..group("239.1.1.1", 5004) };
+        let elsewhere =
+            Source { address: "198.51.100.7".parse().unwrap(), interface: None, ..gone.clone() };
+        let mut scan = open(vec![media(&gone, 96), media(&elsewhere, 96)]);
+        assert_eq!(scan.listen(PATIENCE).unwrap(), Listening::Over);
+        let heard = scan.heard();
+        assert!(heard.iter().all(|heard| heard.verdict() == Verdict::Deaf));
+        let said = heard[0].deaf[0].to_string();
+        assert!(said.contains("there is no interface nosuch0"), "{said}");
+        assert!(heard[1].deaf[0].to_string().contains("198.51.100.7:5004"), "{heard:?}");
+    });
+}
