@@ -1,4 +1,4 @@
-//! Crashes, upgrades, reloads and want: what runs goes on.
+//! Crashes, upgrades and reloads: what runs goes on.
 
 #![allow(
     clippy::unwrap_used,
@@ -157,61 +157,6 @@ fn of_many_daemons_that_find_a_stale_socket_one_takes_it() {
         winner.signal(Signal::SIGKILL);
         winner.wait();
     }
-}
-
-#[test]
-fn without_descriptors_a_start_is_refused_and_what_runs_goes_on() {
-    let crowd = Crowd::new(60, "[limits]\nstarts_per_second = 1000\n");
-    let _encoders = Encoders::of(&crowd, Duration::from_millis(10));
-    let mut command = Command::new("prlimit");
-    command.args(["--nofile=128:128", env!("CARGO_BIN_EXE_dynrelayd"), "--config"]);
-    command.arg(crowd.host.path("dynrelay.toml"));
-    let daemon = crowd.host.start_by(command);
-    daemon.log.wait_for("dynrelayd is up");
-    let (mut runs, mut refused) = (0, None);
-    for stream in 0..60 {
-        let answer = daemon.start_stream(stream);
-        match answer["ok"].is_object() {
-            true if refused.is_none() => runs = stream + 1,
-            true => panic!("s{stream} runs, but an earlier one was refused: {refused:?}"),
-            false => refused = Some(answer["error"].clone()),
-        }
-    }
-    let refused = refused.unwrap();
-    assert_eq!(refused["code"], "limit");
-    assert!(refused["message"].as_str().unwrap().contains("LimitNOFILE"), "{refused}");
-    crowd.await_packets(0..runs);
-    assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["problems"], json!([]));
-    crowd.drain(runs);
-    crowd.await_packets(0..runs);
-    assert_eq!(daemon.relays().len(), usize::from(runs));
-    daemon.ask(r#"{"op":"stop","stream":"s0","edge":"far"}"#);
-    assert_eq!(daemon.start_stream(runs)["ok"]["edge"], "far");
-}
-
-/// In a network namespace of its own, since the limit is the network's.
-#[test]
-fn a_kernel_that_allows_no_membership_is_told_of() {
-    let host = Host::new();
-    let lines = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 239.1.2.3/1\nt=0 0\n";
-    let text = format!("{lines}m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n");
-    host.write("streams/group.sdp", &text);
-    let consent = fs::read_to_string(host.path("streams/news.dss2.sdp")).unwrap();
-    host.write("streams/group.dss2.sdp", &consent.replace("a=rtcp", "a=x-rtcp"));
-    // The edge's RTSP port is on another network: a relay is resumed without being asked.
-    let relays = json!([{"stream": "group", "edge": "dss2"}, {"stream": "news", "edge": "dss2"}]);
-    host.write("state.json", &json!({"version": 1, "relays": relays}).to_string());
-    let script = r#"ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo &&
-        sysctl -qw net.ipv4.igmp_max_memberships=0 && exec "$1" --config "$2/dynrelay.toml""#;
-    let mut command = Command::new("unshare");
-    let root = nix::unistd::geteuid().is_root();
-    command.args([if root { "-n" } else { "-rn" }, "sh", "-c", script, "sh"]);
-    command.arg(env!("CARGO_BIN_EXE_dynrelayd")).arg(host.folder.path());
-    let daemon = host.start_by(command);
-    daemon.log.wait_for("dynrelayd is up");
-    let said = daemon.log.wait_for("can't go on");
-    assert!(said.contains("joining the group") && said.contains("No buffer space"), "{said}");
-    assert_eq!(daemon.relays().len(), 1);
 }
 
 #[test]
