@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::start::Start;
 use crate::which::Which;
 use crate::world::World;
-use crate::{check, list, ping, reload, sdp, show, start, stop, streams};
+use crate::{check, list, ping, reload, scan, sdp, show, start, stop, streams};
 
 /// What follows the list of commands in `--help`.
 const EXAMPLES: &str = "\
@@ -19,6 +19,7 @@ Examples:
   dynrelay start news --edge dss2   relay it now, as if a viewer had asked
   dynrelay stop news/dss2           close that relay
   dynrelay check && dynrelay reload take over a changed configuration
+  dynrelay scan                     which streams are on air?
   dynrelay list --json | jq -r '.relays[] | .stream + \"/\" + .edge'
 
 Exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable.
@@ -107,6 +108,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
         config: PathBuf,
     },
+    /// Listen which streams are active; needs no daemon
+    ///
+    /// Joins the groups of every stream at once, for five seconds, and says of each media whether
+    /// its RTP arrives here: with rate, loss, SSRC and sender. A packet counts only if it has a
+    /// payload type of the stream's SDP. Relays are not disturbed.
+    #[command(after_help = "Examples:\n  dynrelay scan\n  dynrelay scan news --for 30s\n  \
+        dynrelay scan news --quick >/dev/null && echo news is on air\n\n\
+        RATE counts UDP payload, LOST what is missing in the sequence of RTP packets.\n\
+        A unicast port that a program on this host uses can't be shared: PORT IN USE.\n\n\
+        Exit codes: 0 every media of the streams is active, 1 one is not.")]
+    Scan(scan::Wanted),
     /// Look into SDP files
     #[command(subcommand)]
     Sdp(Sdp),
@@ -136,6 +148,7 @@ impl Command {
             Self::Reload => reload::run(world),
             Self::Ping => ping::run(world),
             Self::Check { config } => check::run(world, &config),
+            Self::Scan(wanted) => scan::run(world, &wanted),
             Self::Sdp(Sdp::Show { file }) => sdp::run(world, &file),
         }
     }

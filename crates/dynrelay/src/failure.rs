@@ -1,6 +1,7 @@
 //! Why a command was not done, and the exit code that says so.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use control::ClientError;
@@ -20,6 +21,23 @@ pub(crate) enum Failure {
     /// The configuration has errors, and they were printed.
     #[error("the configuration has errors")]
     Unsound,
+    /// The configuration can't be used.
+    #[error("{}", .0.to_string().replace('\n', "; "))]
+    Config(#[from] catalog::ConfigError),
+    /// The catalogue has no stream of that name.
+    #[error("there is no stream {name} in {}", folder.display())]
+    NoStream {
+        /// The name.
+        name: String,
+        /// The streams folder.
+        folder: PathBuf,
+    },
+    /// A scan as a whole failed.
+    #[error("can't listen: {0}")]
+    Listening(io::Error),
+    /// A stream is not active, and that was printed.
+    #[error("a stream is not active")]
+    NotActive,
     /// Words that are each right do not go together.
     #[error("{0}")]
     Usage(String),
@@ -36,7 +54,7 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return ExitCode::SUCCESS;
             }
-            Self::Unsound => return ExitCode::from(self.code()),
+            Self::Unsound | Self::NotActive => return ExitCode::from(self.code()),
             _ => {}
         }
         // Nobody is left to be told when these two fail.

@@ -71,6 +71,7 @@ impl Fake {
             daemon: &mut self.daemon,
             json: self.json,
             colour: self.colour,
+            progress: false,
             width: 80,
             now: NOW,
         }

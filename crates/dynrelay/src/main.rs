@@ -9,6 +9,7 @@ mod list;
 mod paint;
 mod ping;
 mod reload;
+mod scan;
 mod sdp;
 mod show;
 mod start;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         daemon: &mut Daemon { socket },
         json: arguments.json,
         colour: colour(),
+        progress: io::stderr().is_terminal() && !is_dumb(),
         width: terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(w, _)| w.0.into()),
         now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     };
@@ -60,6 +62,10 @@ fn main() -> ExitCode {
 /// Colours are for terminals, and for people who didn't ask for none (<https://no-color.org>).
 fn colour() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-    io::stdout().is_terminal() && !unwanted && !dumb
+    io::stdout().is_terminal() && !unwanted && !is_dumb()
+}
+
+/// A terminal that knows no more than to print.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|value| value == "dumb")
 }

@@ -12,9 +12,6 @@ use crate::text::wrapped;
 use crate::which::Which;
 use crate::world::World;
 
-/// The place of the column that tells which port a flow is sent from.
-const VIA: usize = 2;
-
 /// Prints the relays of a stream, or the one to an edge.
 pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
     let (stream, edge) = which.parts()?;
@@ -41,9 +38,7 @@ fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     }
     if !detail.flows.is_empty() {
         world.say("")?;
-        let full = flows(detail, true);
-        let fits = full.width() <= world.width;
-        world.print(&if fits { full } else { flows(detail, false) })?;
+        world.print(&flows(detail))?;
     }
     for note in detail.flows.iter().filter_map(note) {
         world.say(&note)?;
@@ -129,20 +124,17 @@ fn explained(reason: &str) -> String {
 }
 
 /// The flows; where there is room, with the port that each is sent from.
-fn flows(detail: &RelayDetail, with_via: bool) -> Table {
-    let mut columns = vec![
+fn flows(detail: &RelayDetail) -> Table {
+    let mut table = Table::new([
         Column::name("FLOW"),
         Column::name("FROM"),
+        Column::name("VIA").spare(2),
         Column::name("TO"),
         Column::name("GATE"),
-        Column::number("PACKETS"),
+        Column::number("PACKETS").spare(1),
         Column::number("REFUSED"),
         Column::number("SILENT"),
-    ];
-    if with_via {
-        columns.insert(VIA, Column::name("VIA"));
-    }
-    let mut table = Table::new(columns);
+    ]);
     for flow in &detail.flows {
         // The address is the edge's, and was said above.
         let to = if flow.to.ip() == detail.address {
@@ -155,20 +147,17 @@ fn flows(detail: &RelayDetail, with_via: bool) -> Table {
             Gate::Probe => ("probe", Paint::Yellow),
             Gate::Shut => ("shut", Paint::Yellow),
         };
-        let mut row: Vec<Cell> = vec![
+        table.row([
             // A codec's name can be long, and the ports tell two medias of a kind apart.
             name(flow.media.split(' ').next().unwrap_or_default(), flow.kind).into(),
             flow.from.to_string().into(),
+            format!(":{}", flow.via.port()).into(),
             to.into(),
             Cell::from(gate).painted(paint),
             grouped(flow.packets).into(),
             grouped(flow.refusals).into(),
             flow.idle_ms.map_or_else(|| "no input".to_owned(), silence).into(),
-        ];
-        if with_via {
-            row.insert(VIA, format!(":{}", flow.via.port()).into());
-        }
-        table.row(row);
+        ]);
     }
     table
 }

@@ -10,11 +10,16 @@ const GAP: &str = "  ";
 /// An elastic column is not cut below this.
 const LEAST: usize = 8;
 
+/// What is below a name that has a line of its own is this far in.
+const INDENT: usize = 2;
+
 /// A column's heading, and how it is set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     heading: &'static str,
     set: Set,
+    /// Where the table is too wide, the column with the highest number goes first; 0 stays.
+    spare: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +32,22 @@ enum Set {
 impl Column {
     /// Names and other things that are typed again: never cut.
     pub(crate) const fn name(heading: &'static str) -> Self {
-        Self { heading, set: Set::Left }
+        Self { heading, set: Set::Left, spare: 0 }
     }
 
     /// Numbers, flush right.
     pub(crate) const fn number(heading: &'static str) -> Self {
-        Self { heading, set: Set::Right }
+        Self { heading, set: Set::Right, spare: 0 }
     }
 
     /// Text that is cut where the table is too wide.
     pub(crate) const fn text(heading: &'static str) -> Self {
-        Self { heading, set: Set::Elastic }
+        Self { heading, set: Set::Elastic, spare: 0 }
+    }
+
+    /// A column that is left out where the table is too wide, those with the highest number first.
+    pub(crate) const fn spare(self, spare: u8) -> Self {
+        Self { spare, ..self }
     }
 }
 
@@ -79,29 +89,50 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The lines of the table, headings first. They fit `width` as far as the elastic columns
-    /// can help it.
+    /// The lines of the table, headings first. They fit `width`: columns that can be spared are left
+    /// out, elastic ones cut, and in the end a name that is too long has a line of its own.
     pub(crate) fn lines(&self, width: usize, colour: bool) -> Vec<String> {
-        let widths = self.widths(width);
+        let natural = self.widths();
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        while total(shown.iter().map(|at| natural[*at])) > width {
+            let spare = shown.iter().enumerate().filter(|(_, at)| self.columns[**at].spare > 0);
+            let Some((place, _)) = spare.max_by_key(|(_, at)| self.columns[**at].spare) else {
+                break;
+            };
+            shown.remove(place);
+        }
+        let widths = self.squeezed(&shown, &natural, width);
+        let stacked = total(widths.iter().copied()) > width && shown.len() > 1;
+        let (names, rest) = shown.split_at(usize::from(stacked));
+        let below = self.squeezed(rest, &natural, width.saturating_sub(INDENT));
         let heading = |column: &Column| Cell::from(column.heading).painted(Paint::Bold);
         let headings: Vec<_> = self.columns.iter().map(heading).collect();
-        std::iter::once(&headings)
-            .chain(&self.rows)
-            .map(|row| self.line(row, &widths, colour))
-            .collect()
+        let mut lines = Vec::new();
+        for row in std::iter::once(&headings).chain(&self.rows) {
+            if stacked {
+                lines.push(self.line(row, names, &natural, 0, colour));
+                lines.push(self.line(row, rest, &below, INDENT, colour));
+            } else {
+                lines.push(self.line(row, rest, &widths, 0, colour));
+            }
+        }
+        lines
     }
 
-    /// How wide the table is, if nothing is cut.
-    pub(crate) fn width(&self) -> usize {
-        let widths = self.widths(usize::MAX);
-        widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
-    }
-
-    fn line(&self, row: &[Cell], widths: &[usize], colour: bool) -> String {
+    /// The cells of a row in these columns, `indent` spaces in.
+    fn line(
+        &self,
+        row: &[Cell],
+        columns: &[usize],
+        widths: &[usize],
+        indent: usize,
+        colour: bool,
+    ) -> String {
         let mut line = String::new();
         // Space is written only when more text follows, so that no line ends in it.
-        let mut space = 0;
-        for ((column, cell), &width) in self.columns.iter().zip(row).zip(widths) {
+        let mut space = indent;
+        for (&at, &width) in columns.iter().zip(widths) {
+            let (column, cell) = (&self.columns[at], &row[at]);
             let text = cut(&cell.text, width);
             let rest = width.saturating_sub(text.width());
             if column.set == Set::Right {
@@ -120,18 +151,24 @@ impl Table {
         line
     }
 
-    fn widths(&self, width: usize) -> Vec<usize> {
+    /// How wide each column is if nothing is cut.
+    fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<_> = self.columns.iter().map(|column| column.heading.width()).collect();
         for row in &self.rows {
             for (widest, cell) in widths.iter_mut().zip(row) {
                 *widest = (*widest).max(cell.text.width());
             }
         }
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > width {
-            let elastic = widths.iter_mut().zip(&self.columns);
-            let elastic =
-                elastic.filter(|(width, column)| column.set == Set::Elastic && **width > LEAST);
+        widths
+    }
+
+    /// How wide these columns are, the elastic ones squeezed so that all of them fit if possible.
+    fn squeezed(&self, columns: &[usize], natural: &[usize], width: usize) -> Vec<usize> {
+        let mut widths: Vec<usize> = columns.iter().map(|at| natural[*at]).collect();
+        while total(widths.iter().copied()) > width {
+            let elastic = widths.iter_mut().zip(columns);
+            let elastic = elastic
+                .filter(|(width, at)| self.columns[**at].set == Set::Elastic && **width > LEAST);
             match elastic.map(|(width, _)| width).max() {
                 Some(widest) => *widest -= 1,
                 None => break,
@@ -139,6 +176,11 @@ impl Table {
         }
         widths
     }
+}
+
+/// How wide a line is whose columns are so wide.
+fn total(widths: impl ExactSizeIterator<Item = usize>) -> usize {
+    GAP.len() * widths.len().saturating_sub(1) + widths.sum::<usize>()
 }
 
 /// The text, or as much of it as fits `width` columns, with `…`.
@@ -185,9 +227,24 @@ mod tests {
         let wide = table("A very long title about nothing at all").lines(30, false);
         assert_eq!(wide[1], "news       1 B  A very long t…");
         assert!(wide.iter().all(|line| line.width() <= 30));
-        assert_eq!(table("123456789").lines(5, false)[2], "weather  12 kB");
-        assert_eq!(table("123456789").width(), 25);
         assert_eq!(cut("日本語", 4), "日…");
+    }
+
+    #[test]
+    fn what_can_be_spared_goes_first_and_then_names_get_lines_of_their_own() {
+        let mut table = Table::new([
+            Column::name("NAME"),
+            Column::name("STATE"),
+            Column::number("SENT").spare(1),
+            Column::number("AGE").spare(2),
+        ]);
+        table.row(["news/dss2".into(), "live".into(), "1 B".into(), "5s".into()]);
+        let lines = |width| table.lines(width, false);
+        assert_eq!(lines(80)[1], "news/dss2  live    1 B   5s");
+        assert_eq!(lines(26)[1], "news/dss2  live    1 B");
+        assert_eq!(lines(20), ["NAME       STATE", "news/dss2  live"]);
+        assert_eq!(lines(15), ["NAME", "  STATE", "news/dss2", "  live"]);
+        assert_eq!(lines(1)[3], "  live");
     }
 
     #[test]

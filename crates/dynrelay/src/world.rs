@@ -25,6 +25,8 @@ pub(crate) struct World<'a> {
     pub(crate) json: bool,
     /// Whether standard output shows colours.
     pub(crate) colour: bool,
+    /// Whether standard error is a terminal, where progress can be shown.
+    pub(crate) progress: bool,
     /// The columns of standard output.
     pub(crate) width: usize,
     /// Seconds since 1970.

@@ -7,6 +7,8 @@ use forward::Source;
 /// One media of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
+    /// The stream's name. What a port gets for one media of a stream is no stranger to the others.
+    pub stream: String,
     /// For people: `video H264`.
     pub label: String,
     /// Where its RTP arrives; several sources for a media of several layers.
@@ -21,6 +23,7 @@ impl Media {
         let medias = stream.session.media.iter().zip(stream.sources()?);
         Ok(medias
             .map(|(media, sources)| Self {
+                stream: stream.name.clone(),
                 label: media.label(),
                 sources: sources.into_iter().map(source).collect(),
                 formats: media.formats.clone(),

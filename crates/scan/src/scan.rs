@@ -188,8 +188,8 @@ fn patience(left: Option<Duration>) -> EpollTimeout {
     millis.and_then(|millis| EpollTimeout::try_from(millis).ok()).unwrap_or(EpollTimeout::NONE)
 }
 
-/// Tells a datagram to the medias that it may concern: those that list its payload type, or else
-/// all that share the port.
+/// Tells a datagram to the medias that arrive where it came. RTP that another media of the same
+/// stream lists is that one's business alone.
 fn tell(
     places: &[usize],
     medias: &[Media],
@@ -199,24 +199,26 @@ fn tell(
 ) {
     let Arrived { datagram, from, drops } = *arrived;
     let packet = Packet::read(datagram);
-    let lists = |place: &usize| match packet {
-        Packet::Rtp(header) => {
-            medias.get(*place).is_some_and(|media| media.lists(header.payload_type))
-        }
-        Packet::Rtcp | Packet::Stranger => false,
-    };
-    let listed = places.iter().any(lists);
-    for place in places {
-        let Some(tally) = tallies.get_mut(*place).filter(|tally| tally.ended.is_none()) else {
+    for &place in places {
+        let (Some(media), Some(tally)) = (medias.get(place), tallies.get_mut(place)) else {
             continue;
         };
+        if tally.ended.is_some() {
+            continue;
+        }
         tally.drops += u64::from(drops);
         match packet {
-            Packet::Rtp(header) if lists(place) => {
+            Packet::Rtp(header) if media.lists(header.payload_type) => {
                 tally.hear(header, true, datagram, from, at);
             }
-            Packet::Rtp(header) if !listed => tally.hear(header, false, datagram, from, at),
-            Packet::Rtp(_) | Packet::Rtcp => {}
+            Packet::Rtp(header) => {
+                let others = places.iter().filter_map(|place| medias.get(*place));
+                let mut own = others.filter(|other| other.stream == media.stream);
+                if !own.any(|other| other.lists(header.payload_type)) {
+                    tally.hear(header, false, datagram, from, at);
+                }
+            }
+            Packet::Rtcp => {}
             Packet::Stranger => tally.hear_stranger(),
         }
     }

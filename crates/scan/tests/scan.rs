@@ -22,7 +22,7 @@ fn media(source: &Source, payload_type: u8) -> Media {
     let sdp = format!("v=0\nm=video 5004 RTP/AVP {payload_type}\n");
     let session = Session::parse(sdp.as_bytes()).unwrap();
     let formats = session.media[0].formats.clone();
-    Media { label: "video".into(), sources: vec![source.clone()], formats }
+    Media { stream: "news".into(), label: "video".into(), sources: vec![source.clone()], formats }
 }
 
 fn packet(payload_type: u8, ssrc: u32, sequence: u16) -> Vec<u8> {
@@ -107,13 +107,16 @@ fn what_is_active_and_what_is_not() {
 fn medias_that_share_a_port_are_told_apart() {
     alone("medias_that_share_a_port_are_told_apart", || {
         let port = group("239.1.1.1", 5004);
-        let mut scan = open([96, 97, 98].map(|pt| media(&port, pt)).into());
+        let mut medias: Vec<Media> = [96, 97, 98].map(|pt| media(&port, pt)).into();
+        medias.push(Media { stream: "other".into(), ..media(&port, 98) });
+        let mut scan = open(medias);
         let from = encoder();
         send(&from, &port, 96, 1, &[1, 2]);
         send(&from, &port, 97, 2, &[1, 2, 3]);
         let heard = until(&mut scan, |heard| heard[0].packets() + heard[1].packets() == 5);
         assert_eq!((heard[0].packets(), heard[1].packets()), (2, 3));
-        // What belongs to another media is no stranger.
+        // What belongs to another media of the same stream is no stranger.
+        assert_eq!(heard[3].foreign, [96, 97]);
         assert_eq!((heard[2].verdict(), heard[2].foreign.len()), (Verdict::NotActive, 0));
     });
 }

@@ -3,4 +3,5 @@
 
 mod check;
 mod daemon;
+mod scan;
 mod world;

@@ -1,0 +1,278 @@
+//! What a scan heard, for people.
+
+use catalog::{Problem, Stream};
+
+use ::scan::{Heard, Media, Verdict};
+
+use crate::failure::Failure;
+use crate::human::{count, grouped, rate, silence};
+use crate::paint::Paint;
+use crate::table::{Cell, Column, Table};
+use crate::text::wrapped;
+use crate::world::World;
+
+/// A media whose last packet is older than this as the scan ends has stopped, perhaps.
+const STALE: u64 = 1000;
+
+/// A stream, and what was heard of each of its medias.
+#[derive(Debug)]
+pub(crate) struct Scanned<'a> {
+    pub(crate) stream: &'a Stream,
+    /// Or what is wrong with the stream's file.
+    pub(crate) medias: Result<Vec<(Media, Heard)>, &'a Problem>,
+}
+
+impl Scanned<'_> {
+    /// Whether every media is active.
+    pub(crate) fn is_active(&self) -> bool {
+        let active = |medias: &Vec<(Media, Heard)>| medias.iter().all(|(_, one)| one.is_active());
+        self.medias.as_ref().is_ok_and(active)
+    }
+
+    /// Whether nothing is missing, as far as can be told: a media whose port is in use is not held
+    /// against it.
+    pub(crate) fn is_well(&self) -> bool {
+        let well = |(_, heard): &(Media, Heard)| {
+            matches!(heard.verdict(), Verdict::Active | Verdict::Busy)
+        };
+        self.medias.as_ref().is_ok_and(|medias| medias.iter().all(well))
+    }
+}
+
+/// Prints a row for each media, and below what else there is to say of some.
+pub(crate) fn print(world: &mut World<'_>, scanned: &[Scanned<'_>]) -> Result<(), Failure> {
+    if scanned.is_empty() {
+        world.say("There is no stream in the catalogue.")?;
+        return Ok(());
+    }
+    world.print(&table(scanned))?;
+    let notes: Vec<String> = scanned.iter().flat_map(notes).collect();
+    if !notes.is_empty() {
+        world.say("")?;
+    }
+    for note in notes {
+        for line in wrapped(&note, world.width) {
+            world.say(&line)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(scanned: &[Scanned<'_>]) -> Table {
+    let mut table = Table::new([
+        Column::name("STREAM"),
+        Column::text("MEDIA"),
+        Column::name("STATUS"),
+        Column::number("RATE"),
+        Column::number("PACKETS").spare(2),
+        Column::number("LOST"),
+        Column::number("FIRST").spare(3),
+        Column::name("SSRC").spare(1),
+        Column::text("SENDER"),
+    ]);
+    for Scanned { stream, medias } in scanned {
+        match medias {
+            Ok(medias) => medias.iter().for_each(|(media, heard)| {
+                table.row(row(&stream.name, media, heard));
+            }),
+            Err(_) => {
+                let faulty = Cell::from("FAULTY FILE").painted(Paint::Red);
+                let empty = || Cell::from("");
+                let mut row = vec![Cell::from(&stream.name), "-".into(), faulty];
+                row.resize_with(9, empty);
+                table.row(row);
+            }
+        }
+    }
+    table
+}
+
+fn row(stream: &str, media: &Media, heard: &Heard) -> Vec<Cell> {
+    let (word, paint) = match heard.verdict() {
+        Verdict::Active => ("ACTIVE", Paint::Green),
+        Verdict::NotActive => ("NOT ACTIVE", Paint::Red),
+        Verdict::Busy => ("PORT IN USE", Paint::Yellow),
+        Verdict::Deaf => ("CAN'T LISTEN", Paint::Red),
+    };
+    let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).painted(paint)];
+    let Some(sender) = heard.senders.first() else {
+        row.resize_with(9, || Cell::from(""));
+        return row;
+    };
+    let per_second = heard.packet_rate().map(|rate| format!("{}/s", grouped(rate)));
+    let first = heard.first().map(|first| silence(millis(first)));
+    row.extend([
+        Cell::from(heard.bit_rate().map_or_else(|| "?".to_owned(), |bits| rate(bits / 8))),
+        per_second.unwrap_or_else(|| "?".to_owned()).into(),
+        percent(heard.loss()).into(),
+        first.unwrap_or_default().into(),
+        format!("{:08x}", sender.ssrc).into(),
+        sender.address.ip().to_string().into(),
+    ]);
+    row
+}
+
+/// Hundredths of a percent: `0%`, `0.05%`, `12%`.
+fn percent(hundredths: u64) -> String {
+    match (hundredths / 100, hundredths % 100) {
+        (0, 0) => "0%".to_owned(),
+        (whole @ 0..10, part) => format!("{whole}.{part:02}%"),
+        (whole, _) => format!("{whole}%"),
+    }
+}
+
+/// What the table has no room for.
+fn notes(scanned: &Scanned<'_>) -> Vec<String> {
+    let name = &scanned.stream.name;
+    match &scanned.medias {
+        Ok(medias) => medias
+            .iter()
+            .flat_map(|(media, heard)| {
+                let label = format!("{name} {}", media.label);
+                note(media, heard).into_iter().map(move |note| format!("{label}: {note}"))
+            })
+            .collect(),
+        Err(problem) => vec![format!("{name}: {problem}")],
+    }
+}
+
+fn note(media: &Media, heard: &Heard) -> Vec<String> {
+    let mut notes: Vec<String> = heard.deaf.iter().map(ToString::to_string).collect();
+    let at: Vec<String> = media.sources.iter().map(ToString::to_string).collect();
+    let (at, types) = (at.join(", "), types(heard.foreign.iter().copied()));
+    if heard.verdict() == Verdict::NotActive {
+        let own = self::types(media.formats.iter().map(|format| format.pt));
+        notes.push(match (heard.foreign.is_empty(), heard.strangers) {
+            (true, 0) => format!("nothing came to {at}."),
+            (true, strangers) => {
+                format!("{} came to {at}, but no RTP.", count(strangers, "packet"))
+            }
+            (false, _) => {
+                format!("RTP came to {at}, but with payload type {types}, and its SDP says {own}.")
+            }
+        });
+    } else if !heard.foreign.is_empty() {
+        notes.push(format!("RTP with payload type {types}, which no SDP names, came there, too."));
+    }
+    if heard.senders.len() > 1 {
+        let senders: Vec<String> = heard
+            .senders
+            .iter()
+            .map(|sender| format!("{} (SSRC {:08x})", sender.address, sender.ssrc))
+            .collect();
+        let what = "several senders, or one that began anew";
+        notes.push(format!("{what}: {}.", senders.join(", ")));
+    }
+    if let Some(age) = heard.age().map(millis).filter(|age| *age >= STALE) {
+        notes.push(format!("its last packet came {} before the end.", silence(age)));
+    }
+    if heard.drops > 0 {
+        let dropped = count(heard.drops, "packet");
+        notes.push(format!("{dropped} came faster than this scan could read, and count as lost."));
+    }
+    notes
+}
+
+fn types(types: impl Iterator<Item = u8>) -> String {
+    let types: Vec<String> = types.map(|one| one.to_string()).collect();
+    types.join(", ")
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ::scan::{Deaf, Sender};
+    use catalog::sdp::Session;
+    use forward::Source;
+
+    use super::*;
+
+    fn media(kind: &str, pt: u8, port: u16) -> Media {
+        let sdp = format!("v=0\nm={kind} {port} RTP/AVP {pt}\na=rtpmap:96 H264/90000\n");
+        let session = Session::parse(sdp.as_bytes()).unwrap();
+        let address = "239.1.2.3".parse().unwrap();
+        let source = Source { address, port, sender: None, interface: Some("eth0".into()) };
+        let media = &session.media[0];
+        Media {
+            stream: "news".into(),
+            label: media.label(),
+            sources: vec![source],
+            formats: media.formats.clone(),
+        }
+    }
+
+    fn sender(ssrc: u32, packets: u64, last: u64) -> Sender {
+        Sender {
+            ssrc,
+            address: "10.9.0.2:41000".parse().unwrap(),
+            payload_types: vec![96],
+            packets,
+            bytes: packets * 1200,
+            lost: 1,
+            first: Duration::from_millis(40),
+            last: Duration::from_millis(last),
+        }
+    }
+
+    fn heard() -> Heard {
+        let listened = Duration::from_millis(5040);
+        Heard { listened, senders: vec![sender(0xbeef, 500, 5000)], ..Heard::default() }
+    }
+
+    #[test]
+    fn a_row_fits_a_terminal_and_tells_what_matters() {
+        let mut table = super::table(&[]);
+        table.row(row("evening-news", &media("video", 96, 5004), &heard()));
+        table.row(row("evening-news", &media("audio", 14, 5006), &Heard::default()));
+        assert!(table.lines(100, false)[0].contains("PACKETS"));
+        assert_eq!(
+            table.lines(80, false),
+            [
+                "STREAM        MEDIA       STATUS            RATE   LOST  SSRC      SENDER",
+                "evening-news  video H264  ACTIVE      960 kbit/s  0.20%  0000beef  10.9.0.2",
+                "evening-news  audio MPA   NOT ACTIVE",
+            ]
+        );
+    }
+
+    #[test]
+    fn why_it_is_not_active_is_said() {
+        let video = media("video", 96, 5004);
+        let said = |heard: Heard| note(&video, &heard).join(" ");
+        assert_eq!(said(Heard::default()), "nothing came to 239.1.2.3:5004 on eth0.");
+        let strangers = Heard { strangers: 3, ..Heard::default() };
+        assert_eq!(said(strangers), "3 packets came to 239.1.2.3:5004 on eth0, but no RTP.");
+        let foreign = Heard { foreign: vec![33, 97], ..Heard::default() };
+        let wrong = "but with payload type 33, 97, and its SDP says 96.";
+        assert_eq!(said(foreign), format!("RTP came to 239.1.2.3:5004 on eth0, {wrong}"));
+        let busy = Heard { deaf: vec![Deaf::Busy(video.sources[0].clone())], ..Heard::default() };
+        assert!(said(busy).contains("is in use by a program on this host"));
+    }
+
+    #[test]
+    fn what_is_odd_about_an_active_media_is_said() {
+        let video = media("video", 96, 5004);
+        assert!(note(&video, &heard()).is_empty());
+        let odd = Heard {
+            senders: vec![sender(1, 9, 10), sender(2, 4, 20)],
+            foreign: vec![97],
+            drops: 7,
+            ..heard()
+        };
+        let said = note(&video, &odd);
+        assert!(said[0].contains("payload type 97"), "{said:?}");
+        assert!(said[1].contains("10.9.0.2:41000 (SSRC 00000002)"), "{said:?}");
+        assert_eq!(said[2], "its last packet came 5s before the end.");
+        assert!(said[3].starts_with("7 packets came faster"), "{said:?}");
+    }
+
+    #[test]
+    fn losses_are_never_rounded_to_nothing() {
+        assert_eq!([0, 5, 120, 1234, 10_000].map(percent), ["0%", "0.05%", "1.20%", "12%", "100%"]);
+    }
+}

@@ -1,0 +1,82 @@
+//! `dynrelay scan` where nothing is broadcast.
+
+use serde_json::Value;
+
+use crate::world::World;
+
+const STREAM: &str = "v=0\ns=News\nc=IN IP4 239.255.77.9/1\nm=video 5004 RTP/AVP 96\n\
+    a=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
+
+/// A catalogue of one stream, on the loopback interface.
+fn catalogue() -> (World, String) {
+    let world = World::new();
+    world.write("streams/news.sdp", STREAM);
+    let config = world.write("dynrelay.toml", "[origin]\ninterface = \"lo\"\n");
+    (world, config.display().to_string())
+}
+
+#[test]
+fn silence_is_not_active() {
+    let (world, config) = catalogue();
+    let ended = world.run(&["scan", "--config", &config, "--for", "10ms"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""), "{}", ended.out);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert_eq!(lines[1], "news    video H264  NOT ACTIVE");
+    assert_eq!(lines[2], "news    audio MPA   NOT ACTIVE");
+    assert_eq!(lines[4], "news video H264: nothing came to 239.255.77.9:5004 on lo.");
+    assert!(lines.iter().all(|line| line.len() <= 80));
+}
+
+#[test]
+fn programs_get_it_all() {
+    let (world, config) = catalogue();
+    world.write("streams/junk.sdp", "junk");
+    let words = ["scan", "--config", &config, "--for", "10ms", "--json"];
+    let ended = world.run(&words);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("passed over: ") && ended.err.contains("junk.sdp"), "{}", ended.err);
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&json["active"], &json["streams"][0]["active"]), (&false.into(), &false.into()));
+    let audio = &json["streams"][0]["media"][1];
+    assert_eq!((&audio["media"], &audio["verdict"]), (&"audio MPA".into(), &"not-active".into()));
+    assert_eq!((&audio["payload_types"][0], &audio["packets"]), (&14.into(), &0.into()));
+    assert_eq!(audio["bits_per_second"], Value::Null);
+    assert!(json["problems"][0].as_str().unwrap().contains("junk.sdp"));
+    // Who asks for one stream is not told of others.
+    let ended = world.run(&[&words[..], &["news"]].concat());
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn what_cannot_be_scanned_is_said() {
+    let (world, config) = catalogue();
+    world.write("streams/junk.sdp", "junk");
+    world.write("streams/nowhere.sdp", &STREAM.replace("239.255.77.9/1", "0.0.0.0"));
+    for (words, code, said) in [
+        (&["nosuch"][..], 1, "there is no stream nosuch in"),
+        (&["junk"], 1, "junk.sdp, line 1"),
+        (&["news", "--for", "0s"], 2, "nothing can be heard in no time"),
+        (&["news", "--for", "soon"], 2, "is no duration"),
+        (&["--config", "/nonexistent/dynrelay.toml"], 1, "/nonexistent/dynrelay.toml"),
+    ] {
+        let own = ["scan", "--config", &config];
+        let given = words.contains(&"--config");
+        let ended = world.run(&[if given { &own[..1] } else { &own }, words].concat());
+        assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{words:?}");
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
+    let ended = world.run(&["scan", "--config", &config, "--for", "1ms", "nowhere"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.out.contains("FAULTY FILE"), "{}", ended.out);
+    assert!(ended.out.contains("name its group"), "{}", ended.out);
+}
+
+#[test]
+fn an_empty_catalogue_has_nothing_that_is_not_active() {
+    let world = World::new();
+    std::fs::create_dir(world.path("streams")).unwrap();
+    let config = world.write("dynrelay.toml", "").display().to_string();
+    let ended = world.run(&["scan", "--config", &config]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(ended.out, "There is no stream in the catalogue.\n");
+}
