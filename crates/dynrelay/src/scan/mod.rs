@@ -127,7 +127,7 @@ fn listen(
 ) -> Result<Vec<Heard>, Failure> {
     let settings = Settings { quick: wanted.quick, ..Settings::default() };
     let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
-    let mut progress = Progress::new(world.progress, wanted.time);
+    let progress = Progress::new(world.progress, wanted.time);
     loop {
         progress.show(world.err, &scan.heard())?;
         let slice = SLICE.min(progress.left());
