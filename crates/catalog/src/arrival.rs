@@ -10,6 +10,9 @@ use crate::sdp::{Connection, Media, Session};
 /// More pairs of ports than this in one stream are a mistake.
 const MAX_PAIRS: usize = 512;
 
+/// RTSP has 256 channels: two for a media.
+const MAX_PULLED: usize = 128;
+
 /// One RTP port with its RTCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
@@ -42,6 +45,26 @@ pub(crate) fn arrivals(
         0..=MAX_PAIRS => Ok(arrivals),
         pairs => Err(Problem::error(file, format!("has {pairs} ports, more than {MAX_PAIRS}"))),
     }
+}
+
+/// The arrivals of a stream that is pulled: of the file count the medias' kinds and formats alone.
+pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Vec<Vec<Arrival>>, Problem> {
+    if session.media.is_empty() {
+        return Err(Problem::error(file, "describes no media (no `m=` line)"));
+    }
+    if session.media.len() > MAX_PULLED {
+        return Err(Problem::error(file, format!("has more than {MAX_PULLED} medias to pull")));
+    }
+    let places = (0..u16::MAX).step_by(2);
+    let arrivals = session.media.iter().zip(places).map(|(media, place)| {
+        if !media.is_rtp() {
+            let what = format!("is {}, and only RTP can be pulled", media.proto);
+            return Err(Problem::error(file, what).at(media.line));
+        }
+        let rtcp = Some(Source::of_pull(place + 1));
+        Ok(vec![Arrival { rtp: Source::of_pull(place), rtcp }])
+    });
+    arrivals.collect()
 }
 
 /// What can't be relayed from or to, whatever the other side says.

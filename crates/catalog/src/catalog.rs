@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::arrival::{Arrival, arrivals};
+use crate::arrival::{Arrival, arrivals, pulled};
 use crate::config::Config;
 use crate::edge::Edge;
 use crate::fault::{ConfigError, Fault};
 use crate::file;
 use crate::fit::{self, Consented};
 use crate::folder::Folder;
+use crate::password;
 use crate::problem::Problem;
 use crate::reading::Reading;
 use crate::route::{Refusal, Route};
@@ -86,7 +87,6 @@ impl Catalog {
             let read = Session::read(&path).map_err(|problem| vec![problem]);
             if let Some(session) = or_before(read, old, &mut problems) {
                 let arrivals = arrivals(&session, &path, config.origin.interface.as_deref());
-                problems.extend(arrivals.as_ref().err().cloned());
                 arriving.insert(name.clone(), Arriving { session, arrivals });
             }
         }
@@ -201,9 +201,16 @@ impl Making<'_> {
             or_before(read, old_settings, problems).unwrap_or_default()
         });
         let own = settings.clone().unwrap_or_default();
+        problems.extend(password::exposed(&own, &self.folder.file(name, "toml")));
         let title = own.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+        let arrivals = match own.source {
+            Some(_) => pulled(&session, &self.folder.file(name, "sdp")),
+            None => arrivals,
+        };
+        problems.extend(arrivals.as_ref().err().cloned());
         let mut stream = Stream {
             name: name.to_owned(),
+            source: own.source,
             title: title.or_else(|| session.title()).map(str::to_owned),
             session,
             rules: own.shutdown.change(self.config.rules),
@@ -266,7 +273,9 @@ fn settings(path: &Path) -> Result<Settings, Vec<Problem>> {
     };
     let table = toml_file::parse(&text).map_err(|fault| vec![problem(fault)])?;
     match toml_file::salvage(&text, table) {
-        (settings, faults) if faults.is_empty() => Ok(settings),
+        (settings, faults) if faults.is_empty() => {
+            password::fetch(settings, path).map_err(|problem| vec![problem])
+        }
         (_, faults) => Err(faults.into_iter().map(problem).collect()),
     }
 }

@@ -1,6 +1,6 @@
 //! Which way a stream goes to an edge.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A stream's way to an edge: where each flow's packets arrive, and where they are sent.
 /// Two equal routes need no change to a relay that runs.
@@ -41,9 +41,9 @@ pub struct Path {
 /// Where packets arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// The multicast group, or a unicast address of this host.
+    /// The multicast group, or a unicast address of this host; unspecified for what is pulled.
     pub address: IpAddr,
-    /// The UDP port.
+    /// The UDP port; of what is pulled, its place: see [`Source::pulled`].
     pub port: u16,
     /// The only sender that is listened to (source-specific multicast); none: any.
     pub sender: Option<IpAddr>,
@@ -52,6 +52,18 @@ pub struct Source {
 }
 
 impl Source {
+    /// What a pull of the stream brings: RTP and RTCP of its medias, in order, counted from 0. Where
+    /// that arrives is not known before it is pulled.
+    pub(crate) fn of_pull(place: u16) -> Self {
+        let address = Ipv4Addr::UNSPECIFIED.into();
+        Self { address, port: place, sender: None, interface: None }
+    }
+
+    /// The place among what a pull brings; none for what arrives by itself.
+    pub fn pulled(&self) -> Option<usize> {
+        self.address.is_unspecified().then_some(self.port.into())
+    }
+
     /// Address and port.
     pub fn socket(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)

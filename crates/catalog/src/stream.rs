@@ -1,6 +1,7 @@
 //! A stream of the catalogue.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -9,6 +10,7 @@ use crate::config::Rtcp;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::route::{Refusal, Route, Source};
+use crate::rtsp_source::RtspSource;
 use crate::rules::{Rules, Shutdown};
 use crate::sdp::{Media, Session};
 
@@ -19,8 +21,10 @@ pub struct Stream {
     pub name: String,
     /// Its title for people: from NAME.toml, else from the SDP, else none.
     pub title: Option<String>,
-    /// Its SDP.
+    /// Its SDP. Of a stream with a `source` only the kinds and formats of its medias count.
     pub session: Session,
+    /// Where it is pulled from while it is needed; none: it arrives by itself.
+    pub source: Option<RtspSource>,
     /// When its relays close.
     pub rules: Rules,
     /// Which RTCP its relays send.
@@ -68,6 +72,8 @@ impl Stream {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) title: Option<String>,
+    pub(crate) source: Option<RtspSource>,
+    pub(crate) password_file: Option<PathBuf>,
     pub(crate) rtcp: Option<Rtcp>,
     pub(crate) shutdown: Shutdown,
 }

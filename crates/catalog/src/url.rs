@@ -59,7 +59,8 @@ impl TryFrom<String> for RtspUrl {
     }
 }
 
-fn is_authority(text: &str) -> bool {
+/// Whether this is a host, and perhaps a port.
+pub(crate) fn is_authority(text: &str) -> bool {
     let (host_is_good, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, port)) => (host.parse::<Ipv6Addr>().is_ok(), port),
         None => {

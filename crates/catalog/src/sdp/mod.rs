@@ -38,6 +38,8 @@ pub struct Session {
     pub name: String,
     /// The source filters of the session's part; each media has those that count for it.
     pub source_filters: Vec<SourceFilter>,
+    /// `a=control` of the session's part: all tracks together in RTSP.
+    pub control: Option<String>,
     /// The medias, in order.
     pub media: Vec<Media>,
     original: Box<[u8]>,
@@ -65,6 +67,7 @@ impl Session {
         let mut session = Self {
             name: String::new(),
             source_filters: vec![],
+            control: None,
             media: vec![],
             original: bytes.into(),
         };
@@ -83,12 +86,14 @@ impl Session {
                 (_, Some(media)) => media.add(&line)?,
                 ('c', None) => push(&mut connections, Connection::read(&line)?, MAX_LINES, &line)?,
                 ('s', None) => session.name = line.value.trim().to_owned(),
-                ('a', None) => {
-                    if let Some(("source-filter", value)) = line.attribute() {
+                ('a', None) => match line.attribute() {
+                    Some(("source-filter", value)) => {
                         let filter = SourceFilter::read(&line, value)?;
                         push(&mut session.source_filters, filter, MAX_LINES, &line)?;
                     }
-                }
+                    Some(("control", value)) => session.control = Some(value.to_owned()),
+                    _ => {}
+                },
                 _ => {}
             }
         }

@@ -1,0 +1,198 @@
+//! The RTSP server that a stream is pulled from.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::url::is_authority;
+
+/// RTSP's port (RFC 2326).
+const RTSP_PORT: u16 = 554;
+
+/// The `source` of a NAME.toml: an RTSP URL, and who asks for it there. Neither `Display` nor
+/// `Debug` shows the password.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RtspSource {
+    /// Without user and password.
+    url: String,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+impl RtspSource {
+    /// The URL, without user and password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Who asks; none: nobody in particular.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The user's password.
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// The same with this password.
+    pub(crate) fn with_password(self, password: String) -> Self {
+        Self { password: Some(password), ..self }
+    }
+
+    /// Host and port, in a form that can be compared: `cam.example.org:554`.
+    pub fn place(&self) -> String {
+        let after = self.url.split_once("://").map_or("", |(_, after)| after);
+        let host = after.split(['/', '?']).next().unwrap_or_default().to_ascii_lowercase();
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        if has_port { host } else { format!("{}:{RTSP_PORT}", host.trim_end_matches(':')) }
+    }
+}
+
+impl fmt::Display for RtspSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+impl fmt::Debug for RtspSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RtspSource").field(&self.url).finish()
+    }
+}
+
+impl TryFrom<String> for RtspSource {
+    type Error = String;
+
+    /// What is wrong is said without a quotation: there may be a password in it.
+    fn try_from(text: String) -> Result<Self, String> {
+        let no = |why: &str| Err(format!("the source {why}"));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return no("is no URL: write \"rtsp://host/stream\"");
+        };
+        if !scheme.eq_ignore_ascii_case("rtsp") {
+            return no("is pulled by rtsp:// only");
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (Some(login), place),
+            None => (None, authority),
+        };
+        if path.contains('@') && path.contains(':') && login.is_none() && !is_authority(place) {
+            return no("has a `/`, `?` or `#` in its user or password: write %2F, %3F or %23");
+        }
+        if !is_authority(place) {
+            return no("has no host that can be read: a name, an IPv4 address, or [IPv6]");
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b);
+        if !path.bytes().all(plain) {
+            return no(
+                "has a path with characters that must be written in percent: %20 for a space",
+            );
+        }
+        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
+        {
+            None => (None, None),
+            Some((user, password)) => (Some(decoded(user)?), Some(decoded(password)?)),
+        };
+        let password = password.filter(|password| !password.is_empty());
+        Ok(Self { url: format!("rtsp://{place}{path}"), user, password })
+    }
+}
+
+/// A user or a password without its percents.
+fn decoded(text: &str) -> Result<String, String> {
+    let no = || "the source has a user or a password with a `%` that stands for nothing".to_owned();
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte == b'%' {
+            let (digits, after) = after.split_first_chunk::<2>().ok_or_else(no)?;
+            let digit = |digit: u8| char::from(digit).to_digit(16);
+            let number = digit(digits[0]).zip(digit(digits[1])).map(|(high, low)| high * 16 + low);
+            bytes.push(number.and_then(|number| u8::try_from(number).ok()).ok_or_else(no)?);
+            rest = after;
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.chars().any(char::is_control))
+        .ok_or_else(|| "the source has a user or a password that is no text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<RtspSource, String> {
+        RtspSource::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn user_and_password_come_out_of_the_url() {
+        for (text, url, user, password) in [
+            ("rtsp://cam/live", "rtsp://cam/live", None, None),
+            ("RTSP://u:p@cam:8554", "rtsp://cam:8554", Some("u"), Some("p")),
+            ("rtsp://u@cam/a?b=c&d=@", "rtsp://cam/a?b=c&d=@", Some("u"), None),
+            ("rtsp://a%40b:c@d:%2f%C3%A9@[::1]/", "rtsp://[::1]/", Some("a@b"), Some("c@d:/é")),
+        ] {
+            let source = read(text).unwrap();
+            assert_eq!((source.url(), source.user(), source.password()), (url, user, password));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for text in [
+            "secret",
+            "http://u:secret@cam/",
+            "rtsps://u:secret@cam/",
+            "rtsp://u:secret@",
+            "rtsp://u:secret@ca m/",
+            "rtsp://u:secret/x@cam/live",
+            "rtsp://u:secret@cam/a b",
+            "rtsp://u:secret@cam/#x",
+            "rtsp://u:secret%@cam/",
+            "rtsp://u:secret%0a@cam/",
+            "rtsp://u:secret%ff@cam/",
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.starts_with("the source ") && !why.contains("secret"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn nothing_shows_the_password() {
+        let source = read("rtsp://u:secret@cam/live").unwrap();
+        assert_eq!(source.to_string(), "rtsp://cam/live");
+        assert_eq!(format!("{source:?}"), "RtspSource(\"rtsp://cam/live\")");
+    }
+
+    #[test]
+    fn a_place_has_its_port() {
+        for (text, place) in [
+            ("rtsp://u:p@CAM/live", "cam:554"),
+            ("rtsp://cam:8554?x", "cam:8554"),
+            ("rtsp://[::1]/", "[::1]:554"),
+            ("rtsp://[::1]:99/", "[::1]:99"),
+        ] {
+            assert_eq!(read(text).unwrap().place(), place);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_refused(text in "(rtsp://)?\\PC{0,60}") {
+            if let Ok(source) = read(&text) {
+                prop_assert!(source.url().is_ascii());
+                prop_assert!(source.place().contains(':'));
+            }
+        }
+    }
+}

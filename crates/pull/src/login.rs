@@ -1,0 +1,100 @@
+//! Who asks, and how the server is convinced of it: Basic and Digest (RFC 2617, RFC 7616, RFC 7617).
+
+use std::fmt;
+
+use catalog::RtspSource;
+use http_auth::{PasswordClient, PasswordParams};
+
+use crate::error::Error;
+
+/// The user and the password, and what the server made of them.
+pub(crate) struct Login {
+    known: Option<(String, String)>,
+    /// The server's last challenge.
+    challenge: Option<PasswordClient>,
+}
+
+/// It says nothing: there is a password in it.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Login {
+    /// Who asks for this source.
+    pub(crate) fn of(source: &RtspSource) -> Self {
+        let known = source
+            .user()
+            .map(|user| (user.to_owned(), source.password().unwrap_or_default().to_owned()));
+        Self { known, challenge: None }
+    }
+
+    /// Notes the challenges of a 401: the value of WWW-Authenticate.
+    pub(crate) fn challenged(&mut self, challenges: Option<&str>) -> Result<(), Error> {
+        if self.known.is_none() {
+            return Err(Error::WantsPassword);
+        }
+        let challenge = challenges.and_then(|text| PasswordClient::try_from(text).ok());
+        self.challenge = Some(challenge.ok_or(Error::StrangeAuthentication)?);
+        Ok(())
+    }
+
+    /// The Authorization header for a request; none until there was a challenge.
+    pub(crate) fn header(&mut self, method: &str, uri: &str) -> Result<Option<String>, Error> {
+        let (Some((username, password)), Some(challenge)) = (&self.known, &mut self.challenge)
+        else {
+            return Ok(None);
+        };
+        let params = PasswordParams { username, password, uri, method, body: Some(&[]) };
+        challenge.respond(&params).map(Some).map_err(|_| Error::StrangeAuthentication)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(url: &str) -> Login {
+        Login::of(&RtspSource::try_from(url.to_owned()).unwrap())
+    }
+
+    fn answer(url: &str, challenges: &str) -> Result<Option<String>, Error> {
+        let mut login = login(url);
+        assert_eq!(login.header("DESCRIBE", "rtsp://cam/"), Ok(None));
+        login.challenged(Some(challenges))?;
+        login.header("DESCRIBE", "rtsp://cam/")
+    }
+
+    #[test]
+    fn basic_and_digest_are_answered_the_strongest_first() {
+        let basic = r#"Basic realm="cam""#;
+        let known = "rtsp://Aladdin:open%20sesame@cam/";
+        assert_eq!(answer(known, basic).unwrap().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let digest = format!(r#"{basic}, Digest realm="cam", nonce="b0", algorithm=MD5"#);
+        let header = answer(known, &digest).unwrap().unwrap();
+        assert!(header.starts_with(r#"Digest username="Aladdin", realm="cam", uri="rtsp://cam/""#));
+        // MD5(MD5(Aladdin:cam:open sesame):b0:MD5(DESCRIBE:rtsp://cam/)), by md5sum.
+        assert!(header.contains("response=\"859ea963ca5bb3899639ae3f7cf24f2b\""), "{header}");
+        let sha = r#"Digest realm="cam", nonce="b0", algorithm=SHA-256, qop="auth""#;
+        let header = answer(known, sha).unwrap().unwrap();
+        assert!(header.contains("algorithm=SHA-256") && header.contains("qop=auth"), "{header}");
+    }
+
+    #[test]
+    fn who_has_no_password_or_meets_a_strange_challenge_says_so() {
+        let basic = r#"Basic realm="cam""#;
+        assert_eq!(answer("rtsp://cam/", basic), Err(Error::WantsPassword));
+        for strange in ["", "Kerberos", "Digest nonce=", "\"", "Digest realm=\"x\""] {
+            let answer = answer("rtsp://u:p@cam/", strange);
+            assert_eq!(answer, Err(Error::StrangeAuthentication), "{strange}");
+        }
+        let mut silent = login("rtsp://u:p@cam/");
+        assert_eq!(silent.challenged(None), Err(Error::StrangeAuthentication));
+    }
+
+    #[test]
+    fn nothing_shows_the_password() {
+        assert_eq!(format!("{:?}", login("rtsp://u:secret@cam/")), "Login");
+    }
+}
