@@ -48,6 +48,8 @@ pub struct Daemon {
     pub confine: bool,
     /// How much is logged.
     pub log_level: LogLevel,
+    /// Where the log goes, and what it looks like.
+    pub log_format: LogFormat,
     /// Threads that forward packets; 0: one per core.
     pub workers: usize,
     /// Each receiving socket's buffer, in bytes.
@@ -69,6 +71,7 @@ impl Default for Daemon {
             state: "/var/lib/dynrelay/state.json".into(),
             confine: true,
             log_level: LogLevel::default(),
+            log_format: LogFormat::default(),
             workers: 0,
             receive_buffer: 4 << 20,
             source_ports: None,
@@ -101,6 +104,21 @@ impl LogLevel {
             Self::Trace => "trace",
         }
     }
+}
+
+/// Where the log goes, and what it looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// To the journal where standard error leads there, else lines.
+    #[default]
+    Auto,
+    /// Lines for people, on standard error.
+    Lines,
+    /// A JSON object a line, on standard error.
+    Json,
+    /// To the journal, with fields; lines where there is none.
+    Journal,
 }
 
 /// `[origin]`

@@ -26,7 +26,7 @@ mod toml_file;
 mod url;
 
 pub use catalog::Catalog;
-pub use config::{Config, Daemon, Limits, LogLevel, Origin, Rtcp};
+pub use config::{Config, Daemon, Limits, LogFormat, LogLevel, Origin, Rtcp};
 pub use duration::{DurationError, parse_duration};
 pub use edge::{Consent, Edge};
 pub use fault::{ConfigError, Fault};

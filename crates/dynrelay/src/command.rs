@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::start::Start;
 use crate::which::Which;
 use crate::world::World;
-use crate::{check, list, ping, reload, scan, sdp, show, start, stop, streams};
+use crate::{check, list, ping, reload, report, scan, sdp, show, start, stop, streams};
 
 /// What follows the list of commands in `--help`.
 const EXAMPLES: &str = "\
@@ -122,6 +122,17 @@ pub(crate) enum Command {
     /// Look into SDP files
     #[command(subcommand)]
     Sdp(Sdp),
+    /// Sum up logs: who watched what, where and for how long, and what was saved
+    ///
+    /// Reads dynrelayd's JSON log, the same from `journalctl -o json`, and access logs of streaming
+    /// servers in the W3C extended format, and sums them up by stream, edge, day and viewers'
+    /// network. Kinds are told apart by what is in the files. Needs no daemon.
+    #[command(after_help = "Examples:\n  \
+        journalctl -u dynrelayd -o json | dynrelay report -\n  \
+        dynrelay report dynrelayd.json StreamingServer.log* --since 2026-11-01\n  \
+        dynrelay report --html dynrelayd.json >report.html\n\n\
+        SAVED is how much less was sent than if every relay had run all the time.")]
+    Report(report::Wanted),
 }
 
 /// What can be done with SDP files.
@@ -150,6 +161,7 @@ impl Command {
             Self::Check { config } => check::run(world, &config),
             Self::Scan(wanted) => scan::run(world, &wanted),
             Self::Sdp(Sdp::Show { file }) => sdp::run(world, &file),
+            Self::Report(wanted) => report::run(world, wanted),
         }
     }
 }

@@ -9,6 +9,7 @@ mod list;
 mod paint;
 mod ping;
 mod reload;
+mod report;
 mod scan;
 mod sdp;
 mod show;

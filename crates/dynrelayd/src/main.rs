@@ -1,6 +1,7 @@
 //! dynrelayd: relays broadcasts to the servers where somebody watches, while somebody watches.
 
 mod allowance;
+mod audience;
 mod choice;
 mod confine;
 mod door;
@@ -19,7 +20,10 @@ mod signals;
 mod socket;
 mod start;
 mod status;
+mod storm;
+mod story;
 mod supervisor;
+mod turnstile;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,10 +68,13 @@ fn main() -> ExitCode {
     match run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if log::is_up() {
-                format!("{error:#}").lines().for_each(|line| error!("{line}"));
-            } else {
-                eprintln!("dynrelayd: {error:#}");
+            // A line for each fault of the configuration.
+            for line in format!("{error:#}").lines() {
+                if log::is_up() {
+                    error!(name: "failed", "{line}");
+                } else {
+                    eprintln!("dynrelayd: {line}");
+                }
             }
             ExitCode::FAILURE
         }
@@ -99,7 +106,7 @@ fn check(config: &Path) -> ExitCode {
 fn run(config: &Path) -> Result<()> {
     let catalog = Catalog::load(config)?;
     let daemon = catalog.config().daemon.clone();
-    log::start(daemon.log_level);
+    log::start(daemon.log_level, daemon.log_format);
     let socket = Socket::open(&daemon.socket, daemon.socket_group.as_deref())?;
     // Before there is any other thread. The catalogue is read again from inside: what could not be
     // read at a reload is told of now.
@@ -119,13 +126,14 @@ fn run(config: &Path) -> Result<()> {
     let mut supervisor =
         Supervisor::new(config.to_owned(), catalog, Arc::clone(&guests), post.clone())?;
     door::open(listener, guests, post).context("can't serve the control socket")?;
-    info!(socket = %daemon.socket.display(), version = env!("CARGO_PKG_VERSION"), "dynrelayd is up");
+    let version = env!("CARGO_PKG_VERSION");
+    info!(name: "up", socket = %daemon.socket.display(), version, "dynrelayd is up");
     tell_systemd(&[sd_notify::NotifyState::Ready]);
     supervisor.resume();
     supervisor.run(&inbox);
     tell_systemd(&[sd_notify::NotifyState::Stopping]);
     supervisor.close_all();
-    info!("dynrelayd stopped");
+    info!(name: "down", "dynrelayd stopped");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use catalog::is_name;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// The layout of the file that is written here.
 const VERSION: u32 = 1;
@@ -128,7 +128,7 @@ impl Page {
             Ok(()) => {}
             Err(error) => {
                 if !self.complained {
-                    warn!("{file}: {error}: the relays that run now will not survive a restart");
+                    error!("{file}: {error}: the relays that run now will not survive a restart");
                 }
                 self.complained = true;
                 return false;

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use catalog::Route;
-use control::{FlowStatus, RelayDetail, RelayStatus};
+use control::{FlowKind, FlowStatus, RelayDetail, RelayStatus};
 use forward::{Counters, Flow};
 
+use crate::audience::Audience;
 use crate::path::{Path, paths};
+use crate::storm::Storm;
 
 /// A relay, as the data plane and the lifecycle know it.
 pub(crate) type RelayId = u64;
@@ -28,6 +30,8 @@ pub(crate) struct Relay {
     pub(crate) since: u64,
     /// One for each flow.
     rates: Vec<Rate>,
+    pub(crate) audience: Audience,
+    pub(crate) storm: Storm,
 }
 
 /// The payload bytes that a flow sends each second, from one look at its counters to the next.
@@ -69,7 +73,16 @@ impl Relay {
             started,
             since: started,
             rates,
+            audience: Audience::new(now),
+            storm: Storm::new(now),
         }
+    }
+
+    /// Refusals of its RTP flows so far. RTCP's don't matter: many servers open no port for it.
+    pub(crate) fn media_refusals(&self) -> u64 {
+        let flows = paths(&self.route).zip(&self.flows);
+        let media = flows.filter(|(path, _)| path.kind == FlowKind::Rtp);
+        media.map(|(_, flow)| flow.counters().refusals).sum()
     }
 
     /// Measures each flow's rate anew.

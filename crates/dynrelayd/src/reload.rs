@@ -24,8 +24,10 @@ impl Supervisor {
         let loaded = self.catalog.load_again(&self.config);
         crate::tell_systemd(&[sd_notify::NotifyState::Ready]);
         let catalog = loaded.map_err(|error| {
-            // Its lines, one a fault, as one: for a log line, and for an answer.
-            Refused::new(ErrorCode::BadRequest, error.to_string().replace('\n', "; "))
+            let faults = error.to_string();
+            faults.lines().for_each(|fault| error!(name: "fault", "nothing is changed: {fault}"));
+            // Its lines, one a fault, as one: for an answer.
+            Refused::new(ErrorCode::BadRequest, faults.replace('\n', "; "))
         })?;
         report(&catalog);
         self.warn_of_what_waits(&catalog);
@@ -35,7 +37,7 @@ impl Supervisor {
         self.guests.set_limits(limits);
         self.reroute(now);
         let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
-        info!(streams, edges, "reloaded");
+        info!(name: "reloaded", streams, edges, "reloaded");
         let problems = self.catalog.problems().iter().map(ToString::to_string).collect();
         Ok(Reloaded { streams, edges, problems })
     }
@@ -78,7 +80,7 @@ impl Supervisor {
         self.act();
         for (stream, edge, route) in changed {
             if let Err(error) = self.open(&stream, &edge, route, now) {
-                warn!(%stream, %edge, %error, "the changed relay can't start");
+                error!(name: "failed", %stream, %edge, %error, "the changed relay can't start");
             }
         }
     }
@@ -95,9 +97,9 @@ impl Supervisor {
 pub(crate) fn report(catalog: &Catalog) {
     for problem in catalog.problems() {
         if problem.severity == Severity::Error {
-            error!("{problem}");
+            error!(name: "fault", "{problem}");
         } else {
-            warn!("{problem}");
+            warn!(name: "fault", "{problem}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use catalog::{Consent, Edge, Route, is_name};
 use control::{ErrorCode, Refused, Reply, Started, Via};
 use lifecycle::{FlowKind, State};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info};
 
 use crate::choice::{Candidate, rank};
 use crate::path::{address, medias, paths};
@@ -87,7 +87,10 @@ impl Supervisor {
     /// Starts, or waits to be told whether the edge is there.
     pub(crate) fn start(&mut self, waiting: Waiting, now: Instant) {
         match self.try_start(&waiting, now) {
-            Outcome::Answer(answer) => waiting.answer(answer),
+            Outcome::Answer(answer) => {
+                self.turnstile.pass(&waiting.stream, waiting.client, &answer, now);
+                waiting.answer(answer);
+            }
             Outcome::Later => self.waiting.push(waiting),
         }
     }
@@ -132,7 +135,7 @@ impl Supervisor {
                     }));
                 }
                 Some(Err(refused)) => {
-                    debug!(stream = %asked.stream, %edge, "passed over: {refused}");
+                    debug!(name: "passed-over", stream = %asked.stream, %edge, "passed over: {refused}");
                     why = why.or(Some(refused));
                 }
             }
@@ -219,7 +222,7 @@ impl Supervisor {
         } else {
             self.admit(stream, now)?;
             self.open(stream, edge, route, now).map_err(|error| {
-                warn!(%stream, %edge, %error, "the relay can't start");
+                error!(name: "failed", stream, edge, %error, "the relay can't start");
                 let code = match error {
                     CantOpen::NoReserve(_) => ErrorCode::Limit,
                     CantOpen::Flows(_) => ErrorCode::Internal,
@@ -260,7 +263,7 @@ impl Supervisor {
         reserve()?;
         let kinds: Vec<FlowKind> = paths(&route).map(|path| flow_kind(path.kind)).collect();
         let rules = self.catalog.rules(stream);
-        info!(%stream, %edge, %address, "a relay starts");
+        info!(name: "opened", stream, edge, %address, "a relay starts");
         self.lifecycle.start(id, address, &kinds, rules, now);
         self.changed = true;
         self.relays.insert(id, Relay::new(stream, edge, route, address, flows, now));
@@ -272,7 +275,9 @@ impl Supervisor {
         let late = self.waiting.extract_if(.., |waiting| waiting.deadline <= now);
         for waiting in late {
             let message = format!("{}: no edge answered in time", waiting.stream);
-            waiting.answer(Err(Refused::new(ErrorCode::EdgeUnreachable, message)));
+            let answer = Err(Refused::new(ErrorCode::EdgeUnreachable, message));
+            self.turnstile.pass(&waiting.stream, waiting.client, &answer, now);
+            waiting.answer(answer);
         }
     }
 }

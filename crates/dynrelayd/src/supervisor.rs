@@ -25,6 +25,8 @@ use crate::reach::Reach;
 use crate::relay::{Relay, RelayId, unix_time};
 use crate::session::line_of;
 use crate::start::Waiting;
+use crate::story::{tell_of_end, tell_of_storm};
+use crate::turnstile::Turnstile;
 
 /// How often the counters are read while anything is relayed.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -50,6 +52,7 @@ pub(crate) struct Supervisor {
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) allowance: Allowance,
     pub(crate) guests: Arc<Guests>,
+    pub(crate) turnstile: Turnstile,
     watchers: Vec<Watcher>,
     began: Instant,
     glanced: Instant,
@@ -90,6 +93,7 @@ impl Supervisor {
             waiting: Vec::new(),
             allowance: Allowance::new(starts, now),
             guests,
+            turnstile: Turnstile::default(),
             watchers: Vec::new(),
             began: now,
             glanced: now,
@@ -105,7 +109,8 @@ impl Supervisor {
                 Err(refusal) => Err(refusal.into()),
             };
             if let Err(error) = opened {
-                warn!(%stream, %edge, "a relay that ran before can't go on: {error}");
+                let (name, edge) = (&stream, &edge);
+                warn!(name: "failed", stream = %name, %edge, "a relay that ran before can't go on: {error}");
             }
         }
         self.act();
@@ -151,6 +156,7 @@ impl Supervisor {
             let refused = Refused::new(ErrorCode::Internal, "dynrelayd is stopping");
             waiting.answer(Err(refused));
         }
+        self.turnstile.close();
     }
 
     /// Closes the relays that `which` picks.
@@ -184,7 +190,8 @@ impl Supervisor {
     fn next_wake(&self) -> Option<Instant> {
         let glance = (!self.relays.is_empty()).then(|| self.glanced + GLANCE);
         let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
-        [glance, patience, self.lifecycle.next_wake()].into_iter().flatten().min()
+        let others = [self.lifecycle.next_wake(), self.turnstile.next_wake()];
+        [glance, patience].into_iter().chain(others).flatten().min()
     }
 
     fn take(&mut self, input: Input, now: Instant) {
@@ -205,11 +212,8 @@ impl Supervisor {
                 }
             }
             Input::Reload => {
-                if let Err(refused) = self.reload(now) {
-                    // A line for each fault of the configuration.
-                    let faults = refused.message.lines();
-                    faults.for_each(|fault| warn!("nothing is changed: {fault}"));
-                }
+                // What can't be used is in the log; nobody waits for an answer.
+                let _ = self.reload(now);
             }
             Input::Stop => {}
         }
@@ -264,6 +268,10 @@ impl Supervisor {
             self.glanced = now;
             for (id, relay) in &mut self.relays {
                 relay.measure(now);
+                relay.audience.count(self.lifecycle.viewers(*id), now);
+                if let Some(count) = relay.storm.look(relay.media_refusals(), now) {
+                    tell_of_storm(relay, self.lifecycle.state(*id), count);
+                }
                 for (flow, counters) in relay.flows.iter().map(forward::Flow::counters).enumerate()
                 {
                     let traffic =
@@ -275,6 +283,7 @@ impl Supervisor {
         self.lifecycle.poll(now);
         self.act();
         self.give_up_waiting(now);
+        self.turnstile.poll(now);
     }
 
     /// Does what the lifecycle decided.
@@ -291,7 +300,7 @@ impl Supervisor {
                     if let Some(relay) = self.relays.get_mut(&relay) {
                         relay.since = unix_time();
                         let (stream, edge) = (relay.stream.clone(), relay.edge.clone());
-                        info!(%stream, %edge, %state, "the relay is {state}");
+                        info!(name: "state", stream, edge, %state, "the relay is {state}");
                         self.tell(stream, edge, state.to_string(), None);
                     }
                 }
@@ -311,9 +320,8 @@ impl Supervisor {
             self.lifecycle.edge_answers(relay.address),
         );
         end.relay.reason = Some(reason.to_string());
+        tell_of_end(&relay, &end, reason);
         let (stream, edge) = (relay.stream, relay.edge);
-        let (packets, refusals) = (end.relay.packets, end.relay.refusals);
-        info!(%stream, %edge, %reason, packets, refusals, "the relay is closed");
         self.history.remember(end);
         self.tell(stream, edge, CLOSED.into(), Some(reason.to_string()));
     }

@@ -1,0 +1,143 @@
+//! `dynrelay report`: what logs say of streams, edges, days and viewers' networks.
+
+mod html;
+mod plot;
+mod progress;
+mod sheet;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use report::{Analysis, Filter, Report};
+
+use crate::failure::Failure;
+use crate::human::{count, grouped};
+use crate::paint::Paint;
+use crate::table::{Column, Table};
+use crate::world::World;
+use crate::{json, text};
+
+use progress::Progress;
+use sheet::Sheet;
+
+/// What is reported on, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// Logs of dynrelayd or of streaming servers, also compressed by gzip; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print a page for browsers
+    #[arg(long)]
+    html: bool,
+    /// Nothing before this: 2026-11-22, or 2026-11-22T18:30:00 (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<u64>,
+    /// Nothing from this on
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<u64>,
+    /// This stream alone
+    #[arg(long)]
+    stream: Option<String>,
+    /// This edge alone: its name, its address, or as its own log calls it
+    #[arg(long)]
+    edge: Option<String>,
+}
+
+fn time(text: &str) -> Result<u64, &'static str> {
+    report::parse_time(text).ok_or("a day such as 2026-11-22 is wanted, or 2026-11-22T18:30:00")
+}
+
+/// Reads the logs, and prints what they say.
+pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> {
+    let Wanted { files, html, since, until, stream, edge } = wanted;
+    if html && world.json {
+        return Err(Failure::Usage("--html and --json can't both be".to_owned()));
+    }
+    let mut analysis = Analysis::new(Filter { since, until, stream, edge });
+    let mut unread = false;
+    for file in &files {
+        if let Err(error) = read(world, &mut analysis, file) {
+            unread = true;
+            tell(world, &format!("{} can't be read to its end: {error}", file.display()))?;
+        }
+    }
+    let report = analysis.report();
+    if report.lines.entries + report.lines.sessions == 0 {
+        let message =
+            "no line is of dynrelayd's JSON log, nor of a server's log with a #Fields header";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    if world.json {
+        let json = serde_json::to_string(&report).map_err(io::Error::from)?;
+        json::line(world.out, &json)?;
+    } else if html {
+        world.out.write_all(html::page(&report).as_bytes())?;
+    } else {
+        print(world, &report)?;
+    }
+    tell_of_broken(world, &report)?;
+    if unread { Err(Failure::Unsound) } else { Ok(()) }
+}
+
+fn read(world: &mut World<'_>, analysis: &mut Analysis, file: &Path) -> io::Result<()> {
+    let name = file.display().to_string();
+    if file.as_os_str() == "-" {
+        return analysis
+            .read("standard input", Progress::of(io::stdin().lock(), 0, &name, world.err));
+    }
+    let opened = File::open(file)?;
+    let length = opened.metadata()?.len();
+    let source: &mut dyn Read = &mut &opened;
+    analysis.read(&name, Progress::of(source, length, &name, world.err))
+}
+
+fn print(world: &mut World<'_>, report: &Report) -> io::Result<()> {
+    for line in sheet::summary(report) {
+        for line in text::wrapped(&line, world.width.max(40)) {
+            world.say(&line)?;
+        }
+    }
+    for sheet in sheet::sheets(report) {
+        world.say("")?;
+        world.heading(sheet.heading, Paint::Bold)?;
+        world.print(&table(&sheet))?;
+        if let Some(more) = &sheet.more {
+            world.say(more)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(sheet: &Sheet) -> Table {
+    let mut columns = sheet.columns.iter();
+    let first = columns.next().map(|heading| Column::text(heading));
+    let columns = first.into_iter().chain(columns.map(|heading| Column::number(heading)));
+    let mut table = Table::new(columns.collect::<Vec<_>>());
+    for row in &sheet.rows {
+        table.row(row.iter().map(Into::into).collect::<Vec<_>>());
+    }
+    table
+}
+
+/// Broken lines are told of beside the report, whatever form that has.
+fn tell_of_broken(world: &mut World<'_>, report: &Report) -> io::Result<()> {
+    if report.lines.broken == 0 {
+        return Ok(());
+    }
+    let broken = count(report.lines.broken, "line");
+    let read = grouped(report.lines.read);
+    tell(world, &format!("{broken} of {read} said nothing; the first of them:"))?;
+    for one in &report.broken {
+        tell(world, &format!("{}, line {}: {}", one.file, one.line, one.why))?;
+    }
+    Ok(())
+}
+
+fn tell(world: &mut World<'_>, line: &str) -> io::Result<()> {
+    writeln!(world.err, "{}", text::plain(&format!("dynrelay: {line}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! How far a log has been read, on a terminal.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::human::size;
+use crate::text;
+
+/// How often it is drawn anew.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Hands on what it reads, and says how far it has come.
+pub(super) struct Progress<'a, R> {
+    input: R,
+    name: &'a str,
+    /// 0 if it isn't known.
+    length: u64,
+    read: u64,
+    began: Instant,
+    /// When it is drawn next; none where nobody looks.
+    next: Option<Instant>,
+    drawn: bool,
+    err: &'a mut dyn Write,
+}
+
+impl<'a, R: Read> Progress<'a, R> {
+    /// Reads `input`, which is called `name` and so many bytes long.
+    pub(super) fn of(input: R, length: u64, name: &'a str, err: &'a mut dyn Write) -> Self {
+        let began = Instant::now();
+        let next = io::stderr().is_terminal().then_some(began + EVERY);
+        Self { input, name, length, read: 0, began, next, drawn: false, err }
+    }
+
+    fn draw(&mut self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = size(self.read.saturating_mul(1000) / millis);
+        let far = match self.length {
+            0 => size(self.read),
+            length => format!("{} %", self.read.saturating_mul(100) / length),
+        };
+        let name: String = text::plain(self.name).chars().take(40).collect();
+        // Nobody is left to be told when this fails.
+        let _ = write!(self.err, "\r\x1b[K{name}: {far}, {rate}/s");
+        let _ = self.err.flush();
+        self.drawn = true;
+    }
+}
+
+impl<R: Read> Read for Progress<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.read += count as u64;
+        if let Some(next) = self.next
+            && Instant::now() >= next
+        {
+            self.next = Some(Instant::now() + EVERY);
+            self.draw();
+        }
+        Ok(count)
+    }
+}
+
+impl<R> Drop for Progress<'_, R> {
+    fn drop(&mut self) {
+        if self.drawn {
+            let _ = write!(self.err, "\r\x1b[K");
+        }
+    }
+}

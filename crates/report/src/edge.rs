@@ -1,0 +1,94 @@
+//! What the logs say of one edge.
+
+use crate::filter::Filter;
+use crate::ledger::{Ledger, Room};
+use crate::network::Network;
+use crate::totals::Totals;
+
+/// Sums over one edge.
+#[derive(Debug, Default)]
+pub(crate) struct Edge {
+    /// What its own log calls it, where that is another name.
+    pub(crate) alias: Box<[u8]>,
+    /// By stream.
+    pub(crate) relays: Ledger<Box<[u8]>, Relay>,
+    /// By days since 1970.
+    pub(crate) days: Ledger<Day, Totals>,
+    pub(crate) networks: Ledger<Network, Totals>,
+}
+
+/// A stream at one edge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Relay {
+    pub(crate) totals: Totals,
+    /// How long the relays lasted that have closed, and what they sent, with no regard to a window:
+    /// how much is sent in a time.
+    pub(crate) closed: (u64, u64),
+    /// When the last one began, and when the last one closed, as far as is logged.
+    pub(crate) last: (u64, u64),
+}
+
+/// A day, by its number since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Day(pub(crate) u64);
+
+impl From<&Day> for Day {
+    fn from(day: &Day) -> Self {
+        *day
+    }
+}
+
+impl From<&Network> for Network {
+    fn from(network: &Network) -> Self {
+        *network
+    }
+}
+
+/// How many more names, days and networks there is memory for.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    pub(crate) edges: Room,
+    pub(crate) streams: Room,
+    pub(crate) days: Room,
+    pub(crate) networks: Room,
+}
+
+/// What is added to a stream's, a day's and perhaps a network's sums.
+pub(crate) struct Share<'a> {
+    pub(crate) stream: &'a [u8],
+    /// Empty if it isn't known.
+    pub(crate) client: &'a [u8],
+    /// From when to when.
+    pub(crate) span: (u64, u64),
+    /// Counted where the moment is in the window and on the day of.
+    pub(crate) moment: u64,
+    /// What is counted.
+    pub(crate) counts: Totals,
+    /// What goes with the time.
+    pub(crate) flows: [u64; 3],
+    /// Makes sums of seconds and the three flows.
+    pub(crate) sums: fn(u64, [u64; 3]) -> Totals,
+}
+
+impl Edge {
+    /// Adds what is in the window.
+    pub(crate) fn add(&mut self, share: &Share<'_>, filter: &Filter, rooms: &mut Rooms) {
+        let mut all = Totals::default();
+        if filter.has(share.moment) {
+            *self.days.of(&Day(share.moment / crate::time::DAY), &mut rooms.days) += share.counts;
+            all += share.counts;
+        }
+        filter.spread(share.span, share.flows, |day, seconds, flows| {
+            let part = (share.sums)(seconds, flows);
+            *self.days.of(&Day(day), &mut rooms.days) += part;
+            all += part;
+        });
+        if all == Totals::default() {
+            return;
+        }
+        self.relays.of(share.stream, &mut rooms.streams).totals += all;
+        if let Some(network) = Network::of(share.client) {
+            *self.networks.of(&network, &mut rooms.networks) += all;
+        }
+    }
+}

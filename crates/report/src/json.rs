@@ -1,0 +1,161 @@
+//! A JSON object on a line, field by field, without a copy of anything.
+
+use memchr::memchr2;
+
+/// A field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// What is between the quotes, escapes as they are.
+    Text(&'a [u8]),
+    /// A number, `true`, `false` or `null`.
+    Bare(&'a [u8]),
+    /// An array or an object, which is passed over.
+    Nested,
+}
+
+/// Hands over each field; none if this is no whole object. Numbers and escapes are not checked.
+pub(crate) fn fields<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Option<()> {
+    let mut at = Cursor(line);
+    at.expect(b'{')?;
+    if at.expect(b'}').is_none() {
+        loop {
+            let name = at.string()?;
+            at.expect(b':')?;
+            let value = match at.peek()? {
+                b'"' => Value::Text(at.string()?),
+                b'{' | b'[' => at.nested().map(|()| Value::Nested)?,
+                _ => Value::Bare(at.bare()?),
+            };
+            each(name, value);
+            if at.expect(b',').is_none() {
+                at.expect(b'}')?;
+                break;
+            }
+        }
+    }
+    at.peek().is_none().then_some(())
+}
+
+/// What is left of the line.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.0 {
+            self.0 = rest;
+        }
+        self.0.first().copied()
+    }
+
+    fn expect(&mut self, wanted: u8) -> Option<()> {
+        (self.peek()? == wanted).then(|| self.0 = &self.0[1..])
+    }
+
+    fn string(&mut self) -> Option<&'a [u8]> {
+        self.expect(b'"')?;
+        let text = self.0;
+        let mut end = 0;
+        loop {
+            end += memchr2(b'"', b'\\', text.get(end..)?)?;
+            if text[end] == b'"' {
+                self.0 = &text[end + 1..];
+                return Some(&text[..end]);
+            }
+            end += 2;
+        }
+    }
+
+    fn bare(&mut self) -> Option<&'a [u8]> {
+        let more = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let length = self.0.iter().take_while(|byte| more(byte)).count();
+        let (bare, rest) = self.0.split_at(length);
+        self.0 = rest;
+        (length > 0).then_some(bare)
+    }
+
+    /// Passes over an array or an object, with no regard to what is in it.
+    fn nested(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => drop(self.string()?),
+                byte => {
+                    match byte {
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth -= 1,
+                        _ => {}
+                    }
+                    self.0 = &self.0[1..];
+                    if depth == 0 {
+                        return Some(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(line: &str) -> Option<Vec<(String, String)>> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let mut found = Vec::new();
+        fields(line.as_bytes(), |name, value| {
+            found.push((
+                text(name),
+                match value {
+                    Value::Text(value) | Value::Bare(value) => text(value),
+                    Value::Nested => "nested".to_owned(),
+                },
+            ));
+        })?;
+        Some(found)
+    }
+
+    #[test]
+    fn fields_in_order() {
+        let line = r#" { "a":"x\"y\\" ,"b" : 12,"c":[1,{"d":"]"}],"e":null} "#;
+        let found = read(line).unwrap();
+        let found: Vec<_> = found.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        assert_eq!(found, [("a", r#"x\"y\\"#), ("b", "12"), ("c", "nested"), ("e", "null")]);
+        assert_eq!(read("{}"), Some(vec![]));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_object() {
+        let whole = r#"{"a":"x\"y","b":12,"c":[1,{"d":2}]}"#;
+        assert!(read(whole).is_some());
+        for end in 0..whole.len() {
+            assert_eq!(read(&whole[..end]), None, "{}", &whole[..end]);
+        }
+        for wrong in ["{\"a\":1}x", "{\"a\"}", "{\"a\":}", "{,}", "[1]", "{\"a\":1,}"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_to_their_end(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = fields(&bytes, |_, _| {});
+        }
+
+        #[test]
+        fn what_serde_writes_is_read(
+            object in proptest::collection::btree_map("[a-z]{1,4}", ".*", 0..6)
+        ) {
+            let line = serde_json::to_string(&object).unwrap();
+            let found = read(&line).unwrap();
+            prop_assert_eq!(found.len(), object.len());
+            for ((name, value), (wanted, text)) in found.iter().zip(&object) {
+                prop_assert_eq!(name, wanted);
+                let value: String = serde_json::from_str(&format!("\"{value}\"")).unwrap();
+                prop_assert_eq!(&value, text);
+            }
+        }
+    }
+}
