@@ -20,6 +20,8 @@ SHUTDOWN = {"errors": 3, "quiet": "1s", "grace": "5s", "source_silence": "4s"}
 class Daemon:
     """dynrelayd as an ordinary user on `host`; its catalogue is the folder /run/etc/streams."""
 
+    config = _CONFIG
+
     def __init__(self, host, edges, shutdown=None, serves=None):
         """`edges` are host names; `serves` gives the networks that one of them serves."""
         self.host = host

@@ -19,9 +19,21 @@ class Edge:
         host.path("/run/edge/streams").mkdir(parents=True)
         for name, sdp in files.items():
             host.write(f"/run/edge/streams/{name}", sdp)
-        script = host.install(Path(__file__).with_name("rtsp_server.py"), "/run/edge/rtsp_server.py")
-        self.program = host.start("rtsp", ["/usr/bin/python3", script, "/run/edge/streams", "554"])
+        self.start()
+
+    def start(self):
+        """Starts the server, which reads its folder once."""
+        server = Path(__file__).with_name("rtsp_server.py")
+        script = self.host.install(server, "/run/edge/rtsp_server.py")
+        command = ["/usr/bin/python3", script, "/run/edge/streams", "554"]
+        self.program = self.host.start("rtsp", command)
         self.program.wait_for("^ready")
+
+    def take(self, name, sdp):
+        """The edge's administrator puts an SDP file (bytes) in place, and starts the server anew."""
+        self.program.stop()
+        self.host.path(f"/run/edge/streams/{name}").write_bytes(sdp)
+        self.start()
 
     def open_ports(self):
         """The ports of `PORTS` that are open just now."""

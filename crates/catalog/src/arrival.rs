@@ -78,7 +78,8 @@ pub(crate) fn check(media: &Media) -> Result<(), String> {
     Ok(())
 }
 
-fn of_media(media: &Media, interface: Option<&str>) -> Result<Vec<Arrival>, String> {
+/// The arrivals of one media.
+pub(crate) fn of_media(media: &Media, interface: Option<&str>) -> Result<Vec<Arrival>, String> {
     check(media)?;
     let groups: Vec<(&Connection, IpAddr)> = media
         .connections

@@ -130,6 +130,30 @@ impl Catalog {
         self.streams.get(name)
     }
 
+    /// A warning for each stream that no edge has a file for: it can't be relayed.
+    pub fn unconsented(&self) -> impl Iterator<Item = Problem> {
+        let edge = self.config.edges.first().map(|edge| edge.name.as_str());
+        let idle = self.streams().filter(|stream| stream.consents.is_empty());
+        idle.zip(edge.into_iter().cycle()).map(|(Stream { name, .. }, edge)| {
+            let what = format!(
+                "no edge has agreed to take {name}, so it can't be relayed: the SDP file that an \
+                 edge has for it belongs here as {name}.{edge}.sdp (`dynrelay sdp offer {name} \
+                 {edge}` makes one)"
+            );
+            Problem::warning(self.config.streams.join(format!("{name}.sdp")), what)
+        })
+    }
+
+    /// What is wrong with each SDP file of a folder by itself, where no dynrelay.toml says what the
+    /// files are for.
+    pub fn unreadable(folder: &Path) -> Vec<Problem> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "sdp"));
+        files.sort();
+        files.iter().filter_map(|file| Session::read(file).err()).collect()
+    }
+
     /// The edges, in the order of dynrelay.toml.
     pub fn edges(&self) -> &[Edge] {
         &self.config.edges

@@ -60,7 +60,11 @@ pub(crate) fn pairs(
 }
 
 /// The edge's ports for a media: RTP, and RTCP if there is one.
-fn targets(ours: &Media, theirs: &Media, wanted: usize) -> Result<Vec<(u16, Option<u16>)>, String> {
+pub(crate) fn targets(
+    ours: &Media,
+    theirs: &Media,
+    wanted: usize,
+) -> Result<Vec<(u16, Option<u16>)>, String> {
     arrival::check(theirs)?;
     if !same_codecs(&ours.formats, &theirs.formats) || ours.kind != theirs.kind {
         return Err(format!("is {}, the stream's is {}", describe(theirs), describe(ours)));
@@ -86,12 +90,13 @@ fn same_codecs(ours: &[Format], theirs: &[Format]) -> bool {
     ours.len() == theirs.len() && ours.iter().all(|one| theirs.iter().any(|two| one.fits(two)))
 }
 
-fn describe(media: &Media) -> String {
+/// For people: `video H264/90000 pt 96`.
+pub(crate) fn describe(media: &Media) -> String {
     let formats: Vec<String> = media.formats.iter().map(Format::to_string).collect();
     format!("{} {}", media.kind, formats.join(", "))
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 || noun == "media" { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod catalog;
+mod comparison;
 mod config;
 mod duration;
 mod edge;
@@ -14,6 +15,7 @@ mod file;
 mod fit;
 mod folder;
 mod name;
+mod offer;
 mod password;
 mod problem;
 mod reading;
@@ -26,11 +28,13 @@ mod toml_file;
 mod url;
 
 pub use catalog::Catalog;
+pub use comparison::{Compared, Comparison};
 pub use config::{Config, Daemon, Limits, LogFormat, LogLevel, Origin, Rtcp};
 pub use duration::{DurationError, parse_duration};
 pub use edge::{Consent, Edge};
 pub use fault::{ConfigError, Fault};
 pub use name::{MAX_NAME, is_name};
+pub use offer::{Offer, OfferError};
 pub use problem::{Problem, Severity};
 pub use route::{Pair, Pass, Path, Refusal, Route, Source};
 pub use rtsp_source::RtspSource;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::sdp::Sdp;
 use crate::start::Start;
 use crate::which::Which;
 use crate::world::World;
-use crate::{check, list, ping, reload, report, scan, sdp, show, start, stop, streams};
+use crate::{check, list, ping, reload, report, scan, show, start, stop, streams};
 
 /// What follows the list of commands in `--help`.
 const EXAMPLES: &str = "\
@@ -119,7 +120,7 @@ pub(crate) enum Command {
         A unicast port that a program on this host uses can't be shared: PORT IN USE.\n\n\
         Exit codes: 0 every media of the streams is active, 1 one is not.")]
     Scan(scan::Wanted),
-    /// Look into SDP files
+    /// Look into SDP files, compare them, and make one for an edge
     #[command(subcommand)]
     Sdp(Sdp),
     /// Sum up logs: who watched what, where and for how long, and what was saved
@@ -135,18 +136,6 @@ pub(crate) enum Command {
     Report(report::Wanted),
 }
 
-/// What can be done with SDP files.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Sdp {
-    /// Show what is understood of an SDP file; needs no daemon
-    #[command(after_help = "Examples:\n  dynrelay sdp show /etc/dynrelay/streams/news.sdp\n  \
-        dynrelay sdp show news.sdp --json | jq -r '.media[].port'")]
-    Show {
-        /// The SDP file
-        file: PathBuf,
-    },
-}
-
 impl Command {
     /// Does it.
     pub(crate) fn run(self, world: &mut World<'_>) -> Result<(), Failure> {
@@ -160,7 +149,7 @@ impl Command {
             Self::Ping => ping::run(world),
             Self::Check { config } => check::run(world, &config),
             Self::Scan(wanted) => scan::run(world, &wanted),
-            Self::Sdp(Sdp::Show { file }) => sdp::run(world, &file),
+            Self::Sdp(sdp) => sdp.run(world),
             Self::Report(wanted) => report::run(world, wanted),
         }
     }

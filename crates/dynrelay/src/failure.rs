@@ -18,8 +18,8 @@ pub(crate) enum Failure {
     /// A file is not what it should be.
     #[error(transparent)]
     File(#[from] catalog::Problem),
-    /// The configuration has errors, and they were printed.
-    #[error("the configuration has errors")]
+    /// What was looked at is not as it should be, and that was printed.
+    #[error("not all is as it should be")]
     Unsound,
     /// The configuration can't be used.
     #[error("{}", .0.to_string().replace('\n', "; "))]
@@ -38,6 +38,9 @@ pub(crate) enum Failure {
     /// A stream is not active, and that was printed.
     #[error("a stream is not active")]
     NotActive,
+    /// It can't be done with what is there; this says why, and what to do.
+    #[error("{0}")]
+    Unfit(String),
     /// Words that are each right do not go together.
     #[error("{0}")]
     Usage(String),

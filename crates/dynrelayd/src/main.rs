@@ -2,6 +2,7 @@
 
 mod allowance;
 mod audience;
+mod check;
 mod choice;
 mod confine;
 mod door;
@@ -63,7 +64,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.check {
-        return check(&arguments.config);
+        return check::run(&arguments.config);
     }
     match run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,27 +79,6 @@ fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Prints every problem; fails if the configuration can't be used or a file of it was passed over.
-fn check(config: &Path) -> ExitCode {
-    let catalog = match Catalog::load(config) {
-        Ok(catalog) => catalog,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    for problem in catalog.problems() {
-        eprintln!("{problem}");
-    }
-    let (streams, edges) = (catalog.streams().count(), catalog.edges().len());
-    println!("{}: {streams} streams, {edges} edges", config.display());
-    if catalog.problems().iter().any(|problem| problem.severity == catalog::Severity::Error) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
     }
 }
 

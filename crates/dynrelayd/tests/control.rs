@@ -313,3 +313,26 @@ fn it_is_confined_unless_told_not_to_be() {
     let daemon = host.run();
     assert_eq!(confinement(&daemon.child.id().to_string()), confinement("self"));
 }
+
+#[test]
+fn a_check_names_everything_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("dynrelay.toml");
+    fs::create_dir(folder.path().join("streams")).unwrap();
+    fs::write(folder.path().join("streams/junk.sdp"), "junk").unwrap();
+    fs::write(&config, "[daemon]\nsokcet = 1\n[shutdown]\ngrace = 20\n[[edge]]\nname = 1\n")
+        .unwrap();
+    let check = || {
+        let mut dynrelayd = std::process::Command::new(env!("CARGO_BIN_EXE_dynrelayd"));
+        let output = dynrelayd.arg("--check").arg("--config").arg(&config).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = check();
+    assert_eq!(code, Some(1));
+    for what in ["line 2, ", "line 4, ", "line 6, ", "junk.sdp, line 1: "] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    fs::write(&config, "[daemon").unwrap();
+    let (code, said) = check();
+    assert_eq!((code, said.lines().count()), (Some(1), 2), "{said}");
+}

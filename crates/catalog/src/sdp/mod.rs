@@ -11,6 +11,7 @@ mod connection;
 mod format;
 mod line;
 mod media;
+mod offer;
 mod source_filter;
 mod view;
 
@@ -19,6 +20,7 @@ use line::Line;
 pub use connection::Connection;
 pub use format::Format;
 pub use media::{Media, RtcpAddress};
+pub(crate) use offer::Ports;
 pub use source_filter::SourceFilter;
 
 /// The largest SDP file that is read, in bytes.

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod sdp_cases;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use catalog::sdp::Session;
-use catalog::{Catalog, ConfigError, Fault, Problem, Refusal, Severity, Stream};
+use catalog::{Catalog, ConfigError, Fault, Problem, Severity};
 
 use super::finding::{About, Finding};
 
 const UNUSABLE: &str = "mend it: dynrelayd takes no file with a fault";
+const IDLE: &str = "have that file put in place on the edge, save it here, and `dynrelay reload`";
 
 /// What is wrong in dynrelay.toml.
 pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
@@ -22,8 +22,8 @@ pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
         Severity::Warning => "mend the file, then `dynrelay reload`, unless it is meant so",
     };
     let found = catalog.problems().iter().map(|problem| Finding::of(problem, advice(problem)));
-    let idle = catalog.streams().filter(|stream| whole && nobody_takes(catalog, stream));
-    found.chain(idle.map(|stream| goes_nowhere(catalog, stream))).collect()
+    let idle = catalog.unconsented().filter(|_| whole);
+    found.chain(idle.map(|problem| Finding::of(&problem, IDLE))).collect()
 }
 
 /// What to say where dynrelay.toml can't be read at all. The streams it would name can't be known
@@ -44,33 +44,14 @@ pub(super) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
         }
     };
     let folder = config.parent().unwrap_or(Path::new("")).join("streams");
-    let mut sdp: Vec<PathBuf> =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()).collect();
-    sdp.retain(|path| path.extension().is_some_and(|extension| extension == "sdp"));
-    sdp.sort();
-    let faulty = sdp.iter().filter_map(|path| Session::read(path).err());
-    findings.extend(faulty.map(|problem| Finding::of(&problem, "mend the file")));
+    let faulty = Catalog::unreadable(&folder);
+    findings.extend(faulty.iter().map(|problem| Finding::of(problem, "mend the file")));
     findings
 }
 
 fn of_fault(file: &Path, Fault { line, column, what }: &Fault, advice: &str) -> Finding {
     let what = format!("column {column}: {what}");
     Finding::error(About::Files, what, advice).at((file.to_owned(), Some(*line)))
-}
-
-/// Whether no edge has a file for the stream. One whose file does not fit has been reported.
-fn nobody_takes(catalog: &Catalog, stream: &Stream) -> bool {
-    let refused =
-        |edge: &str| matches!(catalog.route(&stream.name, edge), Err(Refusal::NoConsent { .. }));
-    !catalog.edges().is_empty() && catalog.edges().iter().all(|edge| refused(&edge.name))
-}
-
-fn goes_nowhere(catalog: &Catalog, stream: &Stream) -> Finding {
-    let name = &stream.name;
-    let what = format!("no edge has agreed to take {name}, so it can't be relayed");
-    let edge = catalog.edges().first().map_or("EDGE", |edge| &edge.name);
-    let advice = format!("put the SDP file that an edge has for it here as {name}.{edge}.sdp");
-    Finding::warning(About::Files, what, advice).at((file_of(catalog, name), None))
 }
 
 /// The path of a stream's SDP file.

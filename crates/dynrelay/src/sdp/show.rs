@@ -12,7 +12,7 @@ use crate::table::{Column, Table};
 use crate::world::World;
 
 /// Reads the file, and prints its medias.
-pub(crate) fn run(world: &mut World<'_>, file: &Path) -> Result<(), Failure> {
+pub(super) fn run(world: &mut World<'_>, file: &Path) -> Result<(), Failure> {
     let session = Session::read(file)?;
     if world.json {
         let json = serde_json::to_string(&session).map_err(io::Error::from)?;

@@ -1,0 +1,150 @@
+//! The SDP file that an edge is offered.
+
+use std::fs;
+use std::path::Path;
+
+use crate::world::{EDGE, World, sdp};
+use catalog::sdp::Session;
+use catalog::{Comparison, OfferError};
+
+const NEWS: &[&str] = &[
+    "c=IN IP4 239.1.2.3/127",
+    "m=video 5004 RTP/AVP 96",
+    "a=rtpmap:96 H264/90000",
+    "m=audio 5006 RTP/AVP 14",
+];
+
+fn world() -> World {
+    World::new().file("news.sdp", sdp(NEWS))
+}
+
+fn ports(world: &World) -> Vec<u16> {
+    let offer = world.load().offer("news", "dss2", None).unwrap();
+    offer.medias.into_iter().map(|(_, port)| port).collect()
+}
+
+#[test]
+fn it_is_consent_as_it_stands() {
+    let offer = world().load().offer("news", "dss2", Some(&[48028, 58030])).unwrap();
+    assert!(offer.file.ends_with("streams/news.dss2.sdp"), "{}", offer.file.display());
+    let world = world().file("news.dss2.sdp", &offer.sdp);
+    let catalog = world.load();
+    assert_eq!(catalog.problems(), []);
+    let targets: Vec<String> = catalog
+        .route("news", "dss2")
+        .unwrap()
+        .paths()
+        .map(|path| path.target.to_string())
+        .collect();
+    assert_eq!(
+        targets,
+        ["48028", "48029", "58030", "58031"].map(|port| format!("198.51.100.7:{port}"))
+    );
+}
+
+#[test]
+fn the_choice_is_even_steady_and_nobody_elses() {
+    let chosen = ports(&world());
+    assert!(chosen.iter().all(|port| port % 2 == 0 && (20_000..32_768).contains(port)));
+    assert_eq!(chosen[1], chosen[0] + 2);
+    assert_eq!(ports(&world()), chosen);
+    // Its own file doesn't count; another stream's does, even one that doesn't fit, and another
+    // edge's at the same address.
+    let offer = |port: u16| sdp(&["c=IN IP4 198.51.100.7", &format!("m=video {port} RTP/AVP 9")]);
+    let own = world().file("news.dss2.sdp", offer(chosen[0]));
+    assert_eq!(ports(&own), chosen);
+    let sport = World::with(&format!("{EDGE}{}", EDGE.replace("name = \"dss2", "name = \"dss3")))
+        .file("news.sdp", sdp(NEWS))
+        .file("sport.sdp", sdp(&["c=IN IP4 239.1.2.4", "m=video 5004 RTP/AVP 9"]))
+        .file("sport.dss3.sdp", offer(chosen[1]));
+    let moved = ports(&sport);
+    assert_eq!(moved, [chosen[1] + 2, chosen[1] + 4]);
+    let catalog = sport.load();
+    let taken = catalog.offer("news", "dss2", Some(&[6000, chosen[1]])).unwrap_err();
+    assert!(matches!(&taken, OfferError::Taken { port, .. } if *port == chosen[1]), "{taken}");
+    assert!(taken.to_string().contains("sport.dss3.sdp"), "{taken}");
+}
+
+#[test]
+fn ports_that_cannot_be_are_refused() {
+    let catalog = world().load();
+    let refused = |ports: &[u16]| catalog.offer("news", "dss2", Some(ports)).unwrap_err();
+    assert!(matches!(refused(&[6000]), OfferError::Count { medias: 2, given: 1, .. }));
+    assert_eq!(refused(&[6001, 6004]), OfferError::Odd(6001));
+    assert_eq!(refused(&[0, 6004]), OfferError::Odd(0));
+    assert_eq!(refused(&[6000, 6000]), OfferError::Twice(6000));
+    assert!(matches!(catalog.offer("olds", "dss2", None), Err(OfferError::Unknown(_))));
+    assert!(matches!(catalog.offer("news", "dss9", None), Err(OfferError::Unknown(_))));
+    let tcp = World::new().file("news.sdp", sdp(&["c=IN IP4 239.1.2.3", "m=video 1 TCP 9"]));
+    assert!(matches!(tcp.load().offer("news", "dss2", None), Err(OfferError::Stream(_))));
+}
+
+#[test]
+fn medias_that_arrive_on_one_port_are_taken_on_one() {
+    let lines = ["c=IN IP4 239.1.2.3", "m=video 5004 RTP/AVP 33", "m=audio 5004 RTP/AVP 14"];
+    let world = World::new().file("news.sdp", sdp(&lines));
+    let chosen = ports(&world);
+    assert_eq!(chosen[0], chosen[1]);
+    let refused = world.load().offer("news", "dss2", Some(&[6000, 6002])).unwrap_err();
+    assert!(matches!(refused, OfferError::Unfit(_)), "{refused}");
+    assert!(world.load().offer("news", "dss2", Some(&[6000, 6000])).is_ok());
+}
+
+#[test]
+fn layers_take_ports_in_a_row() {
+    let lines = ["c=IN IP4 239.1.2.3/16/3", "m=video 5004 RTP/AVP 96", "a=rtpmap:96 H264/90000"];
+    let world = World::new().file("news.sdp", sdp(&lines));
+    let offer = world.load().offer("news", "dss2", Some(&[6000])).unwrap();
+    assert!(String::from_utf8(offer.sdp).unwrap().contains("m=video 6000/3 RTP/AVP 96\r\n"));
+}
+
+/// Whatever is met in the wild and can be relayed, an edge can be offered, and the file compares.
+#[test]
+fn every_case_that_can_be_relayed_can_be_offered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
+    let mut offered = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(session) = Session::read(&path) else { continue };
+        let world = World::new().file("news.sdp", session.original());
+        let catalog = world.load();
+        let Ok(offer) = catalog.offer("news", "dss2", None) else { continue };
+        let again = Session::parse(&offer.sdp).unwrap();
+        let formats = |session: &Session| {
+            session.media.iter().map(|one| one.formats.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(formats(&again), formats(&session), "{}", path.display());
+        let text = String::from_utf8_lossy(&offer.sdp).into_owned();
+        assert!(!text.contains("IP4 239.") && !text.contains("source-filter"), "{text}");
+        let world = world.file("news.dss2.sdp", &offer.sdp);
+        let [stream, edge] = ["news.sdp", "news.dss2.sdp"].map(|name| world.streams().join(name));
+        let comparison = Comparison::of(&stream, &edge, None).unwrap();
+        assert!(comparison.fits() && comparison.problems.is_empty(), "{comparison:?}");
+        offered += 1;
+    }
+    assert!(offered >= 20, "{offered}");
+}
+
+/// The comparison and the catalogue are of one mind.
+#[test]
+fn what_fits_is_what_the_catalogue_relays() {
+    let c = "c=IN IP4 198.51.100.7";
+    let (video, audio) = ("m=video 6000 RTP/AVP 96", "m=audio 6002 RTP/AVP 14");
+    let map = "a=rtpmap:96 H264/90000";
+    for (edge, fits) in [
+        (&[c, video, map, audio][..], true),
+        (&[c, video, map], false),
+        (&[c, video, map, audio, "m=audio 6004 RTP/AVP 14"], false),
+        (&[c, audio, video, map], false),
+        (&[c, video, audio], false),
+        (&[c, "m=video 6001/2 RTP/AVP 96", map, audio], false),
+        (&["m=video 6001 RTP/AVP 96", map, audio], true),
+        (&[c, "m=video 0 RTP/AVP 96", map, audio], false),
+    ] {
+        let world = world().file("news.dss2.sdp", sdp(edge));
+        let [stream, theirs] = ["news.sdp", "news.dss2.sdp"].map(|name| world.streams().join(name));
+        let comparison = Comparison::of(&stream, &theirs, None).unwrap();
+        assert_eq!(comparison.fits(), fits, "{comparison:?}");
+        assert_eq!(world.load().route("news", "dss2").is_ok(), fits, "{edge:?}");
+    }
+}

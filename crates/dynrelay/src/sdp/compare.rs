@@ -1,0 +1,272 @@
+//! `dynrelay sdp check`: whether an edge's SDP file fits a stream's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use catalog::{Compared, Comparison, Problem, Severity, is_name};
+use clap::Args;
+use serde::Serialize;
+
+use super::{catalogue, unknown};
+use crate::failure::Failure;
+use crate::json;
+use crate::paint::Paint;
+use crate::table::{Cell, Column, Table};
+use crate::text::wrapped;
+use crate::world::World;
+
+/// What to compare: names, or files.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Compare {
+    /// The stream's name, or its SDP file (ending in .sdp, or with a slash in it)
+    stream: String,
+    /// The edge's name, or its SDP file
+    edge: String,
+    /// The configuration, where names are given
+    #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
+    config: PathBuf,
+}
+
+/// The two files, and what the catalogue says of them.
+struct Pair {
+    stream: PathBuf,
+    edge: PathBuf,
+    address: Option<IpAddr>,
+    /// Why the catalogue doesn't relay by them, beyond what the files say.
+    refusal: Option<String>,
+}
+
+/// Prints what fits, and fails if not all does.
+pub(super) fn run(world: &mut World<'_>, compare: &Compare) -> Result<(), Failure> {
+    let files = [&compare.stream, &compare.edge].map(|word| !is_name(word) || is_file(word));
+    let pair = match files {
+        [true, true] => Pair {
+            stream: compare.stream.clone().into(),
+            edge: compare.edge.clone().into(),
+            address: None,
+            refusal: None,
+        },
+        [false, false] => named(compare)?,
+        _ => {
+            let what = "give two files, or a stream and an edge; a file's name ends in .sdp or \
+                        has a slash in it: ./news";
+            return Err(Failure::Usage(what.into()));
+        }
+    };
+    let comparison = Comparison::of(&pair.stream, &pair.edge, pair.address)?;
+    let refusal = pair.refusal.as_ref().filter(|_| comparison.fits());
+    let fits = comparison.fits() && refusal.is_none();
+    if world.json {
+        let shape = Shape::of(&comparison, fits, refusal);
+        json::line(world.out, &serde_json::to_string(&shape).map_err(std::io::Error::from)?)?;
+    } else {
+        print(world, &pair, &comparison, refusal)?;
+    }
+    if fits { Ok(()) } else { Err(Failure::Unsound) }
+}
+
+fn is_file(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|extension| extension == "sdp")
+}
+
+fn named(Compare { stream, edge, config }: &Compare) -> Result<Pair, Failure> {
+    let (catalog, faults) = catalogue(config)?;
+    if let Some(failure) = unknown(&catalog, &faults, stream, edge) {
+        return Err(failure);
+    }
+    let folder = &catalog.config().streams;
+    let file = folder.join(format!("{stream}.{edge}.sdp"));
+    if !file.exists() {
+        return Err(Failure::Unfit(format!(
+            "{edge} has not agreed to take {stream}: there is no {}; make one with `dynrelay sdp \
+             offer {stream} {edge}`",
+            file.display()
+        )));
+    }
+    Ok(Pair {
+        stream: folder.join(format!("{stream}.sdp")),
+        edge: file,
+        address: catalog.edge(edge).map(|edge| edge.address),
+        refusal: catalog.route(stream, edge).err().map(|refusal| refusal.to_string()),
+    })
+}
+
+fn print(
+    world: &mut World<'_>,
+    pair: &Pair,
+    comparison: &Comparison,
+    refusal: Option<&String>,
+) -> Result<(), Failure> {
+    let mut table = Table::new([
+        Column::text("MEDIA"),
+        Column::name("FROM"),
+        Column::name("TO PORT"),
+        Column::name("FITS"),
+    ]);
+    for media in &comparison.media {
+        let (word, paint) =
+            if media.problem.is_some() { ("no", Paint::Red) } else { ("yes", Paint::Green) };
+        let said = media.stream.as_ref().or(media.edge.as_ref()).cloned().unwrap_or_default();
+        let from: Vec<String> = media.from.iter().map(ToString::to_string).collect();
+        let to: Vec<String> = media.to.iter().map(ToString::to_string).collect();
+        let cells = [said, several(&from), several(&to)].map(Cell::from);
+        table.row([cells.to_vec(), vec![Cell::from(word).painted(paint)]].concat());
+    }
+    world.print(&table)?;
+    let problems = comparison.media.iter().filter_map(|media| media.problem.as_ref());
+    for problem in problems.chain(&comparison.problems) {
+        for line in wrapped(&problem.to_string(), world.width) {
+            world.say(&line)?;
+        }
+    }
+    let (edge, stream) = (pair.edge.display(), pair.stream.display());
+    let verdict = match refusal {
+        Some(refusal) => format!("They fit, but can't be used: {refusal}"),
+        None if comparison.fits() => format!("{edge} fits {stream}."),
+        None => {
+            format!("{edge} does not fit {stream}: `dynrelay sdp offer` makes one that does.")
+        }
+    };
+    Ok(world.say(&verdict)?)
+}
+
+/// `239.1.2.3:5004 and 2 more`
+fn several(list: &[String]) -> String {
+    match list {
+        [] => "-".to_owned(),
+        [one] => one.clone(),
+        [one, more @ ..] => format!("{one} and {} more", more.len()),
+    }
+}
+
+#[derive(Serialize)]
+struct Shape<'a> {
+    fits: bool,
+    media: Vec<MediaShape<'a>>,
+    problems: Vec<ProblemShape>,
+}
+
+#[derive(Serialize)]
+struct MediaShape<'a> {
+    stream: Option<&'a str>,
+    edge: Option<&'a str>,
+    from: &'a [SocketAddr],
+    to: &'a [u16],
+    fits: bool,
+    problem: Option<ProblemShape>,
+}
+
+#[derive(Serialize)]
+struct ProblemShape {
+    severity: &'static str,
+    what: String,
+    file: Option<String>,
+    line: Option<usize>,
+}
+
+impl<'a> Shape<'a> {
+    fn of(comparison: &'a Comparison, fits: bool, refusal: Option<&String>) -> Self {
+        let refusal = refusal.map(|refusal| ProblemShape {
+            severity: "error",
+            what: refusal.clone(),
+            file: None,
+            line: None,
+        });
+        Self {
+            fits,
+            media: comparison.media.iter().map(MediaShape::of).collect(),
+            problems: comparison.problems.iter().map(ProblemShape::of).chain(refusal).collect(),
+        }
+    }
+}
+
+impl<'a> MediaShape<'a> {
+    fn of(media: &'a Compared) -> Self {
+        Self {
+            stream: media.stream.as_deref(),
+            edge: media.edge.as_deref(),
+            from: &media.from,
+            to: &media.to,
+            fits: media.problem.is_none(),
+            problem: media.problem.as_ref().map(ProblemShape::of),
+        }
+    }
+}
+
+impl ProblemShape {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            what: problem.what.clone(),
+            file: Some(problem.file.to_string_lossy().into_owned()),
+            line: problem.line,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    const STREAM: &str = "v=0\nc=IN IP4 239.1.2.3\nm=video 5004 RTP/AVP 96\n\
+        a=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
+
+    fn check(edge: &str, json: bool) -> (Result<(), Failure>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(path("news.sdp"), STREAM).unwrap();
+        fs::write(path("edge.sdp"), edge).unwrap();
+        let compare =
+            Compare { stream: path("news.sdp"), edge: path("edge.sdp"), config: PathBuf::new() };
+        let fake = Fake::default();
+        let mut fake = if json { fake.for_programs() } else { fake };
+        let outcome = fake.run(|world| run(world, &compare)).map(drop);
+        (outcome, fake.out())
+    }
+
+    #[test]
+    fn files_that_fit() {
+        let edge = STREAM.replace("239.1.2.3", "198.51.100.7").replace(" 500", " 700");
+        let (outcome, out) = check(&edge, false);
+        outcome.unwrap();
+        let table = "\
+MEDIA                    FROM            TO PORT  FITS
+video H264/90000 pt 96   239.1.2.3:5004  7004     yes
+audio MPA/90000 pt 14    239.1.2.3:5006  7006     yes
+";
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&out).starts_with(&squeezed(table)), "{out}");
+        assert_eq!(out.lines().count(), 4, "{out}");
+    }
+
+    #[test]
+    fn every_media_that_does_not_fit_is_told() {
+        let edge = "v=0\nc=IN IP4 198.51.100.7\nm=video 7005 RTP/AVP 97\nm=audio 7006 RTP/AVP 0\n\
+            m=audio 7008 RTP/AVP 14\n";
+        let (outcome, out) = check(edge, true);
+        assert!(matches!(outcome, Err(Failure::Unsound)));
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["fits"], false);
+        let fits: Vec<_> =
+            json["media"].as_array().unwrap().iter().map(|one| &one["fits"]).collect();
+        assert_eq!(fits, [false, false, false]);
+        assert_eq!(json["media"][1]["problem"]["line"], 4);
+        assert_eq!(json["media"][2]["stream"], serde_json::Value::Null);
+        let what = json["problems"][0]["what"].as_str().unwrap();
+        assert!(what.contains("odd RTP port"), "{json}");
+    }
+
+    #[test]
+    fn a_name_and_a_file_do_not_go_together() {
+        let compare =
+            Compare { stream: "news".into(), edge: "news.dss2.sdp".into(), config: PathBuf::new() };
+        let failure = Fake::default().run(|world| run(world, &compare)).unwrap_err();
+        assert!(matches!(failure, Failure::Usage(_)), "{failure}");
+    }
+}

@@ -1,0 +1,102 @@
+//! `dynrelay sdp`: looking into SDP files, and making an edge's.
+
+mod compare;
+mod offer;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use catalog::{Catalog, ConfigError, Fault};
+use clap::Subcommand;
+
+use self::compare::Compare;
+use self::offer::Offering;
+use crate::failure::Failure;
+use crate::world::World;
+
+/// What can be done with SDP files. None of it needs a daemon.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sdp {
+    /// Show what is understood of an SDP file; needs no daemon
+    #[command(after_help = "Examples:\n  dynrelay sdp show /etc/dynrelay/streams/news.sdp\n  \
+        dynrelay sdp show news.sdp --json | jq -r '.media[].port'")]
+    Show {
+        /// The SDP file
+        file: PathBuf,
+    },
+    /// Write the SDP file by which an edge takes a stream
+    ///
+    /// It is the stream's own, with the edge's address and ports, and without what is true of the
+    /// multicast alone; the codecs' lines stay as they are. The edge's administrator puts it in
+    /// place as STREAM.sdp: that is the edge's consent. The same file goes into the streams folder
+    /// as STREAM.EDGE.sdp.
+    #[command(after_help = "Examples:\n  \
+        dynrelay sdp offer news dss2 > news.sdp           to send to dss2's administrator\n  \
+        dynrelay sdp offer news dss2 --save               once it is in place there\n  \
+        dynrelay sdp offer news dss2 --ports 48028,58030  video and audio on these\n\n\
+        Without --ports the choice goes by the stream's name: the same each time, even, and none \
+        that\nanother SDP file of that edge in the streams folder has.")]
+    Offer(Offering),
+    /// Say whether an edge's SDP file fits a stream's, media by media
+    #[command(after_help = "Examples:\n  dynrelay sdp check news dss2\n  \
+        dynrelay sdp check news.sdp news.dss2.sdp\n  \
+        dynrelay sdp check ./mine ./theirs --json | jq .fits\n\n\
+        Exit codes: 0 they fit, 1 they don't.")]
+    Check(Compare),
+}
+
+impl Sdp {
+    /// Does it.
+    pub(crate) fn run(self, world: &mut World<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Show { file } => show::run(world, &file),
+            Self::Offer(offering) => offer::run(world, &offering),
+            Self::Check(compare) => compare::run(world, &compare),
+        }
+    }
+}
+
+/// The catalogue, as far as it can be read, with what is wrong in dynrelay.toml.
+fn catalogue(config: &Path) -> Result<(Catalog, Vec<Fault>), Failure> {
+    Catalog::salvage(config).map_err(|error| {
+        let advice = match error {
+            ConfigError::Unreadable { .. } => "; name another with --config",
+            ConfigError::Invalid { .. } => "",
+        };
+        Failure::Unfit(format!("{error}{advice}"))
+    })
+}
+
+/// Why there is no such stream or no such edge, and which there are.
+fn unknown(catalog: &Catalog, faults: &[Fault], stream: &str, edge: &str) -> Option<Failure> {
+    let streams = &catalog.config().streams;
+    if catalog.stream(stream).is_none() {
+        let file = streams.join(format!("{stream}.sdp"));
+        let faulty = catalog.problems().iter().find(|problem| problem.file == file);
+        let names = catalog.streams().map(|stream| stream.name.as_str());
+        return Some(Failure::Unfit(match faulty {
+            Some(problem) => problem.to_string(),
+            None => format!(
+                "there is no stream {stream}: put the encoder's SDP into {} as {stream}.sdp{}",
+                streams.display(),
+                others(names)
+            ),
+        }));
+    }
+    if catalog.edge(edge).is_none() {
+        let names = catalog.edges().iter().map(|edge| edge.name.as_str());
+        let faulty = if faults.is_empty() { "" } else { " (it has faults: `dynrelay check`)" };
+        return Some(Failure::Unfit(format!(
+            "there is no edge {edge}: add an [[edge]] with its name and address to \
+             dynrelay.toml{faulty}{}",
+            others(names)
+        )));
+    }
+    None
+}
+
+/// `; there are: news, sport`
+fn others<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) }
+}
