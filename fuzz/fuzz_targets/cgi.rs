@@ -9,12 +9,6 @@ mod answer;
 #[allow(dead_code)]
 #[path = "../../cgi-bin/relay/src/daemon.rs"]
 mod daemon;
-#[allow(dead_code)]
-#[path = "../../cgi-bin/relay/src/environment.rs"]
-mod environment;
-#[allow(dead_code)]
-#[path = "../../cgi-bin/relay/src/gateway.rs"]
-mod gateway;
 #[path = "../../cgi-bin/relay/src/page.rs"]
 mod page;
 #[path = "../../cgi-bin/relay/src/problem.rs"]
@@ -72,13 +66,13 @@ impl daemon::Daemon for Says {
         self.answer(Started { url, via: Via::Edge, edge: None, state: None, title })
     }
 
-    fn streams(&mut self) -> Result<StreamList, ClientError> {
+    fn streams(&mut self, _: bool) -> Result<StreamList, ClientError> {
         let stream = StreamStatus {
             name: self.text.clone(),
             title: Some(self.text.clone()),
             media: vec![self.text.clone()],
-            edges: vec![],
-            relayed_to: vec![],
+            on_air: [None, Some(true), Some(false)][self.text.len() % 3],
+            ..StreamStatus::default()
         };
         self.answer(StreamList { streams: vec![stream] })
     }
@@ -92,7 +86,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (code, text) = values[NAMES.len()].split_first().unwrap_or((&0, &[]));
     let code = CODES.get(usize::from(*code)).copied();
     let mut daemon = Says { text: String::from_utf8_lossy(text).into_owned(), code };
-    let environment = environment::Environment::new(|name| {
+    let environment = gateway::Environment::new(|name| {
         let at = NAMES.iter().position(|known| *known == name)?;
         Some(OsString::from_vec(values[at].clone()))
     });

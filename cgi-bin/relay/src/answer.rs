@@ -2,13 +2,12 @@
 
 use std::io::Write;
 
-use cgi::Response;
-use cgi::http::{HeaderName, HeaderValue, StatusCode, header};
+use cgi::http::{StatusCode, header};
 use control::ClientError;
+use gateway::{Environment, Response, guard, set};
 use playlist::{BadUrl, Entry};
 
 use crate::daemon::Daemon;
-use crate::environment::Environment;
 use crate::page;
 use crate::problem::Problem;
 use crate::wanted::{Form, Wanted};
@@ -23,8 +22,7 @@ pub(crate) fn answer(
         failure.tell(log);
         failure.problem.response()
     });
-    set(&mut response, header::CACHE_CONTROL, "no-store");
-    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    guard(&mut response);
     response
 }
 
@@ -32,11 +30,17 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Respon
     if !matches!(environment.method.as_slice(), b"GET" | b"HEAD") {
         return Err(Problem::Method.into());
     }
-    let Wanted::Stream(stream, form) = Wanted::read(environment)? else {
-        return Ok(page::list(&daemon.streams()?, &environment.script));
+    let (stream, form) = match Wanted::read(environment)? {
+        Wanted::Stream(stream, form) => (stream, form),
+        // A HEAD of the page is answered by what is known.
+        Wanted::List => {
+            let streams = daemon.streams(!environment.is_head())?;
+            return Ok(page::list(&streams, &environment.script));
+        }
+        Wanted::Style => return Ok(page::STYLE.response()),
     };
     if environment.is_head() {
-        let known = daemon.streams()?.streams;
+        let known = daemon.streams(false)?.streams;
         return match known.iter().any(|known| known.name == stream) {
             true => Ok(send(&stream, form, None)),
             false => Err(Problem::UnknownStream.into()),
@@ -68,13 +72,6 @@ fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
             set(&mut response, header::CONTENT_DISPOSITION, &name);
             response
         }
-    }
-}
-
-/// Sets a header. Names, URLs and the fixed values here are all visible ASCII, so each fits.
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
     }
 }
 

@@ -13,8 +13,8 @@ const PATIENCE: Duration = Duration::from_millis(1900);
 pub(crate) trait Daemon {
     /// Have a stream relayed for the viewer at this address.
     fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError>;
-    /// What streams there are.
-    fn streams(&mut self) -> Result<StreamList, ClientError>;
+    /// What streams there are; with `listen`, which of them are on air.
+    fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError>;
 }
 
 /// The daemon behind its socket. Nothing is opened before something is asked.
@@ -37,7 +37,7 @@ impl Daemon for Socket<'_> {
         self.connect()?.ask(&Request::Start { stream: stream.to_owned(), edge: None, client })
     }
 
-    fn streams(&mut self) -> Result<StreamList, ClientError> {
-        self.connect()?.ask(&Request::Streams)
+    fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError> {
+        self.connect()?.ask(&Request::Streams { listen })
     }
 }

@@ -6,27 +6,19 @@
 
 mod answer;
 mod daemon;
-mod environment;
-mod gateway;
 mod page;
 mod problem;
 #[cfg(test)]
 mod tests;
 mod wanted;
 
-use std::io::{stderr, stdout};
+use std::io::stderr;
 
 use daemon::Socket;
-use environment::Environment;
+use gateway::Environment;
 
 fn main() {
     let environment = Environment::new(|name| std::env::var_os(name));
     let mut daemon = Socket::new(&environment.socket);
-    let response = answer::answer(&environment, &mut daemon, &mut stderr());
-    // If the web server hung up there is nobody left to tell.
-    if gateway::print(&response, environment.is_head(), &mut stdout()).is_ok()
-        && environment.has_body
-    {
-        gateway::drain();
-    }
+    gateway::serve(&environment, &answer::answer(&environment, &mut daemon, &mut stderr()));
 }

@@ -1,93 +1,123 @@
-//! The list of streams, for a browser.
+//! The streams, for a viewer with a browser.
 
 use std::fmt::Write;
 
-use cgi::Response;
-use cgi::http::{HeaderValue, header};
-use control::StreamList;
+use cgi::http::StatusCode;
+use control::{StreamList, StreamStatus};
+use gateway::{Asset, Page, Response, own_path, percent_encode};
 use playlist::{Format, escape};
 
-/// A page with links to every stream in every format. `script` is the program's own path.
+/// The page's style. No stream's name begins with a dot, so that none is in its way.
+pub(crate) const STYLE: Asset = Asset::new(
+    ".style.css",
+    "text/css",
+    concat!(include_str!("../../../crates/gateway/src/base.css"), include_str!("page.css")),
+);
+
+/// The links to a stream: how each ends, and which players follow it.
+const LINKS: [(&str, &str, &str); 6] = [
+    (Format::M3u.extension(), "M3U", "mpv, VLC"),
+    (Format::Smil.extension(), "SMIL", "MPlayer, Totem, RealPlayer"),
+    (Format::QuickTime.extension(), "QuickTime link", "QuickTime, xine"),
+    (Format::Xspf.extension(), "XSPF", "VLC, Audacious"),
+    (Format::Ram.extension(), "RAM", "RealPlayer"),
+    ("redirect", "RTSP address", "any other player"),
+];
+
+/// A page with links to every stream for every player, those on air first. `script` is the
+/// program's own path.
 pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
-    let mut rows = String::new();
-    for stream in &list.streams {
-        let title = stream.title.as_deref().unwrap_or(&stream.name);
-        let media = stream.media.join(", ");
-        let _ = write!(rows, "<dt>{}</dt>\n<dd>{}<br>\n", escape(title), escape(&media));
-        let path = format!("{}/{}", path(script), percent_encode(stream.name.as_bytes()));
-        for extension in Format::ALL.map(Format::extension).iter().chain(&["redirect"]) {
-            let _ = writeln!(rows, "<a href=\"{path}.{extension}\">{extension}</a>");
-        }
-        rows.push_str("</dd>\n");
-    }
-    let streams = match rows.is_empty() {
-        true => "<p>There are no streams.</p>\n".to_owned(),
-        false => format!("<dl>\n{rows}</dl>\n"),
+    let own = own_path(script);
+    let mut streams: Vec<&StreamStatus> = list.streams.iter().collect();
+    streams.sort_by_key(|stream| match stream.on_air {
+        Some(true) => 0,
+        None => 1,
+        Some(false) => 2,
+    });
+    let on_air = streams.iter().filter(|stream| stream.on_air == Some(true)).count();
+    let lead = match (streams.len(), on_air) {
+        (0, _) => "There are no streams.".to_owned(),
+        (_, 0) => "Nothing is known to be on air just now.".to_owned(),
+        (_, 1) => "One stream is on air now.".to_owned(),
+        (_, many) => format!("{many} streams are on air now."),
     };
-    let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <title>Streams</title>\n</head>\n<body>\n<h1>Streams</h1>\n{streams}</body>\n</html>\n"
+    let hint = match streams.is_empty() {
+        true => "",
+        false => " Take the link that names your player: it opens the stream there.",
+    };
+    let streams: String = streams.into_iter().map(|stream| section(stream, &own)).collect();
+    let body = format!("<main>\n<h1>Live streams</h1>\n<p>{lead}{hint}</p>\n{streams}</main>\n");
+    let page = Page {
+        own: &own,
+        title: "Live streams",
+        style: &STYLE,
+        script: None,
+        icon: None,
+        head: "",
+        body: &body,
+    };
+    page.response(StatusCode::OK)
+}
+
+fn section(stream: &StreamStatus, own: &str) -> String {
+    let name = percent_encode(stream.name.as_bytes());
+    let title = escape(stream.title.as_deref().unwrap_or(&stream.name));
+    let (class, air) = match stream.on_air {
+        Some(true) => ("on", "On air"),
+        Some(false) => ("off", "Off air"),
+        None => ("unknown", "May be on air"),
+    };
+    let mut section = format!(
+        "<section aria-labelledby=\"{name}\">\n<h2 id=\"{name}\">{title}</h2>\n\
+         <p class=\"air {class}\">{air}</p>\n"
     );
-    let mut response = cgi::html_response(200, page);
-    let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    response
-}
-
-/// The program's path for a link: with one slash in front, so that it can't name another host, and
-/// none behind.
-fn path(script: &[u8]) -> String {
-    let encoded = percent_encode(script);
-    match encoded.trim_matches('/') {
-        "" => String::new(),
-        path => format!("/{path}"),
+    if !stream.media.is_empty() {
+        let _ = writeln!(section, "<p class=\"media\">{}</p>", escape(&stream.media.join(", ")));
     }
-}
-
-/// Encodes all but the unreserved characters of RFC 3986 and slashes, so that what comes out needs
-/// no escaping in HTML.
-fn percent_encode(bytes: &[u8]) -> String {
-    let mut encoded = String::with_capacity(bytes.len());
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(byte) {
-            encoded.push(char::from(*byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
+    section.push_str("<ul>\n");
+    for (extension, document, players) in LINKS {
+        let _ = writeln!(
+            section,
+            "<li><a href=\"{own}/{name}.{extension}\">{players} <small>{document}</small></a></li>"
+        );
     }
-    encoded
+    section.push_str("</ul>\n</section>\n");
+    section
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use control::StreamStatus;
 
-    fn page(name: &str, title: Option<&str>, script: &[u8]) -> String {
+    fn page(name: &str, title: Option<&str>, on_air: Option<bool>, script: &[u8]) -> String {
         let stream = StreamStatus {
             name: name.into(),
             title: title.map(Into::into),
             media: vec!["video H264".into(), "<b>".into()],
             edges: vec!["dss2".into()],
-            relayed_to: vec![],
+            on_air,
+            ..StreamStatus::default()
         };
-        String::from_utf8(list(&StreamList { streams: vec![stream] }, script).into_body()).unwrap()
+        text(list(&StreamList { streams: vec![stream] }, script))
+    }
+
+    fn text(response: Response) -> String {
+        String::from_utf8(response.into_body()).unwrap()
     }
 
     #[test]
     fn everything_is_escaped() {
-        let page = page("a\"b", Some("<script>alert('1')</script>"), b"//cgi \"<\xe9/relay.cgi/");
+        let title = Some("<script>alert('1')</script>");
+        let page = page("a\"b", title, None, b"//cgi \"<\xe9/relay.cgi/");
         assert!(page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"), "{page}");
         assert!(page.contains("href=\"/cgi%20%22%3C%E9/relay.cgi/a%22b.smil\""), "{page}");
         assert!(page.contains("video H264, &lt;b&gt;"), "{page}");
     }
 
     #[test]
-    fn a_stream_is_linked_in_every_format() {
-        let page = page("news", None, b"/cgi-bin/relay.cgi");
-        for extension in ["smil", "qtl", "ram", "m3u", "xspf", "redirect"] {
+    fn a_stream_is_linked_for_every_player() {
+        let page = page("news", None, None, b"/cgi-bin/relay.cgi");
+        for extension in Format::ALL.map(Format::extension).iter().chain(&["redirect"]) {
             let href = format!("href=\"/cgi-bin/relay.cgi/news.{extension}\"");
             assert!(page.contains(&href), "{page}");
         }
@@ -95,8 +125,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_air_is_said_and_comes_first() {
+        for (on_air, said) in
+            [(Some(true), ">On air<"), (Some(false), ">Off air<"), (None, ">May be on air<")]
+        {
+            assert!(page("news", None, on_air, b"").contains(said));
+        }
+        let stream = |name: &str, on_air| StreamStatus {
+            name: name.into(),
+            on_air,
+            ..StreamStatus::default()
+        };
+        let streams = vec![stream("a", Some(false)), stream("b", None), stream("c", Some(true))];
+        let page = text(list(&StreamList { streams }, b""));
+        let at = |name: &str| page.find(&format!("<h2 id=\"{name}\">")).unwrap();
+        assert!(at("c") < at("b") && at("b") < at("a"));
+        assert!(page.contains("One stream is on air now."), "{page}");
+    }
+
+    #[test]
     fn no_streams_is_said() {
-        let page = list(&StreamList::default(), b"").into_body();
-        assert!(String::from_utf8(page).unwrap().contains("There are no streams."));
+        assert!(text(list(&StreamList::default(), b"")).contains("There are no streams."));
     }
 }

@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 
 use control::{ClientError, ErrorCode, LineError, Refused, Started, StreamList, StreamStatus, Via};
+use gateway::Environment;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::answer::answer;
 use crate::daemon::Daemon;
-use crate::environment::Environment;
-use crate::gateway;
 use reply::Reply;
 
 /// A daemon that says the same whatever it is asked.
@@ -45,13 +44,13 @@ impl Daemon for Says {
         self.error().map_or(Ok(started), Err)
     }
 
-    fn streams(&mut self) -> Result<StreamList, ClientError> {
+    fn streams(&mut self, _: bool) -> Result<StreamList, ClientError> {
         let stream = |name: &str| StreamStatus {
             name: name.into(),
             title: Some(self.text.clone()),
             media: vec![self.text.clone()],
-            edges: vec![],
-            relayed_to: vec![],
+            on_air: [None, Some(true), Some(false)][self.text.len() % 3],
+            ..StreamStatus::default()
         };
         let streams = vec![stream("news"), stream(&self.text)];
         self.error().map_or(Ok(StreamList { streams }), Err)

@@ -1,8 +1,9 @@
 //! What a request asks for.
 
+use gateway::Environment;
 use playlist::Format;
 
-use crate::environment::Environment;
+use crate::page;
 use crate::problem::Problem;
 
 /// The longest name a stream can have, in bytes.
@@ -13,6 +14,8 @@ const MAX_NAME: usize = 64;
 pub(crate) enum Wanted {
     /// The streams there are.
     List,
+    /// The style of their list.
+    Style,
     /// To watch a stream.
     Stream(String, Form),
 }
@@ -42,6 +45,9 @@ impl Wanted {
     pub(crate) fn read(environment: &Environment) -> Result<Self, Problem> {
         let path = environment.path.strip_prefix(b"/").unwrap_or(&environment.path);
         let query = &environment.query;
+        if path == page::STYLE.name().as_bytes() {
+            return Ok(Self::Style);
+        }
         if !path.is_empty() {
             return match split_extension(path) {
                 Some((stream, form)) => Ok(Self::Stream(name(stream)?, form)),

@@ -15,8 +15,8 @@ pub use line::{LineError, MAX_ANSWER, MAX_REQUEST, read_line};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use status::{
-    After, Event, FlowKind, FlowStatus, Gate, Pong, Prospect, RelayDetail, RelayList, RelayShow,
-    RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
+    After, Event, FlowKind, FlowStatus, Gate, Pong, Prospect, Rates, RelayDetail, RelayList,
+    RelayShow, RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
 };
 
 /// Where the daemon listens unless `DYNRELAY_SOCKET` or the configuration says otherwise.

@@ -1,6 +1,7 @@
 //! What can be asked of the daemon.
 
 use std::net::IpAddr;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub enum Request {
         /// The recently closed ones too, with their reasons.
         #[serde(default)]
         all: bool,
+        /// With how fast each went over the last minutes, in coarse steps.
+        #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
+        rates: bool,
     },
     /// One stream's relays with their flows, the recently closed ones included.
     Show {
@@ -44,7 +48,12 @@ pub enum Request {
         edge: Option<String>,
     },
     /// What the catalogue holds.
-    Streams,
+    Streams {
+        /// Listens to the streams of which it isn't known whether they are on air, for about a
+        /// second.
+        #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
+        listen: bool,
+    },
     /// Is anybody there?
     Ping,
     /// Read the configuration and the streams folder again.
@@ -102,7 +111,10 @@ mod tests {
             }
         );
         assert_eq!(Request::parse(r#"{"op":"ping","v":1}"#).unwrap(), Request::Ping);
-        assert_eq!(Request::parse(r#"{"op":"list"}"#).unwrap(), Request::List { all: false });
+        let list = Request::List { all: false, rates: false };
+        assert_eq!(Request::parse(r#"{"op":"list"}"#).unwrap(), list);
+        let streams = Request::Streams { listen: false };
+        assert_eq!(Request::parse(r#"{"op":"streams"}"#).unwrap(), streams);
     }
 
     #[test]

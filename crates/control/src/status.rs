@@ -1,5 +1,6 @@
 //! The shapes of the answers.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,10 @@ pub enum Via {
 pub struct RelayList {
     /// By stream, then edge; closed ones last.
     pub relays: Vec<RelayStatus>,
+    /// How fast all of them together went over the last minutes, those that have closed since
+    /// included; only where rates were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
 }
 
 /// A relay in short. Counters run over all its flows since the relay began.
@@ -60,12 +65,35 @@ pub struct RelayStatus {
     pub rate: u64,
     /// ICMP errors that came back.
     pub refusals: u64,
+    /// Packets that were let through but could not be sent.
+    #[serde(default)]
+    pub lost: u64,
+    /// Packets that the kernel dropped before they could be read.
+    #[serde(default)]
+    pub drops: u64,
+    /// Packets that never arrived.
+    #[serde(default)]
+    pub gaps: u64,
     /// How many watch, where the edge says so.
     #[serde(default)]
     pub viewers: Option<u32>,
     /// Why it closed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How fast it went over the last minutes; in a list only where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
+}
+
+/// How fast a relay went, step by step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// How long a step is, in seconds.
+    pub step: u64,
+    /// When the last one ended, in seconds since 1970.
+    pub until: u64,
+    /// Bytes of payload a second, on the average of each step; the oldest first.
+    pub bytes: Vec<u64>,
 }
 
 /// The answer to `show`.
@@ -186,7 +214,7 @@ pub struct StreamList {
 }
 
 /// A stream of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamStatus {
     /// Its name.
     pub name: String,
@@ -199,6 +227,9 @@ pub struct StreamStatus {
     pub edges: Vec<String>,
     /// The edges it is on the way to now.
     pub relayed_to: Vec<String>,
+    /// Whether any media of it is broadcast just now; none where that isn't known.
+    #[serde(default)]
+    pub on_air: Option<bool>,
 }
 
 /// The answer to `ping`.
@@ -210,6 +241,9 @@ pub struct Pong {
     pub pid: u32,
     /// Seconds since it started.
     pub uptime: u64,
+    /// How many relays have closed since then, by reason.
+    #[serde(default)]
+    pub closed: BTreeMap<String, u64>,
 }
 
 /// The answer to `reload`.

@@ -9,7 +9,9 @@ fn lines() -> impl Strategy<Value = String> {
         "start", "stop", "list", "show", "streams", "ping", "reload", "events", "fly",
     ]);
     let field = (
-        prop::sample::select(vec!["stream", "edge", "client", "all", "v", "op", "x"]),
+        prop::sample::select(vec![
+            "stream", "edge", "client", "all", "rates", "listen", "v", "op", "x",
+        ]),
         prop_oneof![
             any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
             any::<i64>().prop_map(|number| number.to_string()),

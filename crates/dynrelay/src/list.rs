@@ -10,7 +10,9 @@ use crate::world::World;
 
 /// Prints the relays, with `all` the recently closed ones too.
 pub(crate) fn run(world: &mut World<'_>, all: bool) -> Result<(), Failure> {
-    let Some(RelayList { relays }) = world.ask(&Request::List { all })? else { return Ok(()) };
+    let Some(RelayList { relays, .. }) = world.ask(&Request::List { all, rates: false })? else {
+        return Ok(());
+    };
     let (closed, running): (Vec<_>, Vec<_>) =
         relays.into_iter().partition(|relay| relay.state == "closed");
     if running.is_empty() {
@@ -125,7 +127,7 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
     fn programs_get_what_the_daemon_said() {
         let mut fake = Fake::answering(&relays()).for_programs();
         let out = fake.run(|world| run(world, false)).unwrap();
-        assert_eq!(fake.asked(), [Request::List { all: false }]);
+        assert_eq!(fake.asked(), [Request::List { all: false, rates: false }]);
         assert_eq!(out.lines().count(), 1);
         let same = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
         assert_eq!(same(&out), same(&relays()));

@@ -3,7 +3,6 @@
 mod check;
 mod command;
 mod failure;
-mod human;
 mod json;
 mod list;
 mod paint;
@@ -30,6 +29,9 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+
+// Each command has its own words for numbers, and all have these.
+pub(crate) use ::human;
 
 use crate::command::Arguments;
 use crate::world::{Daemon, World};

@@ -9,7 +9,7 @@ use crate::world::World;
 /// Asks, and prints who answered.
 pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     let Some(pong) = world.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
-    let Pong { version, pid, uptime } = pong;
+    let Pong { version, pid, uptime, .. } = pong;
     world.say(&format!("dynrelayd {version} is there: process {pid}, up {}.", age(uptime)))?;
     Ok(())
 }

@@ -7,9 +7,11 @@ use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::world::World;
 
-/// Prints the streams, the edges that take them, and which they are on the way to now.
+/// Prints the streams, which are on air, the edges that take them, and which they are on the way to now.
 pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
-    let Some(StreamList { streams }) = world.ask(&Request::Streams)? else { return Ok(()) };
+    let Some(StreamList { streams }) = world.ask(&Request::Streams { listen: true })? else {
+        return Ok(());
+    };
     if streams.is_empty() {
         world
             .say("No stream can be relayed: put STREAM.sdp and STREAM.EDGE.sdp into the streams")?;
@@ -18,6 +20,7 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     }
     let mut table = Table::new([
         Column::name("STREAM"),
+        Column::name("ON AIR"),
         Column::text("RELAYED TO"),
         Column::text("EDGES"),
         Column::text("MEDIA"),
@@ -26,6 +29,11 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     for stream in streams {
         table.row([
             Cell::from(&stream.name),
+            match stream.on_air {
+                Some(true) => Cell::from("yes").painted(Paint::Green),
+                Some(false) => "no".into(),
+                None => "?".into(),
+            },
             Cell::from(some(&stream.relayed_to)).painted(Paint::Green),
             some(&stream.edges).into(),
             some(&stream.media).into(),
@@ -47,7 +55,8 @@ mod tests {
 
     const STREAMS: &str = r#"{"streams":[
         {"name":"news","title":"Evening news from everywhere, with the weather and the sports \u001b[2J",
-         "media":["video H264","audio MPA"],"edges":["dss2","dss3"],"relayed_to":["dss2"]},
+         "media":["video H264","audio MPA"],"edges":["dss2","dss3"],"relayed_to":["dss2"],
+         "on_air":true},
         {"name":"radio","media":["audio MPA"],"edges":[],"relayed_to":[]}]}"#;
 
     #[test]
@@ -56,9 +65,9 @@ mod tests {
         assert_eq!(
             out,
             "\
-STREAM  RELAYED TO  EDGES       MEDIA                  TITLE
-news    dss2        dss2, dss3  video H264, audio MPA  Evening news from everyw…
-radio   -           -           audio MPA
+STREAM  ON AIR  RELAYED TO  EDGES       MEDIA                TITLE
+news    yes     dss2        dss2, dss3  video H264, audio …  Evening news from …
+radio   ?       -           -           audio MPA
 "
         );
     }

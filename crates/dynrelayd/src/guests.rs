@@ -175,7 +175,10 @@ mod tests {
         let start = Request::Start { stream: "news".into(), edge: None, client: None };
         let ask = |uid, request| guests.seat(user(uid), now).unwrap().admit(request, now);
         assert!((0..10).all(|_| ask(33, &Request::Ping).is_ok()));
-        assert_eq!(ask(33, &Request::Streams).unwrap_err().code, ErrorCode::Limit);
+        assert_eq!(
+            ask(33, &Request::Streams { listen: false }).unwrap_err().code,
+            ErrorCode::Limit
+        );
         assert!((0..10).all(|_| ask(33, &start).is_ok()));
         assert!(ask(33, &start).is_err());
         assert!(ask(1000, &start).is_ok(), "others are not held liable");
@@ -183,7 +186,7 @@ mod tests {
 
         let later = now + Duration::from_secs(1);
         let seat = guests.seat(user(33), later).unwrap();
-        assert!(seat.admit(&Request::Streams, later).is_ok());
+        assert!(seat.admit(&Request::Streams { listen: false }, later).is_ok());
         seat.charge(&"x".repeat(20 * PIECE));
         let soon = later + Duration::from_secs(1);
         assert!(seat.admit(&Request::Ping, soon).is_err());

@@ -1,25 +1,36 @@
 //! The relays that closed recently.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use control::RelayDetail;
 
 /// How many are remembered.
 const KEPT: usize = 200;
 
-/// Closed relays, the latest first.
+/// Closed relays, the latest first, and how many there were in all.
 #[derive(Debug, Default)]
-pub(crate) struct History(VecDeque<RelayDetail>);
+pub(crate) struct History {
+    relays: VecDeque<RelayDetail>,
+    /// By reason, since the daemon began.
+    counts: BTreeMap<String, u64>,
+}
 
 impl History {
     /// Remembers a relay that has closed, and forgets the oldest if there are many.
     pub(crate) fn remember(&mut self, relay: RelayDetail) {
-        self.0.push_front(relay);
-        self.0.truncate(KEPT);
+        let reason = relay.relay.reason.clone().unwrap_or_default();
+        *self.counts.entry(reason).or_default() += 1;
+        self.relays.push_front(relay);
+        self.relays.truncate(KEPT);
+    }
+
+    /// How many relays have closed, by reason.
+    pub(crate) fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
     }
 
     /// The latest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RelayDetail> {
-        self.0.iter()
+        self.relays.iter()
     }
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use control::Request;
 
+use crate::air::Heard;
 use crate::reach::Verdict;
 
 /// One thing to act on.
@@ -15,6 +16,8 @@ pub(crate) enum Input {
     Watch(Watcher),
     /// A flow was refused, a probe was sent, an edge reported.
     Forward(forward::Event),
+    /// It was listened to some streams.
+    Heard(Heard),
     /// It is known now whether an edge can be reached.
     Reach(Verdict),
     /// SIGHUP.

@@ -1,5 +1,6 @@
 //! dynrelayd: relays broadcasts to the servers where somebody watches, while somebody watches.
 
+mod air;
 mod allowance;
 mod audience;
 mod check;
@@ -11,6 +12,7 @@ mod history;
 mod inbox;
 mod log;
 mod memory;
+mod pace;
 mod path;
 mod reach;
 mod relay;

@@ -1,13 +1,14 @@
 //! A relay that runs: its route, its flows, and what is told of it.
 
 use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use catalog::Route;
 use control::{FlowKind, FlowStatus, RelayDetail, RelayStatus};
 use forward::{Counters, Flow};
 
 use crate::audience::Audience;
+use crate::pace::{Pace, per_second};
 use crate::path::{Path, paths};
 use crate::storm::Storm;
 
@@ -24,6 +25,7 @@ pub(crate) struct Relay {
     pub(crate) address: IpAddr,
     /// In the data plane's order: media by media, RTP before RTCP.
     pub(crate) flows: Vec<Flow>,
+    began: Instant,
     /// Seconds since 1970.
     started: u64,
     /// When the state began: seconds since 1970.
@@ -32,6 +34,8 @@ pub(crate) struct Relay {
     rates: Vec<Rate>,
     pub(crate) audience: Audience,
     pub(crate) storm: Storm,
+    /// That of the whole.
+    pub(crate) pace: Pace,
 }
 
 /// The payload bytes that a flow sends each second, from one look at its counters to the next.
@@ -44,10 +48,8 @@ struct Rate {
 
 impl Rate {
     fn measure(&mut self, bytes: u64, now: Instant) {
-        let passed = now.saturating_duration_since(self.at).as_millis();
-        let sent = u128::from(bytes.saturating_sub(self.bytes));
-        let per_second = sent.saturating_mul(1000).checked_div(passed).unwrap_or(0);
-        let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
+        let passed = now.saturating_duration_since(self.at);
+        let per_second = per_second(bytes.saturating_sub(self.bytes), passed);
         *self = Self { bytes, at: now, per_second };
     }
 }
@@ -70,11 +72,13 @@ impl Relay {
             route,
             address,
             flows,
+            began: now,
             started,
             since: started,
             rates,
             audience: Audience::new(now),
             storm: Storm::new(now),
+            pace: Pace::new(now),
         }
     }
 
@@ -92,6 +96,23 @@ impl Relay {
         }
     }
 
+    /// Notes how fast it went in the step of this number, which is over; gives the rate.
+    pub(crate) fn step(&mut self, number: u64, now: Instant) -> u64 {
+        let bytes = self.flows.iter().map(|flow| flow.counters().bytes).sum();
+        self.pace.step(number, bytes, now)
+    }
+
+    /// Whether its stream is on air: nothing for `silence` means that it is not. None if it is too
+    /// early to tell.
+    pub(crate) fn on_air(&self, silence: Duration, now: Instant) -> Option<bool> {
+        let flows = paths(&self.route).zip(&self.flows);
+        let media = flows.filter(|(path, _)| path.kind == FlowKind::Rtp);
+        match media.filter_map(|(_, flow)| flow.counters().idle).min() {
+            Some(idle) => Some(idle < silence),
+            None => (now.saturating_duration_since(self.began) > silence).then_some(false),
+        }
+    }
+
     /// The relay in short. `viewers`: how many watch, where the edge says so.
     pub(crate) fn status(&self, state: impl ToString, viewers: Option<u32>) -> RelayStatus {
         let total =
@@ -106,8 +127,12 @@ impl Relay {
             bytes: total(|counters| counters.bytes),
             rate: self.rates.iter().map(|rate| rate.per_second).sum(),
             refusals: total(|counters| counters.refusals),
+            lost: total(|counters| counters.lost),
+            drops: total(|counters| counters.drops),
+            gaps: total(|counters| counters.gaps),
             viewers,
             reason: None,
+            rates: None,
         }
     }
 
@@ -120,7 +145,7 @@ impl Relay {
     ) -> RelayDetail {
         let flows = paths(&self.route).zip(self.flows.iter().zip(&self.rates));
         RelayDetail {
-            relay: self.status(state, viewers),
+            relay: RelayStatus { rates: Some(self.pace.fine()), ..self.status(state, viewers) },
             address: self.address,
             answers,
             closes: Vec::new(),

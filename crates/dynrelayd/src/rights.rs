@@ -30,7 +30,7 @@ impl Peer {
             Request::Start { .. }
                 | Request::List { .. }
                 | Request::Show { .. }
-                | Request::Streams
+                | Request::Streams { .. }
                 | Request::Ping
         );
         if open || self.administrator {
@@ -51,7 +51,8 @@ mod tests {
     fn the_web_server_starts_and_looks_and_no_more() {
         let web = Peer { uid: 33, administrator: false };
         let start = Request::Start { stream: "news".into(), edge: None, client: None };
-        for request in [start, Request::List { all: true }, Request::Streams, Request::Ping] {
+        let list = Request::List { all: true, rates: true };
+        for request in [start, list, Request::Streams { listen: true }, Request::Ping] {
             assert!(web.may(&request).is_ok(), "{request:?}");
         }
         let stop = Request::Stop { stream: "news".into(), edge: "dss2".into() };

@@ -1,5 +1,6 @@
 //! What is told to those who look: list, show, streams.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use control::{
@@ -8,22 +9,25 @@ use control::{
 };
 use lifecycle::When;
 
+use crate::air::SILENCE;
 use crate::relay::{Relay, RelayId};
 use crate::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
-    /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently.
-    pub(crate) fn list(&self, all: bool) -> RelayList {
-        let running = self
-            .relays
-            .iter()
-            .map(|(id, relay)| relay.status(self.state(*id), self.lifecycle.viewers(*id)));
+    /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently. With
+    /// how fast those that run went lately, if `rates`.
+    pub(crate) fn list(&self, all: bool, rates: bool) -> RelayList {
+        let running = self.relays.iter().map(|(id, relay)| RelayStatus {
+            rates: rates.then(|| relay.pace.coarse()),
+            ..relay.status(self.state(*id), self.lifecycle.viewers(*id))
+        });
         let mut relays: Vec<RelayStatus> = running.collect();
         relays.sort_by(|a, b| (&a.stream, &a.edge).cmp(&(&b.stream, &b.edge)));
         if all {
-            relays.extend(self.history.iter().map(|closed| closed.relay.clone()));
+            let closed = self.history.iter();
+            relays.extend(closed.map(|closed| RelayStatus { rates: None, ..closed.relay.clone() }));
         }
-        RelayList { relays }
+        RelayList { relays, rates: rates.then(|| self.pace.coarse()) }
     }
 
     /// A stream's relays with their flows, the running ones first.
@@ -54,26 +58,27 @@ impl Supervisor {
     }
 
     /// What the catalogue holds.
-    pub(crate) fn streams(&self) -> StreamList {
+    pub(crate) fn streams(&self, now: Instant) -> StreamList {
+        let mut relayed: HashMap<&str, Vec<&Relay>> = HashMap::new();
+        for relay in self.relays.values() {
+            relayed.entry(&relay.stream).or_default().push(relay);
+        }
         let streams = self.catalog.streams().map(|stream| {
             let name = stream.name.as_str();
+            let relays = relayed.remove(name).unwrap_or_default();
+            let mut relayed_to: Vec<_> = relays.iter().map(|relay| relay.edge.clone()).collect();
+            relayed_to.sort();
+            let counted = relays.iter().filter_map(|relay| relay.on_air(SILENCE, now)).max();
             StreamStatus {
                 name: name.to_owned(),
                 title: stream.title.clone(),
                 media: stream.media().collect(),
                 edges: stream.edges().map(str::to_owned).collect(),
-                relayed_to: self.edges_of(name),
+                relayed_to,
+                on_air: counted.or_else(|| self.air.known(name, now)),
             }
         });
         StreamList { streams: streams.collect() }
-    }
-
-    /// The edges that a stream is on the way to, by name.
-    fn edges_of(&self, stream: &str) -> Vec<String> {
-        let relays = self.relays.values().filter(|relay| relay.stream == stream);
-        let mut edges: Vec<String> = relays.map(|relay| relay.edge.clone()).collect();
-        edges.sort();
-        edges
     }
 }
 

@@ -15,11 +15,13 @@ use lifecycle::{Action, CloseReason, Lifecycle, Seen};
 use serde::Serialize;
 use tracing::{info, warn};
 
+use crate::air::Air;
 use crate::allowance::Allowance;
 use crate::guests::Guests;
 use crate::history::History;
 use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
 use crate::memory::{Memory, Remembered};
+use crate::pace::Pace;
 use crate::path::settings;
 use crate::reach::Reach;
 use crate::relay::{Relay, RelayId, unix_time};
@@ -49,6 +51,7 @@ pub(crate) struct Supervisor {
     /// The relays are others than the memory holds.
     pub(crate) changed: bool,
     pub(crate) reach: Reach,
+    pub(crate) air: Air,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) allowance: Allowance,
     pub(crate) guests: Arc<Guests>,
@@ -56,6 +59,11 @@ pub(crate) struct Supervisor {
     watchers: Vec<Watcher>,
     began: Instant,
     glanced: Instant,
+    /// Of all relays together.
+    pub(crate) pace: Pace,
+    /// When the last step of the paces ended, and its number.
+    pub(crate) stepped: Instant,
+    pub(crate) steps: u64,
 }
 
 /// What came of a request.
@@ -89,7 +97,8 @@ impl Supervisor {
             history: History::default(),
             memory,
             changed: false,
-            reach: Reach::new(post),
+            reach: Reach::new(post.clone()),
+            air: Air::new(post),
             waiting: Vec::new(),
             allowance: Allowance::new(starts, now),
             guests,
@@ -97,6 +106,9 @@ impl Supervisor {
             watchers: Vec::new(),
             began: now,
             glanced: now,
+            pace: Pace::new(now),
+            stepped: now,
+            steps: 0,
         })
     }
 
@@ -190,7 +202,7 @@ impl Supervisor {
     fn next_wake(&self) -> Option<Instant> {
         let glance = (!self.relays.is_empty()).then(|| self.glanced + GLANCE);
         let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
-        let others = [self.lifecycle.next_wake(), self.turnstile.next_wake()];
+        let others = [self.lifecycle.next_wake(), self.turnstile.next_wake(), self.air.next_wake()];
         [glance, patience].into_iter().chain(others).flatten().min()
     }
 
@@ -199,12 +211,16 @@ impl Supervisor {
             Input::Asked(Asked { request: Request::Start { stream, edge, client }, reply }) => {
                 self.start(Waiting::new(stream, edge, client, reply, now), now);
             }
+            Input::Asked(Asked { request: Request::Streams { listen: true }, reply }) => {
+                self.tell_streams(reply, now);
+            }
             Input::Asked(Asked { request, reply }) => {
                 // A caller that hung up meanwhile wants no answer.
                 let _ = reply.send(self.answer(request, now));
             }
             Input::Watch(watcher) => self.watchers.push(watcher),
             Input::Forward(event) => self.observe(event, now),
+            Input::Heard(heard) => self.learn(heard, now),
             Input::Reach(verdict) => {
                 self.reach.learn(verdict, now);
                 for waiting in std::mem::take(&mut self.waiting) {
@@ -223,9 +239,12 @@ impl Supervisor {
     fn answer(&mut self, request: Request, now: Instant) -> String {
         match request {
             Request::Stop { stream, edge } => line(self.stop(&stream, &edge, now)),
-            Request::List { all } => line(Ok(self.list(all))),
+            Request::List { all, rates } => {
+                self.step(now);
+                line(Ok(self.list(all, rates)))
+            }
             Request::Show { stream, edge } => line(self.show(&stream, edge.as_deref(), now)),
-            Request::Streams => line(Ok(self.streams())),
+            Request::Streams { .. } => line(Ok(self.streams(now))),
             Request::Ping => line(Ok(self.pong(now))),
             Request::Reload => line(self.reload(now)),
             Request::Start { .. } | Request::Events => {
@@ -239,6 +258,7 @@ impl Supervisor {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime: now.saturating_duration_since(self.began).as_secs(),
+            closed: self.history.counts().clone(),
         }
     }
 
@@ -280,10 +300,12 @@ impl Supervisor {
                 }
             }
         }
+        self.step(now);
         self.lifecycle.poll(now);
         self.act();
         self.give_up_waiting(now);
         self.turnstile.poll(now);
+        self.give_up_listening(now);
     }
 
     /// Does what the lifecycle decided.

@@ -68,6 +68,36 @@ fn show_tells_each_flows_way_and_what_the_edge_sends_back() {
 }
 
 #[test]
+fn who_asks_is_told_how_fast_relays_went_and_whether_a_stream_is_on_air() {
+    let host = Host::new();
+    let daemon = host.run();
+    let on_air = |line| daemon.ask(line)["ok"]["streams"][0]["on_air"].clone();
+    let streams = r#"{"op":"streams","listen":true}"#;
+    assert_eq!(on_air(streams), json!(null), "a unicast port is not listened at");
+    let encoder = Encoder::to(host.arrives);
+    daemon.ask(START);
+    while on_air(streams) != true {}
+    // A step takes some seconds.
+    let went = |rates: &serde_json::Value| {
+        assert_eq!(rates["step"], 15);
+        rates["bytes"].as_array().unwrap().iter().any(|rate| rate.as_u64() > Some(0))
+    };
+    let both_went = || {
+        let list = daemon.ask(r#"{"op":"list","rates":true}"#)["ok"].take();
+        went(&list["relays"][0]["rates"]) && went(&list["rates"])
+    };
+    while !both_went() {}
+    let plain = daemon.ask(r#"{"op":"list"}"#)["ok"].take();
+    assert!(plain.get("rates").is_none() && plain["relays"][0].get("rates").is_none());
+    let shown = daemon.ask(r#"{"op":"show","stream":"news"}"#);
+    assert_eq!(shown["ok"]["relays"][0]["rates"]["step"], 5);
+    drop(encoder);
+    while on_air(r#"{"op":"streams"}"#) != false {}
+    daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
+    assert_eq!(daemon.ask(r#"{"op":"ping"}"#)["ok"]["closed"], json!({"stopped": 1}));
+}
+
+#[test]
 fn a_relay_that_is_refused_closes_and_a_new_one_starts() {
     let mut host = Host::new();
     let daemon = host.run();

@@ -20,7 +20,7 @@ impl Format {
     pub const ALL: [Self; 5] = [Self::Smil, Self::QuickTime, Self::Ram, Self::M3u, Self::Xspf];
 
     /// How a document's name ends, without the dot.
-    pub fn extension(self) -> &'static str {
+    pub const fn extension(self) -> &'static str {
         match self {
             Self::Smil => "smil",
             Self::QuickTime => "qtl",

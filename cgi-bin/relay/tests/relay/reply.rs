@@ -36,10 +36,12 @@ impl Reply {
             None if !body.is_empty() => return Err("a body of no length".into()),
             _ => {}
         }
-        for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
-        {
-            if headers.get(name).map(String::as_str) != Some(value) {
-                return Err(format!("{name} is not {value}"));
+        for (name, values) in [
+            ("cache-control", &["no-store", "max-age=86400"][..]),
+            ("x-content-type-options", &["nosniff"]),
+        ] {
+            if !headers.get(name).is_some_and(|value| values.contains(&value.as_str())) {
+                return Err(format!("{name} is not {}", values.join(" or ")));
             }
         }
         if !headers.contains_key("content-type") {

@@ -91,5 +91,15 @@ fn without_a_stream_they_are_listed() {
     let page = reply.text();
     assert!(page.contains("The &lt;News&gt;"), "{page}");
     assert!(page.contains(r#"<a href="/cgi-bin/relay.cgi/news.one.xspf">"#), "{page}");
-    assert_eq!(daemon.questions(), vec![r#"{"op":"streams"}"#]);
+    assert_eq!(daemon.questions(), vec![r#"{"op":"streams","listen":true}"#]);
+}
+
+#[test]
+fn the_lists_style_is_no_stream() {
+    let daemon = Daemon::sending_to(URL);
+    let reply = get(&daemon, "/.style.css", "");
+    assert_eq!((reply.status, reply.header("content-type")), (200, "text/css"));
+    assert_eq!(reply.header("cache-control"), "max-age=86400");
+    assert!(get(&daemon, "", "").text().contains("href=\"/cgi-bin/relay.cgi/.style.css?"));
+    assert_eq!(daemon.questions().len(), 1);
 }

@@ -24,7 +24,7 @@ pub(super) fn findings(catalog: &Catalog, config: PathBuf) -> Vec<Finding> {
 /// Each edge's relays, of one stream.
 fn relayed(catalog: &Catalog) -> Result<BTreeMap<(String, IpAddr), Vec<RelayDetail>>, ClientError> {
     let mut daemon = Client::connect(&catalog.config().daemon.socket, Some(PATIENCE))?;
-    let RelayList { relays } = daemon.ask(&Request::List { all: true })?;
+    let RelayList { relays, .. } = daemon.ask(&Request::List { all: true, rates: false })?;
     // What one relay's edge has answered, all relays to it know.
     let streams: BTreeMap<String, String> =
         relays.into_iter().rev().map(|relay| (relay.edge, relay.stream)).collect();

@@ -8,25 +8,30 @@ use std::path::PathBuf;
 /// The meta-variables of RFC 3875 that matter here; no other is looked at. They are bytes as they
 /// came: a client can put anything into most of them.
 #[derive(Debug)]
-pub(crate) struct Environment {
-    pub(crate) method: Vec<u8>,
+pub struct Environment {
+    /// REQUEST_METHOD.
+    pub method: Vec<u8>,
     /// PATH_INFO: what follows the program's own path, percent-decoded by the web server.
-    pub(crate) path: Vec<u8>,
+    pub path: Vec<u8>,
     /// QUERY_STRING, not decoded.
-    pub(crate) query: Vec<u8>,
+    pub query: Vec<u8>,
     /// SCRIPT_NAME: the program's own path, decoded.
-    pub(crate) script: Vec<u8>,
+    pub script: Vec<u8>,
     /// The peer's address: never what a header claims.
-    pub(crate) client: Option<IpAddr>,
+    pub client: Option<IpAddr>,
+    /// SERVER_NAME, if it can be a host's name or address.
+    pub host: Option<String>,
+    /// HTTP_ACCEPT: the media types that the client takes.
+    pub accept: Vec<u8>,
     /// Whether a body may wait on standard input.
-    pub(crate) has_body: bool,
+    pub has_body: bool,
     /// The daemon's socket.
-    pub(crate) socket: PathBuf,
+    pub socket: PathBuf,
 }
 
 impl Environment {
     /// Looks the variables up with `variable`.
-    pub(crate) fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let bytes = |name| variable(name).map(OsString::into_vec).unwrap_or_default();
         // Any length but zero, be it absurd: what can't be read as one may be followed by a body.
         let length = bytes("CONTENT_LENGTH");
@@ -36,6 +41,8 @@ impl Environment {
             query: bytes("QUERY_STRING"),
             script: bytes("SCRIPT_NAME"),
             client: address(&bytes("REMOTE_ADDR")),
+            host: host(bytes("SERVER_NAME")),
+            accept: bytes("HTTP_ACCEPT"),
             has_body: length.iter().any(|digit| *digit != b'0')
                 || !bytes("HTTP_TRANSFER_ENCODING").is_empty(),
             socket: variable("DYNRELAY_SOCKET")
@@ -45,9 +52,16 @@ impl Environment {
     }
 
     /// Whether only the header of the answer is wanted.
-    pub(crate) fn is_head(&self) -> bool {
+    pub fn is_head(&self) -> bool {
         self.method == b"HEAD"
     }
+}
+
+/// A name that could be a host's: a client may have made it up.
+fn host(name: Vec<u8>) -> Option<String> {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(byte);
+    let fits = (1..=255).contains(&name.len()) && name.iter().all(in_name);
+    String::from_utf8(name).ok().filter(|_| fits)
 }
 
 /// An address without its IPv6 zone; an IPv4 one also when it comes dressed up as IPv6.
@@ -96,6 +110,16 @@ mod tests {
             assert_eq!(with("CONTENT_LENGTH", length.as_bytes()).has_body, has_body, "{length}");
         }
         assert!(with("HTTP_TRANSFER_ENCODING", b"chunked").has_body);
+    }
+
+    #[test]
+    fn a_hosts_name_is_one_or_none() {
+        for name in ["dss1.example.org", "192.0.2.1", "[2001:db8::1]"] {
+            assert_eq!(with("SERVER_NAME", name.as_bytes()).host.as_deref(), Some(name));
+        }
+        for odd in [&b""[..], b"a b", b"<b>", b"caf\xe9", &[b'x'; 256]] {
+            assert_eq!(with("SERVER_NAME", odd).host, None);
+        }
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Numbers as people say them.
+//! Numbers as people say them, at a terminal and in a browser.
 
 /// Bytes, in powers of a thousand: `1.4 GB`.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     scaled(bytes, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
 /// Bytes a second, as bits a second: `1.2 Mbit/s`.
-pub(crate) fn rate(bytes: u64) -> String {
+pub fn rate(bytes: u64) -> String {
     scaled(bytes.saturating_mul(8), &["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
 }
 
 /// Seconds, in the two units that matter: `45s`, `2m 5s`, `2h 14m`, `3d 4h`.
-pub(crate) fn age(seconds: u64) -> String {
+pub fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -22,7 +22,7 @@ pub(crate) fn age(seconds: u64) -> String {
 }
 
 /// Milliseconds of silence: `20ms`, then as ages are.
-pub(crate) fn silence(milliseconds: u64) -> String {
+pub fn silence(milliseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds}ms"),
         _ => age(milliseconds / 1000),
@@ -30,14 +30,14 @@ pub(crate) fn silence(milliseconds: u64) -> String {
 }
 
 /// A number and its noun: `1 packet`, `2 packets`.
-pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
 }
 
 /// A number with its thousands apart: `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
