@@ -2,6 +2,7 @@
 
 import random
 import struct
+from collections import Counter
 
 import pytest
 
@@ -113,25 +114,33 @@ def test_a_source_that_falls_silent_and_returns_in_time_is_relayed_on(rehearsal)
 
 
 def disturb(scene):
-    """The encoder's cable is a bad one from now on: by netem, where the kernel has it."""
+    """The encoder's cable is a bad one from now on: by netem, where the kernel has it.
+
+    True if packets still come one after another: netem's come on several CPUs at once, and
+    nobody can say which was first.
+    """
     netem = "delay 15ms 15ms loss 5% duplicate 5% reorder 10% 50%".split()
     command = ["tc", "qdisc", "add", "dev", "eth0", "root", "netem", *netem]
-    if scene["encoder"].run(command, check=False).returncode != 0:
-        scene.broadcast.tell("disturb", 7)
+    if scene["encoder"].run(command, check=False).returncode == 0:
+        return False
+    scene.broadcast.tell("disturb", 7)
+    return True
 
 
 def test_jitter_loss_reordering_and_duplicates_pass_as_they_arrived(rehearsal):
     scene = rehearsal()
     scene.watch()
     arriving = Wire(scene["origin"], "studio", "udp and dst net 239.0.0.0/8")
-    disturb(scene)
+    in_order = disturb(scene)
     scene.wait_for_packets(15 * RATE)
     arriving.stop()
     arrived = arriving.payloads(PORT)
     scene.wait_for_packets(RATE)
     came = scene.edge.received(scene.ports[0])
     start = came.index(arrived[0])
-    assert came[start : start + len(arrived)] == arrived
+    if in_order:
+        assert came[start : start + len(arrived)] == arrived
+    assert Counter(arrived) <= Counter(came)
     assert len(set(arrived)) < len(arrived), "some came twice"
     assert gaps(arrived) > RATE, "some were lost or late"
     assert scene.wait_for(state="live")
