@@ -5,8 +5,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-_BUILT = Path(os.environ.get("DYNRELAY_BIN", PROJECT / "target" / "release"))
+BUILT = Path(os.environ.get("DYNRELAY_BIN", PROJECT / "target" / "release"))
 
-DYNRELAYD = _BUILT / "dynrelayd"
-DYNRELAY = _BUILT / "dynrelay"
-RELAY_CGI = _BUILT / "relay.cgi"
+DYNRELAYD = BUILT / "dynrelayd"
+DYNRELAY = BUILT / "dynrelay"
+RELAY_CGI = BUILT / "relay.cgi"

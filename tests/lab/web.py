@@ -42,7 +42,7 @@ class _Web:
         host.install(RELAY_CGI, "/run/web/cgi-bin/relay.cgi")
         host.path("/run/web/pages").mkdir(parents=True)
         snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
-        host.write("/run/web/dynrelay.conf", snippet.replace("/usr/lib/cgi-bin", "/run/web/cgi-bin"))
+        host.write("/run/web/dynrelay.conf", snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin"))
         host.write("/run/web/site.conf", self.site)
         self.program = host.start(self.name, self.command)
         self.program.wait_for(self.greeting)

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::completions::Shell;
 use crate::failure::Failure;
 use crate::sdp::Sdp;
 use crate::start::Start;
 use crate::which::Which;
 use crate::world::World;
-use crate::{check, list, ping, reload, report, scan, show, start, stop, streams};
+use crate::{check, completions, list, ping, reload, report, scan, show, start, stop, streams};
 
 /// What follows the list of commands in `--help`.
 const EXAMPLES: &str = "\
@@ -49,8 +50,13 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The socket to use, where the environment variable says `from_env`.
     pub(crate) fn socket(&self, from_env: Option<OsString>) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| Self::default_socket(from_env))
+    }
+
+    /// The socket where no option names one, and the environment variable says `from_env`.
+    pub(crate) fn default_socket(from_env: Option<OsString>) -> PathBuf {
         let from_env = from_env.filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.socket.clone().or(from_env).unwrap_or_else(|| control::DEFAULT_SOCKET.into())
+        from_env.unwrap_or_else(|| control::DEFAULT_SOCKET.into())
     }
 }
 
@@ -134,6 +140,16 @@ pub(crate) enum Command {
         dynrelay report --html dynrelayd.json >report.html\n\n\
         SAVED is how much less was sent than if every relay had run all the time.")]
     Report(report::Wanted),
+    /// Print the script that completes this command's words in a shell
+    #[command(
+        after_help = "Examples:\n  source <(dynrelay completions bash)    in bash, and likewise in zsh\n  \
+        dynrelay completions fish | source\n\n\
+        A package has put it in place already. At each Tab the script asks this program, and that asks the daemon for names."
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 impl Command {
@@ -151,6 +167,7 @@ impl Command {
             Self::Scan(wanted) => scan::run(world, &wanted),
             Self::Sdp(sdp) => sdp.run(world),
             Self::Report(wanted) => report::run(world, wanted),
+            Self::Completions { shell } => completions::run(world, shell),
         }
     }
 }

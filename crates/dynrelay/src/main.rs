@@ -2,6 +2,7 @@
 
 mod check;
 mod command;
+mod completions;
 mod failure;
 mod json;
 mod list;
@@ -22,6 +23,8 @@ mod world;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod manual;
 
 use std::env;
 use std::io::{self, BufWriter, IsTerminal};
@@ -40,6 +43,7 @@ use crate::world::{Daemon, World};
 const WIDTH: usize = 80;
 
 fn main() -> ExitCode {
+    completions::answer();
     let arguments = Arguments::parse();
     let socket = arguments.socket(env::var_os("DYNRELAY_SOCKET"));
     let mut out = BufWriter::new(io::stdout().lock());

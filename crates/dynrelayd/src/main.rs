@@ -26,7 +26,11 @@ mod status;
 mod storm;
 mod story;
 mod supervisor;
+mod systemd;
 mod turnstile;
+
+#[cfg(test)]
+mod manual;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -110,18 +114,11 @@ fn run(config: &Path) -> Result<()> {
     door::open(listener, guests, post).context("can't serve the control socket")?;
     let version = env!("CARGO_PKG_VERSION");
     info!(name: "up", socket = %daemon.socket.display(), version, "dynrelayd is up");
-    tell_systemd(&[sd_notify::NotifyState::Ready]);
+    systemd::ready();
     supervisor.resume();
     supervisor.run(&inbox);
-    tell_systemd(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     supervisor.close_all();
     info!(name: "down", "dynrelayd stopped");
     Ok(())
-}
-
-/// Tells the service manager, if there is one.
-pub(crate) fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "can't notify the service manager");
-    }
 }

@@ -10,19 +10,16 @@ use tracing::{error, info, warn};
 use crate::start::unknown_edge;
 use crate::status::unknown_stream;
 use crate::supervisor::{Answer, Supervisor};
+use crate::systemd;
 
 impl Supervisor {
     /// Takes a new catalogue into use. Relays whose route is as it was go on undisturbed; those
     /// that have none any more close, and those whose route changed close and start anew. If
     /// dynrelay.toml can't be used nothing changes.
     pub(crate) fn reload(&mut self, now: Instant) -> Answer<Reloaded> {
-        crate::tell_systemd(&[
-            sd_notify::NotifyState::Reloading,
-            sd_notify::NotifyState::monotonic_usec_now()
-                .unwrap_or(sd_notify::NotifyState::MonotonicUsec(0)),
-        ]);
+        systemd::reloading();
         let loaded = self.catalog.load_again(&self.config);
-        crate::tell_systemd(&[sd_notify::NotifyState::Ready]);
+        systemd::ready();
         let catalog = loaded.map_err(|error| {
             let faults = error.to_string();
             faults.lines().for_each(|fault| error!(name: "fault", "nothing is changed: {fault}"));
@@ -38,6 +35,7 @@ impl Supervisor {
         self.reroute(now);
         let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
         info!(name: "reloaded", streams, edges, "reloaded");
+        self.tell_status();
         let problems = self.catalog.problems().iter().map(ToString::to_string).collect();
         Ok(Reloaded { streams, edges, problems })
     }

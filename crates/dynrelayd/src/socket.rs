@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::unistd::{Group, chown};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::{Gid, Group, chown};
 
 /// A listening socket. One that was made here goes away with this value; one that systemd handed
 /// over stays.
@@ -29,10 +30,10 @@ struct Made {
 
 impl Socket {
     /// Takes the socket from systemd if it hands one over, else makes it at `path`, mode 0660,
-    /// with the group given.
+    /// with the group given. One that is handed over must be as it would have been made.
     pub(crate) fn open(path: &Path, group: Option<&str>) -> Result<Self> {
-        let handed = listenfd::ListenFd::from_env().take_unix_listener(0);
-        if let Some(listener) = handed.context("the socket handed over by systemd")? {
+        if let Some(listener) = handed_over()? {
+            fits(&listener, path, group)?;
             return Ok(Self { listener, made: None });
         }
         let lock = lock(path)?;
@@ -52,6 +53,53 @@ impl Drop for Socket {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The socket that systemd listens on for this process (socket activation), if there is one.
+fn handed_over() -> Result<Option<UnixListener>> {
+    let mut handed = listenfd::ListenFd::from_env();
+    if handed.len() > 1 {
+        let many = handed.len();
+        bail!("systemd hands over {many} sockets: dynrelayd.socket must have one ListenStream=");
+    }
+    let listener = handed.take_unix_listener(0).context("systemd hands over no fit socket")?;
+    if let Some(listener) = &listener {
+        // Whoever waits at the door does so in accept.
+        listener.set_nonblocking(false).context("the socket that systemd hands over")?;
+    }
+    Ok(listener)
+}
+
+/// Whether a socket that was handed over is the one that dynrelay.toml speaks of, and lets in
+/// the same people.
+fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()> {
+    if !getsockopt(listener, sockopt::AcceptConn).context("can't look at systemd's socket")? {
+        bail!("systemd hands over a connection, no listening socket: it needs Accept=no");
+    }
+    let address = listener.local_addr().context("can't look at systemd's socket")?;
+    let at =
+        address.as_pathname().context("systemd's socket has no path: ListenStream= needs one")?;
+    let shown = at.display();
+    let there = fs::metadata(at).with_context(|| {
+        format!("systemd listens on {shown}, which is gone: `systemctl restart dynrelayd.socket`")
+    })?;
+    // Two paths may lead to one socket, such as by /var/run.
+    let same = |other: fs::Metadata| (other.dev(), other.ino()) == (there.dev(), there.ino());
+    if !fs::metadata(path).is_ok_and(same) {
+        let wanted = path.display();
+        bail!("systemd listens on {shown}, not on {wanted}: let ListenStream= and socket agree");
+    }
+    if there.mode() & 0o022 != 0o020 {
+        let mode = there.mode() & 0o777;
+        bail!("{shown} has the mode {mode:o}: SocketMode=0660 lets its group in, and nobody else");
+    }
+    if let Some(name) = group
+        && there.gid() != named(name)?.as_raw()
+    {
+        let gid = there.gid();
+        bail!("{shown} is of the group {gid}, not {name}: let SocketGroup= and socket_group agree");
+    }
+    Ok(())
 }
 
 /// Makes sure that no other daemon takes the same socket: of two that find a stale one at the same
@@ -107,10 +155,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 /// Lets the web server's group in, and nobody else.
 fn guard(path: &Path, group: Option<&str>) -> Result<()> {
     if let Some(name) = group {
-        let group = Group::from_name(name)
-            .with_context(|| format!("can't look up the group {name}"))?
-            .with_context(|| format!("socket_group: there is no group {name}"))?;
-        chown(path, None, Some(group.gid)).with_context(|| {
+        chown(path, None, Some(named(name)?)).with_context(|| {
             format!(
                 "can't give {} to the group {name}: make the daemon's user a member of it",
                 path.display()
@@ -119,4 +164,10 @@ fn guard(path: &Path, group: Option<&str>) -> Result<()> {
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))
         .with_context(|| format!("can't set the rights of {}", path.display()))
+}
+
+fn named(group: &str) -> Result<Gid> {
+    let found =
+        Group::from_name(group).with_context(|| format!("can't look up the group {group}"))?;
+    Ok(found.with_context(|| format!("socket_group: there is no group {group}"))?.gid)
 }

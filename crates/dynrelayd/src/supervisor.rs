@@ -28,6 +28,7 @@ use crate::relay::{Relay, RelayId, unix_time};
 use crate::session::line_of;
 use crate::start::Waiting;
 use crate::story::{tell_of_end, tell_of_storm};
+use crate::systemd::{self, Watchdog};
 use crate::turnstile::Turnstile;
 
 /// How often the counters are read while anything is relayed.
@@ -64,6 +65,7 @@ pub(crate) struct Supervisor {
     /// When the last step of the paces ended, and its number.
     pub(crate) stepped: Instant,
     pub(crate) steps: u64,
+    watchdog: Watchdog,
 }
 
 /// What came of a request.
@@ -109,6 +111,7 @@ impl Supervisor {
             pace: Pace::new(now),
             stepped: now,
             steps: 0,
+            watchdog: Watchdog::of_the_service(now),
         })
     }
 
@@ -126,6 +129,7 @@ impl Supervisor {
             }
         }
         self.act();
+        self.tell_status();
     }
 
     /// Serves until it is told to stop.
@@ -145,6 +149,7 @@ impl Supervisor {
             }
             self.let_time_pass(now);
             self.remember();
+            self.watchdog.poll(now);
         }
     }
 
@@ -156,7 +161,15 @@ impl Supervisor {
                 edge: edge.clone(),
             });
             self.memory.save(names.collect());
+            self.tell_status();
         }
+    }
+
+    /// Tells the service manager how much there is to do.
+    pub(crate) fn tell_status(&self) {
+        let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
+        let relays = self.relays.len();
+        systemd::status(&format!("relays: {relays}, streams: {streams}, edges: {edges}"));
     }
 
     /// Closes every relay, and answers whoever waits. The memory keeps the relays, for the next
@@ -202,7 +215,12 @@ impl Supervisor {
     fn next_wake(&self) -> Option<Instant> {
         let glance = (!self.relays.is_empty()).then(|| self.glanced + GLANCE);
         let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
-        let others = [self.lifecycle.next_wake(), self.turnstile.next_wake(), self.air.next_wake()];
+        let others = [
+            self.lifecycle.next_wake(),
+            self.turnstile.next_wake(),
+            self.air.next_wake(),
+            self.watchdog.next_wake(),
+        ];
         [glance, patience].into_iter().chain(others).flatten().min()
     }
 

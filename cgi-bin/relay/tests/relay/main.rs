@@ -4,6 +4,7 @@
 mod body;
 mod daemon;
 mod environment;
+mod manual;
 mod problem;
 mod reply;
 mod run;

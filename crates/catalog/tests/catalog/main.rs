@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod routes;

@@ -1,0 +1,144 @@
+//! `dynrelay completions`: the script that makes a shell complete this command's words, and the
+//! answers to what that script then asks.
+//!
+//! The script knows no word itself. At each Tab it runs this program, which knows its own command
+//! line, and asks the daemon for the names of streams and edges.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use catalog::Catalog;
+use clap::{Command, CommandFactory, ValueEnum};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use control::{Client, ClientError, Request, StreamList};
+
+use crate::command::Arguments;
+use crate::failure::Failure;
+use crate::world::World;
+
+/// By this variable the script tells that it asks, and for which shell.
+const ASKS: &str = "_DYNRELAY_COMPLETE";
+
+/// Who presses Tab waits for no daemon that hangs.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A shell that can complete words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Prints the script.
+pub(crate) fn run(world: &mut World<'_>, shell: Shell) -> Result<(), Failure> {
+    let shell: &dyn EnvCompleter = match shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+    };
+    let mut script = Vec::new();
+    shell.write_registration(ASKS, "dynrelay", "dynrelay", "dynrelay", &mut script)?;
+    world.out.write_all(script.trim_ascii_start())?;
+    Ok(())
+}
+
+/// Answers a shell that asks which words may come next, and ends. Does nothing if none asks.
+pub(crate) fn answer() {
+    CompleteEnv::with_factory(|| with_names(Arguments::command())).var(ASKS).complete();
+}
+
+/// The command line, with the names that go where it says `STREAM` or `EDGE`.
+fn with_names(command: Command) -> Command {
+    let named = command.mut_args(|arg| match arg.get_id().as_str() {
+        "stream" | "streams" => arg.add(ArgValueCandidates::new(streams)),
+        "edge" | "edges" => arg.add(ArgValueCandidates::new(edges)),
+        _ => arg,
+    });
+    named.mut_subcommands(with_names)
+}
+
+fn streams() -> Vec<CompletionCandidate> {
+    let mut names: Vec<(String, Option<String>)> = match ask() {
+        Ok(StreamList { streams }) => {
+            streams.into_iter().map(|one| (one.name, one.title)).collect()
+        }
+        Err(_) => from_files(|catalog| {
+            catalog.streams().map(|one| (one.name.clone(), one.title.clone())).collect()
+        }),
+    };
+    names.sort();
+    let candidate = |(name, title): (String, Option<String>)| {
+        CompletionCandidate::new(name).help(title.map(|title| crate::text::plain(&title).into()))
+    };
+    names.into_iter().map(candidate).collect()
+}
+
+fn edges() -> Vec<CompletionCandidate> {
+    let names: BTreeSet<String> = match ask() {
+        Ok(StreamList { streams }) => streams.into_iter().flat_map(|one| one.edges).collect(),
+        Err(_) => {
+            from_files(|catalog| catalog.edges().iter().map(|edge| edge.name.clone()).collect())
+        }
+    };
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// What the daemon has.
+fn ask() -> Result<StreamList, ClientError> {
+    let socket = Arguments::default_socket(std::env::var_os("DYNRELAY_SOCKET"));
+    Client::connect(&socket, Some(PATIENCE))?.ask(&Request::Streams { listen: false })
+}
+
+/// What the files say, for those who may not ask the daemon, or while there is none.
+fn from_files<T: Default>(names: impl Fn(&Catalog) -> T) -> T {
+    let catalog = Catalog::load(Path::new("/etc/dynrelay/dynrelay.toml"));
+    catalog.as_ref().map(names).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    /// The words that may come after these.
+    fn after(words: &[&str]) -> Vec<String> {
+        let mut line: Vec<OsString> = vec!["dynrelay".into()];
+        line.extend(words.iter().map(Into::into));
+        let mut command = with_names(Arguments::command());
+        command.build();
+        let last = line.len() - 1;
+        let found = clap_complete::engine::complete(&mut command, line, last, None).unwrap();
+        found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn every_command_and_option_is_completed() {
+        let mut ways = vec![(Vec::new(), Arguments::command())];
+        while let Some((way, command)) = ways.pop() {
+            let at = |last| [way.as_slice(), &[last]].concat();
+            for option in command.get_opts().filter(|option| !option.is_hide_set()) {
+                let option = format!("--{}", option.get_long().unwrap());
+                assert!(after(&at("--")).contains(&option), "{way:?} {option}");
+            }
+            for next in command.get_subcommands().filter(|next| !next.is_hide_set()) {
+                let name: &'static str = String::from(next.get_name()).leak();
+                assert!(after(&at("")).contains(&name.to_owned()), "{way:?} {name}");
+                ways.push((at(name), next.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_shell_has_a_script_that_asks_this_program() {
+        for shell in Shell::value_variants() {
+            let script = Fake::answering("").run(|world| run(world, *shell)).unwrap();
+            assert!(script.contains(ASKS), "{script}");
+        }
+    }
+}

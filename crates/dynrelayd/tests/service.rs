@@ -1,0 +1,196 @@
+//! What a service manager does for the daemon, and what it is told: the socket, notifications, the
+//! watchdog.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may fail"
+)]
+
+mod daemon;
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use daemon::{Daemon, Encoder, Host, PATIENCE};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+const START: &str = r#"{"op":"start","stream":"news"}"#;
+const LIST: &str = r#"{"op":"list"}"#;
+
+/// Starts dynrelayd as a service manager does that listens on a socket for it.
+fn activated(host: &Host, socket: impl Into<OwnedFd>, how_many: usize) -> Daemon {
+    let mut command = Command::new("sh");
+    let hand_over = "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$@\"";
+    command.args(["-c", hand_over, "sh", env!("CARGO_BIN_EXE_dynrelayd"), "--config"]);
+    command.arg(host.path("dynrelay.toml")).env("LISTEN_FDS", how_many.to_string());
+    command.stdin(Stdio::from(socket.into()));
+    host.start_by(command)
+}
+
+fn listen(at: &Path, mode: u32) -> UnixListener {
+    let listener = UnixListener::bind(at).unwrap();
+    fs::set_permissions(at, fs::Permissions::from_mode(mode)).unwrap();
+    listener
+}
+
+#[test]
+fn a_socket_that_is_handed_over_is_used_and_stays() {
+    let host = Host::new();
+    let _encoder = Encoder::to(host.arrives);
+    let socket = listen(&host.path("control.sock"), 0o660);
+    // Service managers keep theirs from blocking.
+    socket.set_nonblocking(true).unwrap();
+    let mut daemon = activated(&host, socket.try_clone().unwrap(), 1);
+    assert_eq!(daemon.ask(START)["ok"]["edge"], "dss2", "who asks before it is up is served");
+    daemon.await_state_of(1);
+    for end in [Signal::SIGTERM, Signal::SIGKILL] {
+        daemon.signal(end);
+        daemon.wait();
+        assert!(host.path("control.sock").exists(), "after {end}");
+        // Asked while no daemon runs, answered by the next.
+        let waits = daemon.connect();
+        daemon = activated(&host, socket.try_clone().unwrap(), 1);
+        drop(waits);
+        assert_eq!(daemon.ask(LIST)["ok"]["relays"].as_array().unwrap().len(), 1, "{end}");
+    }
+    assert!(!host.path("control.sock.lock").exists(), "who made no socket locks none");
+}
+
+#[test]
+fn a_socket_by_another_path_to_the_same_folder_fits() {
+    let host = Host::new();
+    std::os::unix::fs::symlink(host.folder.path(), host.path("link")).unwrap();
+    let socket = listen(&host.path("link").join("control.sock"), 0o660);
+    activated(&host, socket, 1).log.wait_for("dynrelayd is up");
+}
+
+#[test]
+fn what_is_no_fit_socket_is_refused_with_the_reason() {
+    let refused = |configured: &str, socket: OwnedFd, how_many, host: &Host, why: &str| {
+        host.configure("");
+        host.set("[daemon]\n", &format!("[daemon]\n{configured}\n"));
+        let mut daemon = activated(host, socket, how_many);
+        daemon.log.wait_for(why);
+        assert_eq!(daemon.wait().code(), Some(1), "{why}");
+    };
+    let host = Host::new();
+    let elsewhere = listen(&host.path("other.sock"), 0o660);
+    refused("", elsewhere.into(), 1, &host, "let ListenStream= and socket agree");
+    let own = |mode| {
+        OwnedFd::from({
+            let _ = fs::remove_file(host.path("control.sock"));
+            listen(&host.path("control.sock"), mode)
+        })
+    };
+    refused("", own(0o666), 1, &host, "has the mode 666");
+    refused("", own(0o600), 1, &host, "has the mode 600");
+    refused("", own(0o660), 2, &host, "hands over 2 sockets");
+    refused("socket_group = \"daemon\"", own(0o660), 1, &host, "let SocketGroup= and socket_group");
+    let gone = own(0o660);
+    fs::remove_file(host.path("control.sock")).unwrap();
+    refused("", gone, 1, &host, "which is gone");
+    let (connection, _other) = UnixStream::pair().unwrap();
+    refused("", connection.into(), 1, &host, "it needs Accept=no");
+    let datagrams = UnixDatagram::unbound().unwrap();
+    refused("", datagrams.into(), 1, &host, "no fit socket");
+    let file = fs::File::open(host.path("dynrelay.toml")).unwrap();
+    refused("", file.into(), 1, &host, "no fit socket");
+}
+
+/// The service manager's end of notifications.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn of(host: &Host) -> Self {
+        let socket = UnixDatagram::bind(host.path("notify.sock")).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket)
+    }
+
+    fn start(&self, host: &Host, patience: Option<Duration>) -> Daemon {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dynrelayd"));
+        command.arg("--config").arg(host.path("dynrelay.toml"));
+        command.env("NOTIFY_SOCKET", host.path("notify.sock"));
+        if let Some(patience) = patience {
+            command.env("WATCHDOG_USEC", patience.as_micros().to_string());
+        }
+        host.start_by(command)
+    }
+
+    /// The next notification, if one comes in time.
+    fn next(&self) -> Option<String> {
+        let mut message = [0; 4096];
+        let length = self.0.recv(&mut message).ok()?;
+        Some(String::from_utf8(message[..length].to_vec()).unwrap())
+    }
+
+    /// Reads on until a notification that holds this.
+    fn wait_for(&self, what: &str) -> String {
+        loop {
+            let message = self.next().unwrap_or_else(|| panic!("{what} was not told"));
+            if message.contains(what) {
+                return message;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_of_each_step() {
+    let host = Host::new();
+    let manager = Manager::of(&host);
+    let daemon = manager.start(&host, None);
+    let first = manager.next().unwrap();
+    assert!(first.contains("READY=1"), "{first}");
+    manager.wait_for("STATUS=relays: 0, streams: 1, edges: 1");
+    daemon.ask(START);
+    manager.wait_for("STATUS=relays: 1, streams: 1, edges: 1");
+    daemon.signal(Signal::SIGHUP);
+    assert!(manager.wait_for("RELOADING=1").contains("MONOTONIC_USEC="));
+    manager.wait_for("READY=1");
+    host.set("[daemon]", "[deamon]");
+    daemon.signal(Signal::SIGHUP);
+    manager.wait_for("RELOADING=1");
+    manager.wait_for("READY=1");
+    daemon.signal(Signal::SIGTERM);
+    manager.wait_for("STOPPING=1");
+}
+
+#[test]
+fn the_watchdog_hears_from_the_thread_that_decides_and_nobody_else() {
+    let host = Host::new();
+    let manager = Manager::of(&host);
+    let daemon = manager.start(&host, Some(Duration::from_millis(200)));
+    // Nothing is relayed, asked or due: only the watchdog wakes it.
+    for _ in 0..5 {
+        manager.wait_for("WATCHDOG=1");
+    }
+    // Whatever hangs it: here a configuration that never comes to its end.
+    fs::remove_file(host.path("dynrelay.toml")).unwrap();
+    mkfifo(&host.path("dynrelay.toml"), Mode::S_IRWXU).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    manager.wait_for("RELOADING=1");
+    manager.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    assert_eq!(manager.next(), None, "ten times the time it is given");
+}
+
+#[test]
+fn without_a_watchdog_there_is_no_sign_of_life() {
+    let host = Host::new();
+    let manager = Manager::of(&host);
+    let daemon = manager.start(&host, None);
+    manager.wait_for("STATUS=");
+    daemon.ask(LIST);
+    manager.0.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    assert_eq!(manager.next(), None);
+}

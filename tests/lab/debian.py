@@ -1,0 +1,36 @@
+"""A fresh Debian, of the release that this machine runs: made once a test run, copied by layers."""
+
+import fcntl
+import subprocess
+from pathlib import Path
+
+_PACKAGES = "systemd,apache2,lighttpd,init-system-helpers"
+
+_MIRROR = "http://deb.debian.org/debian"
+
+
+def release():
+    """The code name of this machine's Debian."""
+    lines = Path("/etc/os-release").read_text().splitlines()
+    names = [line.split("=")[1] for line in lines if line.startswith("VERSION_CODENAME=")]
+    return names[0] if names else "unstable"
+
+
+def fresh(folder):
+    """A Debian with systemd and web servers, but nothing of ours, in `folder`; whoever comes first
+    makes it, others wait."""
+    tree = folder / "debian"
+    with open(folder / "debian.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not tree.exists():
+            making = folder / "debian.new"
+            subprocess.run(
+                ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
+                # Its servers are for the tests to start.
+                + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd']
+                + [release(), making, f"deb {_MIRROR} {release()} main"],
+                check=True,
+                timeout=900,
+            )
+            making.rename(tree)
+    return tree

@@ -1,0 +1,317 @@
+"""On the host: the Debian package and scripts/install on a fresh Debian that systemd has booted, its
+units, and the web servers' settings as they are shipped."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from lab import broadcast, debian, stand_in
+from lab.broadcast import Broadcast
+from lab.machine import Machine
+from lab.network import Network
+from lab.programs import BUILT, PROJECT
+from lab.stand_in import StandIn
+from lab.web import SITE
+
+pytestmark = pytest.mark.timeout(1200)
+
+CONFIG = "/etc/dynrelay/dynrelay.toml"
+SOCKET = "/run/dynrelay/control.sock"
+
+_EDGE = """
+[[edge]]
+name = "dss2"
+address = "198.51.100.7"
+url = "rtsp://dss2.example.net"
+"""
+
+
+class Scene:
+    """A broadcast, an edge with a viewer, and a Debian on the origin."""
+
+    def __init__(self, tree):
+        self.network = Network()
+        try:
+            self.broadcast = Broadcast(self.network["encoder"])
+            self.edge = StandIn(self.network["dss2"])
+            self.edge.open(stand_in.PORT)
+            self.machine = Machine(self.network["origin"], tree)
+        except BaseException:
+            self.network.power_off()
+            raise
+
+    def strike(self):
+        """Ends everything."""
+        self.machine.power_off()
+        self.network.power_off()
+
+    def configure(self):
+        """The stream s01 may go to dss2."""
+        config = self.machine.path(CONFIG)
+        text = config.read_text().replace('#interface = "eth0"', 'interface = "studio"')
+        config.write_text(text + _EDGE)
+        group = self.broadcast.groups[0]
+        arrives = broadcast.sdp(f"{group}/4", broadcast.PORT)
+        self.machine.write("/etc/dynrelay/streams/s01.sdp", arrives)
+        taken = broadcast.sdp(self.edge.address, stand_in.PORT)
+        self.machine.write("/etc/dynrelay/streams/s01.dss2.sdp", taken)
+        self.machine.run(["systemctl", "reload", "dynrelayd"])
+
+    def fetch(self, document):
+        """The HTTP status that a viewer gets."""
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{SITE}{document}"]
+        return int(self.network["viewer"].run(command, check=False).stdout)
+
+    def wait_for_packets(self):
+        """Waits until the edge gets packets, more than were on their way."""
+        first = self.edge.count(stand_in.PORT)
+        self.machine.wait_until(
+            lambda: self.edge.count(stand_in.PORT) > first + 50, "packets should come to the edge"
+        )
+
+    def ended(self, do):
+        """Does something that ends the daemon, and waits for the next one."""
+        before = self.machine.property("MainPID")
+        do(before)
+        self.machine.wait_until(
+            lambda: self.machine.property("MainPID") not in (before, "0")
+            and self.machine.property("ActiveState") == "active",
+            "another daemon should run",
+        )
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A fresh Debian."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    return debian.fresh(shared)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """The package in two versions, the older first."""
+    folder = tmp_path_factory.mktemp("packages")
+
+    def package(version):
+        command = [PROJECT / "scripts/package", "--from", BUILT, "--to", folder]
+        subprocess.run([*command, "--version", version], check=True, capture_output=True)
+        return next(folder.glob(f"dynrelay_{version}_*.deb"))
+
+    return package("0.1.0~early"), package("0.1.0")
+
+
+@pytest.fixture
+def scene(request, tree):
+    """The scene, and what its daemon logged if the test fails."""
+    built = Scene(tree)
+    yield built
+    if getattr(request.node, "failed", False):
+        print(built.machine.journal())
+        print(*(program.tail() for program in built.machine.programs), sep="\n\n")
+    built.strike()
+
+
+def dpkg(machine, *words):
+    """Runs dpkg on the machine, which has no terminal to ask."""
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", *words]
+    return machine.run(command, patience=180)
+
+
+def install(machine, package):
+    """Installs a package, or updates to it."""
+    machine.install(package, f"/run/{package.name}")
+    dpkg(machine, "--install", f"/run/{package.name}")
+
+
+def files(machine):
+    """Every file of the machine, but for what any installation changes."""
+    passing = r"^/(dev|proc|sys|run|tmp|mnt|var/(log|cache|tmp)|var/lib/(dpkg|systemd|apache2|private))/|/\.updated$|-$"
+    found = machine.run(["find", "/", "-xdev", "-not", "-type", "d"]).stdout.splitlines()
+    return {file for file in found if not re.search(passing, file)}
+
+
+def users(machine):
+    """The users there are."""
+    return machine.run(["cut", "-d:", "-f1", "/etc/passwd"]).stdout.split()
+
+
+def serve_by_apache(machine):
+    """What the README says to do."""
+    machine.run(["a2enmod", "cgid"])
+    machine.run(["a2enconf", "dynrelay"])
+    machine.run(["systemctl", "restart", "apache2"])
+
+
+def test_a_package_from_its_installation_to_its_purge(scene, packages):
+    machine = scene.machine
+    before, users_before = files(machine), users(machine)
+    older, newer = packages
+    install(machine, older)
+    for unit in ("dynrelayd.service", "dynrelayd.socket"):
+        assert machine.property("ActiveState", unit) == "active", machine.journal()
+        assert machine.property("UnitFileState", unit) == "enabled"
+    owner = machine.run(["stat", "-c", "%U:%G %a", SOCKET]).stdout.strip()
+    assert owner == "dynrelay:www-data 660"
+    assert scene.fetch("/s01.smil") == 0, "nothing is published by itself"
+
+    scene.configure()
+    serve_by_apache(machine)
+    assert scene.fetch("/s01.smil") == 200
+    scene.wait_for_packets()
+    assert "relays: 1, streams: 1, edges: 1" in machine.property("StatusText")
+
+    scene.ended(lambda _: install(machine, newer))
+    scene.wait_for_packets()
+    assert machine.run(["dpkg-query", "-W", "-f", "${Version}", "dynrelay"]).stdout == "0.1.0"
+    assert "[[edge]]\nname" in machine.path(CONFIG).read_text(), "settings are kept"
+    assert scene.fetch("/s01.smil") == 200
+
+    dpkg(machine, "--remove", "dynrelay")
+    assert machine.property("ActiveState") in ("inactive", "failed")
+    assert not machine.path(SOCKET).exists()
+    assert machine.path(CONFIG).exists(), "only purging takes settings away"
+    dpkg(machine, "--purge", "dynrelay")
+    machine.run(["systemctl", "restart", "apache2"])
+    machine.run(["a2dismod", "--force", "cgid"])
+    assert files(machine) == before
+    assert users(machine) == users_before
+    for folder in ("/etc/dynrelay", "/var/lib/dynrelay", "/run/dynrelay", "/usr/lib/dynrelay"):
+        assert not machine.path(folder).exists(), folder
+
+
+def test_the_service_manager_brings_the_daemon_and_its_relays_back(scene, packages):
+    machine = scene.machine
+    install(machine, packages[1])
+    scene.configure()
+    machine.run(["dynrelay", "start", "s01"])
+    scene.wait_for_packets()
+
+    def kill(number):
+        return lambda _: machine.run(["systemctl", "kill", "-s", number, "dynrelayd.service"])
+
+    # A crash.
+    scene.ended(kill("SIGKILL"))
+    scene.wait_for_packets()
+    # A hung supervisor: the watchdog ends it, and nobody else does.
+    machine.write("/run/systemd/system/dynrelayd.service.d/soon.conf", "[Service]\nWatchdogSec=2s\n")
+    machine.run(["systemctl", "daemon-reload"])
+    scene.ended(lambda _: machine.run(["systemctl", "restart", "dynrelayd"]))
+    scene.wait_for_packets()
+    scene.ended(kill("SIGSTOP"))
+    assert "watchdog" in machine.journal().lower()
+    scene.wait_for_packets()
+
+    # A configuration that can't be used changes nothing, and who reloads is told.
+    config = machine.path(CONFIG)
+    good = config.read_text()
+    config.write_text(good.replace("[origin]", "[orign]"))
+    failed = machine.run(["systemctl", "reload", "dynrelayd"], check=False)
+    assert failed.returncode != 0
+    assert machine.property("ActiveState") == "active"
+    config.write_text(good)
+    machine.run(["systemctl", "reload", "dynrelayd"])
+    scene.wait_for_packets()
+
+    # Asked while it is stopped, the socket starts it.
+    machine.run(["systemctl", "stop", "dynrelayd.service"])
+    assert machine.path(SOCKET).exists()
+    assert machine.run(["dynrelay", "list", "--json"]).stdout.count('"s01"') == 1
+    scene.wait_for_packets()
+
+    status = machine.path(f"/proc/{machine.property('MainPID')}/status").read_text()
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"]:
+        assert line in status
+    mounts = machine.path(f"/proc/{machine.property('MainPID')}/mounts").read_text()
+    assert re.search(r" / \S+ ro,", mounts) and re.search(r" /run/dynrelay \S+ rw,", mounts)
+
+
+def test_the_units_are_sound(scene, packages):
+    machine = scene.machine
+    install(machine, packages[1])
+    units = ["dynrelayd.service", "dynrelayd.socket"]
+    assert machine.run(["systemd-analyze", "verify", "--man=no", *units]).stderr == ""
+    # The figure of docs/reliability.md.
+    machine.run(["systemd-analyze", "security", "--threshold=13", "dynrelayd.service"])
+
+
+def apache(module):
+    """Debian's Apache with one of its CGI modules."""
+
+    def start(machine):
+        if module == "cgi":
+            machine.run(["a2dismod", "mpm_event"])
+            machine.run(["a2enmod", "mpm_prefork"])
+        machine.run(["a2enmod", module])
+        machine.run(["a2enconf", "dynrelay"])
+        assert f"mods-enabled/{module}.load" in machine.run(["ls", "-d", f"/etc/apache2/mods-enabled/{module}.load"]).stdout
+        machine.run(["systemctl", "restart", "apache2"])
+
+    return start
+
+
+def lighttpd(*modules):
+    """Debian's lighttpd, perhaps with other modules beside."""
+
+    def start(machine):
+        machine.run(["lighty-enable-mod", *modules, "dynrelay"])
+        machine.run(["systemctl", "restart", "lighttpd"])
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "start",
+    [apache("cgid"), apache("cgi"), lighttpd(), lighttpd("cgi")],
+    ids=["apache-cgid", "apache-cgi", "lighttpd", "lighttpd-beside-cgi"],
+)
+def test_the_web_servers_settings_work_as_they_are_shipped(scene, packages, start):
+    install(scene.machine, packages[1])
+    scene.configure()
+    start(scene.machine)
+    assert scene.fetch("/s01.smil") == 200
+    assert scene.fetch("/other.smil") == 404
+    assert scene.fetch("") == 200
+    scene.wait_for_packets()
+
+
+def test_what_scripts_install_puts_there_and_takes_away(scene):
+    machine = scene.machine
+    before, users_before = files(machine), users(machine)
+    source = machine.path("/run/source")
+    for folder in ("scripts", "share", "cgi-bin"):
+        shutil.copytree(PROJECT / folder, source / folder)
+    (source / "target/release").mkdir(parents=True)
+    for program in [BUILT / "dynrelayd", BUILT / "dynrelay", *BUILT.glob("*.cgi")]:
+        shutil.copy(program, source / "target/release")
+
+    def scripts_install(*words, check=True):
+        return machine.run(["/run/source/scripts/install", *words], check=check)
+
+    assert "installed  /usr/local/sbin/dynrelayd" in scripts_install().stdout
+    again = scripts_install().stdout
+    assert "installed" not in again and "restarted" not in again, again
+    scene.configure()
+    serve_by_apache(machine)
+    assert scene.fetch("/s01.smil") == 200
+    scene.wait_for_packets()
+    (source / "target/release/dynrelay").write_bytes(b"#!/bin/sh\n")
+    scene.ended(lambda _: scripts_install())
+    scene.wait_for_packets()
+    assert "kept" in scripts_install().stdout
+
+    scripts_install("--remove")
+    assert machine.property("ActiveState") in ("inactive", "failed")
+    assert machine.path(CONFIG).exists()
+    scripts_install("--purge")
+    machine.run(["a2dismod", "--force", "cgid"])
+    left = {file for file in files(machine) if not file.startswith("/run/source/")}
+    assert left == before
+    assert users(machine) == users_before
+    wrong = scripts_install("--group", "no-such-group", check=False)
+    assert wrong.returncode == 1 and "no-such-group" in wrong.stderr
+    assert files(machine) == left
