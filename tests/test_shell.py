@@ -2,8 +2,11 @@
 
 import json
 import re
+import signal
 
+from lab import terminal
 from lab.encoder import GROUP
+from lab.terminal import Terminal
 
 STRANGERS = "239.1.2.99"
 
@@ -74,3 +77,110 @@ def test_a_scan_shares_groups_with_a_relay_and_leaves_it_alone(stage):
     )
     scene.encoder.stop()
     assert scene.daemon.scan("news", "--for", "1s").returncode == 1
+
+
+def crash_and_return(scene, meanwhile):
+    """The daemon is killed, and comes back when `meanwhile()` has returned."""
+    scene.daemon.program.send_signal(signal.SIGKILL)
+    scene.daemon.program.wait()
+    meanwhile()
+    scene.daemon.start()
+
+
+def test_events_tell_of_each_state_and_of_restarts(rehearsal):
+    scene = rehearsal(shutdown={"lease": "1h"})
+    followers = [
+        scene.daemon.follow("events", "--json"),
+        scene.daemon.follow("events"),
+        # Where it can't draw it does the same.
+        scene.daemon.follow("watch"),
+    ]
+    for follower in followers:
+        follower.wait_for("following dynrelayd")
+    scene.watch()
+    scene.daemon.ask("stop", "s01", "dss2")
+    programs, *people = followers
+    told = json.loads(programs.wait_for('"closed"'))
+    assert (told["stream"], told["edge"], told["reason"]) == ("s01", "dss2", "stopped")
+    states = [json.loads(line)["state"] for line in programs.said("^{")]
+    assert states == ["starting", "live", "closed"]
+    for follower in people:
+        follower.wait_for(r"^\d{4}-\d\d-\d\dT[\d:]+Z s01/dss2 closed: stopped \(somebody stopped it\)$")
+        assert len(follower.said("s01/dss2 ")) == 3
+
+    gone = "dynrelayd is gone: waiting for it"
+    crash_and_return(scene, lambda: [follower.wait_for(gone) for follower in followers])
+    for follower in followers:
+        follower.wait_for("dynrelayd is back")
+    scene.daemon.ask("start", "s01")
+    for follower in followers:
+        follower.wait_for("s01.*starting", count=2)
+        assert follower.stop() != 0
+
+
+def test_a_reader_of_events_that_leaves_ends_it(rehearsal):
+    scene = rehearsal()
+    pipe = ["sh", "-c", "/run/bin/dynrelay --socket $0 events | head -n 1", "/run/dynrelay/control.sock"]
+    piped = scene["origin"].start("pipe", pipe)
+    piped.wait_for("following dynrelayd")
+    scene.daemon.ask("start", "s01")
+    piped.wait_for("s01/dss2 starting")
+    assert piped.wait() == 0
+
+
+def test_a_watch_is_a_live_table(rehearsal):
+    scene = rehearsal()
+    screen = Terminal(scene.daemon.command("watch"))
+    screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
+    assert not screen.echoes
+
+    scene.watch()
+    picture = screen.wait_for(
+        lambda lines: any(re.match(r"s01/dss2 +live +\d+s +[\d.]+ kbit/s ", line) for line in lines),
+        "a relay that is live",
+    )
+    assert picture[0].startswith("dynrelayd ") and ": 1 relay, " in picture[0]
+    assert picture[2].split() == "RELAY STATE FOR RATE SENT VIEWERS REFUSED AGE".split()
+    assert any(re.match(r"\S+Z  s01/dss2  live$", line) for line in picture)
+    assert max(map(len, picture)) <= 80
+
+    screen.resize(40, 6)
+    small = screen.wait_for(lambda lines: len(lines) <= 6, "a small table")
+    assert max(map(len, small[1:])) <= 40
+    screen.resize(80, 24)
+
+    def it_is_told():
+        screen.wait_for(lambda lines: "dynrelayd is gone" in lines[0], "the daemon's end")
+
+    crash_and_return(scene, it_is_told)
+    screen.wait_for(
+        lambda lines: ": 1 relay, " in lines[0] and any("  starting" in line for line in lines),
+        "the daemon's return",
+    )
+    screen.type("q")
+    written = screen.wait_for_end()
+    assert written.count(terminal.TAKEN) == written.count(terminal.GIVEN_BACK) == 1
+    assert written.endswith(terminal.GIVEN_BACK)
+    # Nothing is ever wiped before it is drawn anew: that would flicker.
+    assert "\x1b[2J" not in written
+
+
+def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(rehearsal):
+    scene = rehearsal()
+    # A shell stays, as it does for a person; nsenter, which is of the test, is not to be interrupted.
+    command = "trap '' INT; " + " ".join(scene.daemon.command("watch")) + "; echo status $?; stty -a"
+    screen = Terminal(["sh", "-c", command])
+    screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
+    screen.type("\x03")
+    after = screen.wait_for_end().rpartition(terminal.GIVEN_BACK)[2]
+    assert "status 0" in after and " echo " in after and " icanon " in after
+
+
+def test_a_watch_has_no_colour_where_none_is_wanted(rehearsal):
+    scene = rehearsal()
+    scene.watch()
+    for environment, coloured in ((["env"], True), (["env", "NO_COLOR=1"], False)):
+        screen = Terminal([*environment, *scene.daemon.command("watch")])
+        screen.wait_for(lambda lines: any(" live " in line for line in lines), "a live relay")
+        screen.type("q")
+        assert ("\x1b[32mlive" in screen.wait_for_end()) == coloured

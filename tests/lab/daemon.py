@@ -59,6 +59,14 @@ class Daemon:
         """What `dynrelay check` finds."""
         return self.ask("check", "--config", _CONFIG)
 
+    def command(self, *words):
+        """The whole command that runs `dynrelay …` on the origin."""
+        return self.host.enter(["/run/bin/dynrelay", "--socket", SOCKET, *words])
+
+    def follow(self, *words):
+        """`dynrelay …`, for a command that goes on."""
+        return self.host.start("dynrelay", ["/run/bin/dynrelay", "--socket", SOCKET, *words])
+
     def scan(self, *words):
         """`dynrelay scan …`, run to its end by a user who may do nothing else here."""
         return self.host.run(

@@ -78,7 +78,13 @@ impl Client {
         }
     }
 
-    /// The next line the daemon sends; `None` when it hangs up. For what follows `events`.
+    /// Changes how long what follows may take; `None` is for ever.
+    pub fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+    }
+
+    /// The next line the daemon sends; `None` when it hangs up. For what follows the answer to
+    /// [`Request::Events`].
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
         self.renew();
         self.read()

@@ -58,7 +58,10 @@ pub enum Request {
     Ping,
     /// Read the configuration and the streams folder again.
     Reload,
-    /// Keep the connection, and send a line for each change of a relay's state.
+    /// Keep the connection: answer as [`Request::Ping`], and then send an [`Event`] for each change
+    /// of a relay's state. None that comes after the answer is missed.
+    ///
+    /// [`Event`]: crate::Event
     Events,
 }
 

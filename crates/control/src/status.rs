@@ -114,11 +114,36 @@ pub struct RelayDetail {
     /// Whether a refusal ever came back from that address. A firewall may drop them all.
     #[serde(default)]
     pub answers: bool,
+    /// When a viewer, or somebody, last asked for it, in seconds since 1970; none once it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
+    /// The rules by which it closes; none once it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
     /// What would close it if all stays as it is, the likeliest first.
     #[serde(default)]
     pub closes: Vec<Prospect>,
     /// Media by media, RTP before RTCP; of a closed relay as they were at its end.
     pub flows: Vec<FlowStatus>,
+}
+
+/// When a relay closes: `[shutdown]` in dynrelay.toml, as it was when the relay began. Times are in
+/// milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Refused probes of every RTP flow that close it.
+    pub errors: u32,
+    /// So long without a refusal, and the edge is known to take it.
+    pub quiet_ms: u64,
+    /// So long refusals are expected after it was asked for.
+    pub grace_ms: u64,
+    /// Nothing comes from the encoder for so long.
+    pub source_silence_ms: u64,
+    /// The edge says for so long that nobody watches.
+    pub no_viewers_ms: u64,
+    /// So long without a sign of a viewer; none: that alone never closes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_ms: Option<u64>,
 }
 
 /// One thing that would close a relay.

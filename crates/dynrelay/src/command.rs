@@ -11,7 +11,9 @@ use crate::sdp::Sdp;
 use crate::start::Start;
 use crate::which::Which;
 use crate::world::World;
-use crate::{check, completions, list, ping, reload, report, scan, show, start, stop, streams};
+use crate::{
+    check, completions, events, list, ping, reload, report, scan, show, start, stop, streams, watch,
+};
 
 /// What follows the list of commands in `--help`.
 const EXAMPLES: &str = "\
@@ -21,6 +23,7 @@ Examples:
   dynrelay start news --edge dss2   relay it now, as if a viewer had asked
   dynrelay stop news/dss2           close that relay
   dynrelay check && dynrelay reload take over a changed configuration
+  dynrelay watch                    look on, live
   dynrelay scan                     which streams are on air?
   dynrelay list --json | jq -r '.relays[] | .stream + \"/\" + .edge'
 
@@ -86,6 +89,19 @@ pub(crate) enum Command {
         GATE is what a flow lets through: open everything, probe the next packet, shut nothing.\n\
         SILENT is the time since the encoder's last packet; `no input` if none ever came.")]
     Show(Which),
+    /// Watch the relays in a live table; a line per event where that is no terminal
+    #[command(
+        after_help = "q or Ctrl-C ends it. FOR is the time in this state, AGE the time since \
+        the relay began; VIEWERS\nis what the edge says, if it does. When the daemon goes away it \
+        waits until that is back.\nFor root and the daemon's own user."
+    )]
+    Watch,
+    /// Print a line for each change of a relay's state
+    #[command(after_help = "Examples:\n  dynrelay events\n  \
+        dynrelay events --json | jq -r 'select(.state == \"closed\") | .reason'\n\n\
+        Once it says whom it follows (on standard error), it misses nothing. When the daemon goes \
+        away it\nsays so there too, and waits. For root and the daemon's own user.")]
+    Events,
     /// Relay a stream, as if a viewer had asked for it
     #[command(after_help = "Examples:\n  dynrelay start news --edge dss2\n  \
         dynrelay start news --client 203.0.113.9    which edge would this viewer get?\n\n\
@@ -159,6 +175,8 @@ impl Command {
             Self::Streams => streams::run(world),
             Self::List { all } => list::run(world, all),
             Self::Show(which) => show::run(world, &which),
+            Self::Watch => watch::run(world),
+            Self::Events => events::run(world),
             Self::Start(start) => start::run(world, start),
             Self::Stop(which) => stop::run(world, &which),
             Self::Reload => reload::run(world),

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use control::{ClientError, Refused, Request};
+use control::{ClientError, Pong, Refused, Request};
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::feed::{Listener, Told};
 use crate::world::{Ask, World};
 
 /// Noon on a Tuesday in 2024.
@@ -25,6 +26,7 @@ pub(crate) struct Fake {
 #[derive(Default)]
 struct Answers {
     left: VecDeque<Result<String, Refused>>,
+    happenings: Vec<Told>,
     asked: Vec<Request>,
 }
 
@@ -36,6 +38,11 @@ impl Ask for Answers {
             Err(refused) => Err(refused.into()),
         }
     }
+
+    fn follow(&mut self, mut tell: Listener) -> Result<(), ClientError> {
+        assert!(self.happenings.drain(..).all(&mut tell));
+        Ok(())
+    }
 }
 
 impl Fake {
@@ -43,6 +50,13 @@ impl Fake {
     pub(crate) fn answering(json: &str) -> Self {
         let mut fake = Self::default();
         fake.daemon.left.push_back(Ok(json.to_owned()));
+        fake
+    }
+
+    /// The daemon will tell of this, and then no more.
+    pub(crate) fn following(happenings: Vec<Told>) -> Self {
+        let mut fake = Self::default();
+        fake.daemon.happenings = happenings;
         fake
     }
 
@@ -72,8 +86,10 @@ impl Fake {
             json: self.json,
             colour: self.colour,
             progress: false,
+            terminal: false,
             width: 80,
             now: NOW,
+            reader_left: || false,
         }
     }
 
@@ -100,4 +116,10 @@ impl Fake {
     pub(crate) fn err(&self) -> String {
         String::from_utf8(self.err.clone()).unwrap()
     }
+}
+
+/// What a daemon says of itself.
+pub(crate) fn pong(version: &str, pid: u32, uptime: u64) -> Pong {
+    let json = serde_json::json!({ "version": version, "pid": pid, "uptime": uptime });
+    serde_json::from_value(json).unwrap()
 }

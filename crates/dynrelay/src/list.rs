@@ -35,10 +35,10 @@ fn running_table(relays: &[RelayStatus], now: u64) -> Table {
     let mut table = Table::new([
         Column::name("RELAY"),
         Column::name("STATE"),
-        Column::number("FOR"),
+        Column::number("FOR").spare(1),
         Column::number("RATE"),
-        Column::number("SENT"),
-        Column::number("REFUSED"),
+        Column::number("SENT").spare(3),
+        Column::number("REFUSED").spare(2),
         Column::number("VIEWERS"),
     ]);
     for relay in relays {
@@ -60,9 +60,9 @@ fn closed_table(relays: &[RelayStatus], now: u64) -> Table {
         Column::name("CLOSED"),
         Column::name("WHY"),
         Column::number("AGO"),
-        Column::number("RAN FOR"),
-        Column::number("SENT"),
-        Column::number("REFUSED"),
+        Column::number("RAN FOR").spare(1),
+        Column::number("SENT").spare(3),
+        Column::number("REFUSED").spare(2),
     ]);
     for relay in relays {
         table.row([
@@ -77,12 +77,13 @@ fn closed_table(relays: &[RelayStatus], now: u64) -> Table {
     table
 }
 
-fn name(relay: &RelayStatus) -> Cell {
+/// A relay's name: `news/dss2`.
+pub(crate) fn name(relay: &RelayStatus) -> Cell {
     format!("{}/{}", relay.stream, relay.edge).into()
 }
 
 /// How many watch; `-` where the edge does not say.
-fn viewers(relay: &RelayStatus) -> String {
+pub(crate) fn viewers(relay: &RelayStatus) -> String {
     relay.viewers.map_or_else(|| "-".to_owned(), |viewers| grouped(viewers.into()))
 }
 

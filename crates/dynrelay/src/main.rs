@@ -1,13 +1,17 @@
 //! dynrelay, the administrators' command: nouns show, verbs change.
 
 mod check;
+mod clock;
 mod command;
 mod completions;
+mod events;
 mod failure;
+mod feed;
 mod json;
 mod list;
 mod paint;
 mod ping;
+mod reason;
 mod reload;
 mod report;
 mod scan;
@@ -18,6 +22,7 @@ mod stop;
 mod streams;
 mod table;
 mod text;
+mod watch;
 mod which;
 mod world;
 
@@ -28,10 +33,11 @@ mod manual;
 
 use std::env;
 use std::io::{self, BufWriter, IsTerminal};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 // Each command has its own words for numbers, and all have these.
 pub(crate) use ::human;
@@ -56,7 +62,9 @@ fn main() -> ExitCode {
         colour: colour(),
         progress: io::stderr().is_terminal() && !is_dumb(),
         width: terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(w, _)| w.0.into()),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        terminal: io::stdout().is_terminal() && !is_dumb(),
+        now: clock::unix_time(),
+        reader_left,
     };
     let outcome = arguments.command.run(&mut world);
     let outcome = outcome.and(world.out.flush().map_err(Into::into));
@@ -70,6 +78,14 @@ fn main() -> ExitCode {
 fn colour() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !unwanted && !is_dumb()
+}
+
+/// Whether standard output is a pipe that nobody reads any more.
+fn reader_left() -> bool {
+    let out = io::stdout();
+    let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    let told = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|told| told > 0);
+    told && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
 /// A terminal that knows no more than to print.

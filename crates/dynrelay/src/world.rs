@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::feed::{self, Listener};
 use crate::paint::Paint;
 use crate::table::Table;
 use crate::{json, text};
@@ -27,10 +28,14 @@ pub(crate) struct World<'a> {
     pub(crate) colour: bool,
     /// Whether standard error is a terminal, where progress can be shown.
     pub(crate) progress: bool,
+    /// Whether standard output is a terminal that can be drawn on.
+    pub(crate) terminal: bool,
     /// The columns of standard output.
     pub(crate) width: usize,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    /// Whether whoever read standard output has gone away.
+    pub(crate) reader_left: fn() -> bool,
 }
 
 impl World<'_> {
@@ -71,6 +76,9 @@ impl World<'_> {
 pub(crate) trait Ask {
     /// The answer, as it was written.
     fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError>;
+
+    /// Tells its events to `tell` from now on, across its restarts.
+    fn follow(&mut self, tell: Listener) -> Result<(), ClientError>;
 }
 
 /// The daemon behind its socket.
@@ -82,6 +90,10 @@ pub(crate) struct Daemon {
 impl Ask for Daemon {
     fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError> {
         Client::connect(&self.socket, Some(patience(request)))?.ask(request)
+    }
+
+    fn follow(&mut self, tell: Listener) -> Result<(), ClientError> {
+        feed::follow(self.socket.clone(), tell)
     }
 }
 

@@ -148,6 +148,8 @@ impl Relay {
             relay: RelayStatus { rates: Some(self.pace.fine()), ..self.status(state, viewers) },
             address: self.address,
             answers,
+            asked: None,
+            rules: None,
             closes: Vec::new(),
             flows: flows.map(|(path, (flow, rate))| flow_status(&path, flow, rate)).collect(),
         }

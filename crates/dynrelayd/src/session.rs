@@ -73,7 +73,8 @@ impl Session {
         }
     }
 
-    /// Sends a line for each change of state until the caller hangs up or doesn't keep up.
+    /// Says who answers, and sends a line for each change of state from then on, until the
+    /// caller hangs up or doesn't keep up.
     fn feed(mut self) -> io::Result<()> {
         let (watcher, feed) = mpsc::sync_channel(FEED);
         if self.post.send(Input::Watch(watcher)).is_err() {

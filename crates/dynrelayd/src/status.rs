@@ -1,16 +1,16 @@
 //! What is told to those who look: list, show, streams.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use control::{
-    After, ErrorCode, Prospect, Refused, RelayDetail, RelayList, RelayShow, RelayStatus,
+    After, ErrorCode, Prospect, Refused, RelayDetail, RelayList, RelayShow, RelayStatus, Rules,
     StreamList, StreamStatus,
 };
 use lifecycle::When;
 
 use crate::air::SILENCE;
-use crate::relay::{Relay, RelayId};
+use crate::relay::{Relay, RelayId, unix_time};
 use crate::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
@@ -51,7 +51,10 @@ impl Supervisor {
     fn detail(&self, id: RelayId, relay: &Relay, now: Instant) -> RelayDetail {
         let answers = self.lifecycle.edge_answers(relay.address);
         let prospects = self.lifecycle.prospects(id).into_iter();
+        let asked = self.lifecycle.asked(id).map(|at| now.saturating_duration_since(at).as_secs());
         RelayDetail {
+            asked: asked.map(|ago| unix_time().saturating_sub(ago)),
+            rules: self.lifecycle.rules(id).map(rules),
             closes: prospects.map(|prospect| told(prospect, now)).collect(),
             ..relay.detail(self.state(id), self.lifecycle.viewers(id), answers)
         }
@@ -90,6 +93,19 @@ fn told(prospect: lifecycle::Prospect, now: Instant) -> Prospect {
         When::Silence(left) => After::Silence(left.as_secs()),
     };
     Prospect { reason: prospect.reason.to_string(), after }
+}
+
+/// A relay's rules, in the protocol's words.
+fn rules(rules: catalog::Rules) -> Rules {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Rules {
+        errors: rules.errors,
+        quiet_ms: millis(rules.quiet),
+        grace_ms: millis(rules.grace),
+        source_silence_ms: millis(rules.source_silence),
+        no_viewers_ms: millis(rules.no_viewers),
+        lease_ms: rules.lease.map(millis),
+    }
 }
 
 /// The refusal for a name that the catalogue doesn't have.

@@ -236,7 +236,12 @@ impl Supervisor {
                 // A caller that hung up meanwhile wants no answer.
                 let _ = reply.send(self.answer(request, now));
             }
-            Input::Watch(watcher) => self.watchers.push(watcher),
+            Input::Watch(watcher) => {
+                // The first line says that none is missed from now on.
+                if watcher.try_send(line(Ok(self.pong(now)))).is_ok() {
+                    self.watchers.push(watcher);
+                }
+            }
             Input::Forward(event) => self.observe(event, now),
             Input::Heard(heard) => self.learn(heard, now),
             Input::Reach(verdict) => {

@@ -240,24 +240,17 @@ fn events_tell_of_each_state_and_stop_tells_the_end() {
     let daemon = host.run();
     let mut watcher = daemon.connect();
     watcher.write_all(b"{\"op\":\"events\"}\n").unwrap();
-    let _encoder = Encoder::to(host.arrives);
-    let come_and_go = || {
-        daemon.ask(START);
-        let stopped = daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
-        assert_eq!(stopped["ok"]["reason"], "stopped");
-    };
-    // Nothing tells when the watcher is known, so that relays come and go until it hears of one.
-    let mut lines = BufReader::new(watcher.try_clone().unwrap()).lines();
-    watcher.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    come_and_go();
-    while lines.next().unwrap().is_err() {
-        come_and_go();
-    }
     watcher.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    come_and_go();
+    let mut lines = BufReader::new(watcher).lines();
     let mut next =
         || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
-    while next()["state"] != "starting" {}
+    // From its answer on, nothing is missed.
+    assert_eq!(next()["ok"]["pid"], daemon.ask(r#"{"op":"ping"}"#)["ok"]["pid"]);
+    daemon.ask(START);
+    let first = next();
+    assert_eq!((&first["stream"], &first["state"]), (&"news".into(), &"starting".into()));
+    let stopped = daemon.ask(r#"{"op":"stop","stream":"news","edge":"dss2"}"#);
+    assert_eq!(stopped["ok"]["reason"], "stopped");
     let mut last = next();
     while last["state"] != "closed" {
         last = next();

@@ -108,6 +108,18 @@ impl Lifecycle {
         self.relay(relay).map(|relay| relay.since)
     }
 
+    /// When it was last asked for: by [`Lifecycle::start`] or [`Lifecycle::renew`].
+    #[must_use]
+    pub fn asked(&self, relay: u64) -> Option<Instant> {
+        self.relay(relay)?.asked_at()
+    }
+
+    /// The rules that it was started with.
+    #[must_use]
+    pub fn rules(&self, relay: u64) -> Option<Rules> {
+        self.relay(relay).map(|relay| relay.rules)
+    }
+
     /// Each flow's gate, in order.
     #[must_use]
     pub fn gates(&self, relay: u64) -> Vec<Gate> {

@@ -97,6 +97,11 @@ impl Relay {
         self.change(index, at, |flow| flow.phase = Phase::Waiting(place));
     }
 
+    /// When it was started, or renewed for the last time: its grace runs from there.
+    pub(crate) fn asked_at(&self) -> Option<Instant> {
+        self.grace_until.checked_sub(self.rules.grace)
+    }
+
     /// A viewer is on the way.
     pub(crate) fn renew(&mut self, at: &mut Moment<'_>) {
         self.leased_at = at.now;

@@ -160,9 +160,10 @@ fn help_teaches() {
     let world = World::new();
     let help = world.run(&["--help"]);
     assert_eq!(help.code, Some(0));
-    for word in
-        ["streams", "list", "show", "start", "stop", "reload", "check", "scan", "sdp", "ping"]
-    {
+    for word in [
+        "streams", "list", "show", "start", "stop", "reload", "check", "scan", "watch", "events",
+        "sdp", "ping",
+    ] {
         assert!(help.out.contains(word), "{word}");
         assert_eq!(world.run(&[word, "--help"]).code, Some(0), "{word}");
     }

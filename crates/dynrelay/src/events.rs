@@ -1,0 +1,124 @@
+//! `dynrelay events`: a line for each change of a relay's state, for as long as anybody reads them.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use control::{ClientError, Event, Pong};
+
+use crate::clock::utc;
+use crate::failure::Failure;
+use crate::feed::Told;
+use crate::json;
+use crate::paint::Paint;
+use crate::reason::explained;
+use crate::text::plain;
+use crate::world::World;
+
+/// How often it is looked whether the reader is still there.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Prints events as they come. Across restarts of the daemon it goes on, and says so on standard
+/// error, since what happened meanwhile is not told.
+pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
+    let (tell, told) = mpsc::channel();
+    world.daemon.follow(Box::new(move |what| tell.send(what).is_ok()))?;
+    let mut before = false;
+    loop {
+        match told.recv_timeout(GLANCE) {
+            Ok(Told::There(daemon)) => {
+                note(world, &arrival(&daemon, std::mem::replace(&mut before, true)))?;
+            }
+            Ok(Told::Gone) => {
+                note(world, "dynrelayd is gone: waiting for it; what happens meanwhile is missed")?;
+            }
+            Ok(Told::Event(line)) if world.json => json::line(world.out, line.get())?,
+            Ok(Told::Event(line)) => {
+                let event = serde_json::from_str(line.get()).map_err(ClientError::Garbled)?;
+                let line = told_of(&event, world.colour);
+                writeln!(world.out, "{line}")?;
+            }
+            Err(RecvTimeoutError::Timeout) if (world.reader_left)() => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        world.out.flush()?;
+    }
+}
+
+/// What is said when the daemon is there, or there again.
+fn arrival(Pong { version, pid, .. }: &Pong, again: bool) -> String {
+    match again {
+        false => format!("following dynrelayd {version}, process {pid}"),
+        true => format!("dynrelayd is back: {version}, process {pid}"),
+    }
+}
+
+fn note(world: &mut World<'_>, what: &str) -> io::Result<()> {
+    writeln!(world.err, "dynrelay: {}", plain(what))
+}
+
+/// An event as a line: `2024-07-16T12:00:00Z news/dss2 closed: no-viewers (nobody …)`.
+pub(crate) fn told_of(event: &Event, colour: bool) -> String {
+    let Event { at, stream, edge, state, reason } = event;
+    let state = Paint::of_state(state).on(&plain(state), colour);
+    let why = reason.as_ref().map(|reason| format!(": {}", explained(reason))).unwrap_or_default();
+    format!("{} {} {state}{}", utc(*at), plain(&format!("{stream}/{edge}")), plain(&why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, NOW, pong};
+
+    fn happenings() -> Vec<Told> {
+        let there = |pid| Told::There(pong("0.1.0", pid, 0));
+        let event = |rest: &str| {
+            let line = format!(r#"{{"at":{NOW},"stream":"news","edge":"dss2","state":{rest}}}"#);
+            Told::Event(serde_json::value::RawValue::from_string(line).unwrap())
+        };
+        vec![
+            there(42),
+            event(r#""starting","later":1"#),
+            Told::Gone,
+            there(43),
+            event(r#""closed","reason":"stopped""#),
+        ]
+    }
+
+    #[test]
+    fn a_line_for_each_event_and_restarts_are_said_beside() {
+        let mut fake = Fake::following(happenings());
+        let out = fake.run(run).unwrap();
+        assert_eq!(
+            out,
+            "\
+2024-07-16T12:00:00Z news/dss2 starting
+2024-07-16T12:00:00Z news/dss2 closed: stopped (somebody stopped it)
+"
+        );
+        assert_eq!(
+            fake.err(),
+            "\
+dynrelay: following dynrelayd 0.1.0, process 42
+dynrelay: dynrelayd is gone: waiting for it; what happens meanwhile is missed
+dynrelay: dynrelayd is back: 0.1.0, process 43
+"
+        );
+    }
+
+    #[test]
+    fn programs_get_what_the_daemon_said() {
+        let out = Fake::following(happenings()).for_programs().run(run).unwrap();
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].ends_with(r#""state":"starting","later":1}"#), "{out}");
+        assert!(serde_json::from_str::<Event>(lines[1]).is_ok());
+    }
+
+    #[test]
+    fn states_have_colours_at_a_terminal() {
+        let out = Fake::following(happenings()).in_colour().run(run).unwrap();
+        assert!(out.contains("\u{1b}[33mstarting\u{1b}[0m"), "{out}");
+    }
+}

@@ -1,0 +1,102 @@
+//! The terminal, taken for a while and given back as it was.
+
+use std::io::{self, IsTerminal, Write};
+
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+/// The screen that has no history, no cursor, and lines that end at its edge (xterm's control
+/// sequences, which every terminal of today knows).
+const OPEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const CLOSE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// How large a screen is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+/// A terminal that shows a picture instead of lines. It is as it was before once this is dropped.
+pub(crate) struct Screen<'a> {
+    out: &'a mut dyn Write,
+    /// How the terminal treated what is typed.
+    before: Option<Termios>,
+    open: bool,
+}
+
+impl<'a> Screen<'a> {
+    /// Takes the terminal that `out` writes to.
+    pub(crate) fn open(out: &'a mut dyn Write) -> io::Result<Self> {
+        let before = io::stdin().is_terminal().then(|| tcgetattr(io::stdin())).transpose()?;
+        let mut screen = Self { out, before, open: false };
+        screen.reopen()?;
+        Ok(screen)
+    }
+
+    /// Takes the terminal again, after [`Screen::close`] or after somebody else had it.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+        if let Some(before) = &self.before {
+            // What is typed would be in the picture; and a key counts without a newline.
+            let mut silent = before.clone();
+            silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
+            tcsetattr(io::stdin(), SetArg::TCSANOW, &silent)?;
+        }
+        if !std::mem::replace(&mut self.open, true) {
+            self.out.write_all(OPEN.as_bytes())?;
+        }
+        self.out.flush()
+    }
+
+    /// Gives the terminal back.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.open) {
+            self.out.write_all(CLOSE.as_bytes())?;
+            self.out.flush()?;
+        }
+        if let Some(before) = &self.before {
+            tcsetattr(io::stdin(), SetArg::TCSANOW, before)?;
+        }
+        Ok(())
+    }
+
+    /// Draws a picture over the last one. Each line is written over its old self and its rest is
+    /// erased, so that what stays the same never goes away.
+    pub(crate) fn draw(&mut self, lines: &[String]) -> io::Result<()> {
+        let picture = lines.join("\x1b[K\r\n");
+        self.out.write_all(format!("\x1b[H{picture}\x1b[K\x1b[J").as_bytes())?;
+        self.out.flush()
+    }
+
+    /// How large the terminal on standard output is now.
+    pub(crate) fn size() -> Size {
+        let (width, height) = terminal_size::terminal_size_of(io::stdout())
+            .map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()));
+        Size { width, height }
+    }
+}
+
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        // Nobody is left to be told when this fails.
+        let _ = self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_terminal_is_given_back_as_it_was() {
+        let mut out = Vec::new();
+        let mut screen = Screen::open(&mut out).unwrap();
+        screen.draw(&["one".into(), "two".into()]).unwrap();
+        screen.close().unwrap();
+        screen.reopen().unwrap();
+        screen.reopen().unwrap();
+        drop(screen);
+        let written = String::from_utf8(out).unwrap();
+        let picture = "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J";
+        assert_eq!(written, format!("{OPEN}{picture}{CLOSE}{OPEN}{CLOSE}"));
+    }
+}
