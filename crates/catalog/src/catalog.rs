@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arrival::{Arrival, arrivals, pulled};
 use crate::config::Config;
+use crate::cycle;
 use crate::edge::Edge;
 use crate::fault::{ConfigError, Fault};
 use crate::file;
@@ -14,6 +15,7 @@ use crate::folder::Folder;
 use crate::password;
 use crate::problem::Problem;
 use crate::reading::Reading;
+use crate::replica::Original;
 use crate::route::{Refusal, Route};
 use crate::rules::Rules;
 use crate::sdp::Session;
@@ -34,14 +36,10 @@ struct Arriving {
     arrivals: Result<Vec<Vec<Arrival>>, Problem>,
 }
 
-/// Which stream's packets arrive at a socket.
-type Arrivals = HashMap<SocketAddr, String>;
-
 /// What the streams are made from.
 struct Making<'a> {
     config: &'a Config,
     folder: &'a Folder,
-    sources: &'a Arrivals,
     before: Option<&'a Catalog>,
 }
 
@@ -90,13 +88,13 @@ impl Catalog {
                 arriving.insert(name.clone(), Arriving { session, arrivals });
             }
         }
-        let sources = sources(&arriving);
-        let making = Making { config: &config, folder: &folder, sources: &sources, before };
+        let making = Making { config: &config, folder: &folder, before };
         let mut streams = BTreeMap::new();
         for (name, arriving) in arriving {
             let stream = making.stream(&name, arriving, &mut problems);
             streams.insert(name, stream);
         }
+        problems.extend(cycle::refuse(&mut streams, &folder));
         problems.extend(shared_ports(&folder, &streams));
         Ok((Self { config, streams, problems }, faults))
     }
@@ -180,18 +178,6 @@ impl Catalog {
     }
 }
 
-fn sources(arriving: &BTreeMap<String, Arriving>) -> Arrivals {
-    let mut sources = Arrivals::new();
-    for (name, Arriving { arrivals, .. }) in arriving {
-        for arrival in arrivals.iter().flatten().flatten() {
-            for source in std::iter::once(&arrival.rtp).chain(&arrival.rtcp) {
-                sources.insert(source.socket(), name.clone());
-            }
-        }
-    }
-    sources
-}
-
 /// What was read, else what the file said before, if anything.
 fn or_before<T>(
     read: Result<T, Vec<Problem>>,
@@ -241,8 +227,10 @@ impl Making<'_> {
             rtcp: own.rtcp.unwrap_or(self.config.rtcp),
             settings,
             arrivals,
+            replicas: Vec::new(),
             consents: BTreeMap::new(),
         };
+        self.replicate(&mut stream, before, problems);
         let consenting = self.folder.streams.get(name).into_iter().flatten();
         for edge in consenting {
             if let Some(edge) = self.config.edges.iter().find(|known| known.name == *edge) {
@@ -255,6 +243,30 @@ impl Making<'_> {
             }
         }
         stream
+    }
+
+    /// Makes the stream's replicas, by its NAME.toml; those of before, if they can't be made.
+    fn replicate(&self, stream: &mut Stream, before: Option<&Stream>, problems: &mut Vec<Problem>) {
+        let section = stream.settings.as_ref().and_then(|settings| settings.replica.as_ref());
+        let (Some(section), Ok(arrivals)) = (section, &stream.arrivals) else { return };
+        let original = Original {
+            session: &stream.session,
+            arrivals,
+            rtcp: stream.rtcp,
+            interface: self.config.origin.interface.as_deref(),
+        };
+        let file = self.folder.file(&stream.name, "toml");
+        let made = section.replicas(original).map(|made| {
+            // Where another program sends it, it is taken from there.
+            (made, section.elsewhere(original).unwrap_or_else(|| arrivals.clone()))
+        });
+        let made = made.map_err(|what| vec![Problem::error(file, format!("[replica] {what}"))]);
+        let old = before.filter(|before| !before.replicas.is_empty());
+        let old = old.and_then(|old| Some((old.replicas.clone(), old.arrivals.clone().ok()?)));
+        if let Some((replicas, arrivals)) = or_before(made, old, problems) {
+            stream.replicas = replicas;
+            stream.arrivals = Ok(arrivals);
+        }
     }
 
     /// The stream's way to an edge, by the edge's file; the old way, if the file can't be used.
@@ -280,7 +292,6 @@ impl Making<'_> {
             }
             (fitted, _) => fitted,
         };
-        let route = route.and_then(|route| no_circle(&file, route, self.sources));
         // What is wrong with the stream's own file is known by now.
         route.inspect_err(|problem| {
             problems.extend((problem.file == file).then(|| problem.clone()));
@@ -304,27 +315,14 @@ fn settings(path: &Path) -> Result<Settings, Vec<Problem>> {
     }
 }
 
-/// Refuses a route that ends where a stream arrives: its packets would go round for ever.
-fn no_circle(file: &Path, route: Route, sources: &Arrivals) -> Result<Route, Problem> {
-    let circle = route.paths().find_map(|path| Some((path.target, sources.get(&path.target)?)));
-    match circle {
-        None => Ok(route),
-        Some((target, stream)) => {
-            let what = format!("sends to {target}, where {stream} arrives: packets would go round");
-            Err(Problem::error(file, what))
-        }
-    }
-}
-
 /// Warns of two streams that are sent to one port, most often by a copied file.
 fn shared_ports(folder: &Folder, streams: &BTreeMap<String, Stream>) -> Vec<Problem> {
     let mut takers: HashMap<SocketAddr, PathBuf> = HashMap::new();
     let mut problems = Vec::new();
-    for route in streams.values().flat_map(Stream::routes) {
-        let file = folder.consent_file(&route.stream, &route.edge);
-        let shared = route.pairs.iter().find_map(|pair| {
-            let taker = takers.entry(pair.rtp.target).or_insert_with(|| file.clone());
-            (*taker != file).then(|| (pair.rtp.target, taker.clone()))
+    for (file, targets) in streams.values().flat_map(|stream| sent(folder, stream)) {
+        let shared = targets.into_iter().find_map(|target| {
+            let taker = takers.entry(target).or_insert_with(|| file.clone());
+            (*taker != file).then(|| (target, taker.clone()))
         });
         if let Some((target, taker)) = shared {
             let taker = taker.file_name().unwrap_or_default().to_string_lossy();
@@ -333,4 +331,17 @@ fn shared_ports(folder: &Folder, streams: &BTreeMap<String, Stream>) -> Vec<Prob
         }
     }
     problems
+}
+
+/// Where a stream's RTP is sent, by the file that says so.
+fn sent(folder: &Folder, stream: &Stream) -> Vec<(PathBuf, Vec<SocketAddr>)> {
+    let routes = stream.routes().map(|route| {
+        let targets = route.pairs.iter().map(|pair| pair.rtp.target);
+        (folder.consent_file(&route.stream, &route.edge), targets.collect())
+    });
+    let replicas = stream
+        .replicas
+        .iter()
+        .map(|replica| (folder.file(&stream.name, "toml"), replica.targets().collect()));
+    routes.chain(replicas).collect()
 }

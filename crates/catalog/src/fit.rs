@@ -102,21 +102,27 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 fn path(source: &Source, address: IpAddr, port: u16, pass: Pass) -> Path {
-    Path { source: source.clone(), target: SocketAddr::new(address, port), pass }
+    let target = SocketAddr::new(address, port);
+    Path { source: source.clone(), target, pass, multicast: None }
 }
 
 /// What passes on the RTP port: with `a=rtcp-mux` there is RTCP among it.
-fn rtp_pass(ours: &Media, rtcp: Rtcp) -> Pass {
+pub(crate) fn rtp_pass(ours: &Media, rtcp: Rtcp) -> Pass {
     if ours.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
 }
 
 fn rtcp_path(arrival: &Arrival, port: Option<u16>, edge: Consented<'_>) -> Option<Path> {
-    let pass = match edge.rtcp {
-        Rtcp::None => return None,
-        Rtcp::All => Pass::Everything,
-        Rtcp::SenderReports => Pass::SenderReports,
-    };
+    let pass = rtcp_pass(edge.rtcp)?;
     Some(path(arrival.rtcp.as_ref()?, edge.address, port?, pass))
+}
+
+/// What passes on an RTCP port; none: it isn't used.
+pub(crate) fn rtcp_pass(rtcp: Rtcp) -> Option<Pass> {
+    match rtcp {
+        Rtcp::None => None,
+        Rtcp::All => Some(Pass::Everything),
+        Rtcp::SenderReports => Some(Pass::SenderReports),
+    }
 }
 
 /// Adds a pair. Two medias that arrive on one port can't be told apart, so they go on together,

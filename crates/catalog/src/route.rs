@@ -36,6 +36,17 @@ pub struct Path {
     pub target: SocketAddr,
     /// Which of them.
     pub pass: Pass,
+    /// How far and where, if the target is a multicast group.
+    pub multicast: Option<Multicast>,
+}
+
+/// How packets are sent to a multicast group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Multicast {
+    /// How many routers they may pass, and one more: 0 is this host only, 1 its network.
+    pub ttl: u8,
+    /// The interface that they leave on; none: as the routing table says.
+    pub interface: Option<String>,
 }
 
 /// Where packets arrive.

@@ -9,6 +9,7 @@ use crate::arrival::Arrival;
 use crate::config::Rtcp;
 use crate::edge::Edge;
 use crate::problem::Problem;
+use crate::replica::{Replica, Section};
 use crate::route::{Refusal, Route, Source};
 use crate::rtsp_source::RtspSource;
 use crate::rules::{Rules, Shutdown};
@@ -29,6 +30,8 @@ pub struct Stream {
     pub rules: Rules,
     /// Which RTCP its relays send.
     pub rtcp: Rtcp,
+    /// Where it is replicated to.
+    pub replicas: Vec<Replica>,
     /// Where each of its medias arrives, or why that can't be said.
     pub(crate) arrivals: Result<Vec<Vec<Arrival>>, Problem>,
     /// Its NAME.toml, if there is one.
@@ -76,4 +79,5 @@ pub(crate) struct Settings {
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) rtcp: Option<Rtcp>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) replica: Option<Section>,
 }

@@ -81,8 +81,10 @@ fn fault(text: &str, error: &Error) -> Fault {
 }
 
 /// What serde calls by the names of Rust, and what to write instead.
-const PLAIN: [(&str, &str); 5] = [
+const PLAIN: [(&str, &str); 7] = [
     ("a nonzero u32", "a whole number, 1 or more"),
+    ("u8", "a whole number, 0 to 255"),
+    ("u16", "a whole number, 0 to 65535"),
     ("u32", "a whole number, 0 or more"),
     ("usize", "a whole number, 0 or more"),
     ("map, expected a sequence", "a single section; it is written in double brackets: [[edge]]"),

@@ -6,12 +6,14 @@
 
 mod client;
 mod line;
+mod origin;
 mod reply;
 mod request;
 mod status;
 
 pub use client::{Client, ClientError};
 pub use line::{LineError, MAX_ANSWER, MAX_REQUEST, read_line};
+pub use origin::{Origin, OriginKind, ReplicaStatus};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use status::{

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::origin::Origin;
+
 /// Where a viewer is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
@@ -83,6 +85,9 @@ pub struct RelayStatus {
     /// How fast it went over the last minutes; in a list only where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
+    /// Where its stream comes from; none if it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// How fast a relay went, step by step.
@@ -99,6 +104,9 @@ pub struct Rates {
 /// The answer to `show`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayShow {
+    /// Where the stream comes from; none if it is not in the catalogue any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The relays that match, the running ones first.
     pub relays: Vec<RelayDetail>,
 }
@@ -226,6 +234,9 @@ pub struct FlowStatus {
     pub gaps: u64,
     /// How often the sender changed its SSRC.
     pub ssrc_changes: u64,
+    /// Packets of this very source that another host sent here again; they went no further.
+    #[serde(default)]
+    pub returned: u64,
     /// Milliseconds since the last packet came in; none if none ever did.
     #[serde(default)]
     pub idle_ms: Option<u64>,
@@ -255,6 +266,9 @@ pub struct StreamStatus {
     /// Whether any media of it is broadcast just now; none where that isn't known.
     #[serde(default)]
     pub on_air: Option<bool>,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// The answer to `ping`.

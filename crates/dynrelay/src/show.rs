@@ -6,6 +6,7 @@ use control::{
 
 use crate::failure::Failure;
 use crate::human::{age, count, grouped, rate, silence, size};
+use crate::origin;
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
@@ -17,7 +18,14 @@ pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
     let (stream, edge) = which.parts()?;
     let named = edge.as_ref().map_or_else(|| stream.clone(), |edge| format!("{stream}/{edge}"));
     let request = Request::Show { stream, edge };
-    let Some(RelayShow { relays }) = world.ask(&request)? else { return Ok(()) };
+    let Some(RelayShow { origin, relays }) = world.ask(&request)? else { return Ok(()) };
+    if let Some(origin) = &origin {
+        let (stream, _) = which.parts()?;
+        for (line, paint) in origin::lines(&stream, origin, world.now) {
+            world.heading(&line, paint)?;
+        }
+        world.say("")?;
+    }
     if relays.is_empty() {
         world.say(&format!("{named} is not relayed now, and no relay of it has closed lately."))?;
     }
@@ -182,6 +190,10 @@ fn note(flow: &FlowStatus) -> Option<String> {
     if flow.lost > 0 {
         notes.push(format!("{} could not be sent", count(flow.lost, "packet")));
     }
+    if flow.returned > 0 {
+        let returned = count(flow.returned, "packet");
+        notes.push(format!("{returned} came back, sent here again by another host"));
+    }
     if flow.ssrc_changes > 0 {
         notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
     }
@@ -292,6 +304,30 @@ No refusal has ever come back from 198.51.100.7. If none does when its viewers
 have left, a firewall drops ICMP errors, and refusals can't close this relay:
 let ICMP destination-unreachable through from there to here, or set a lease in
 [shutdown].
+"
+        );
+    }
+
+    #[test]
+    fn where_it_comes_from_and_its_replicas() {
+        let origin = format!(
+            r#"{{"relays":[],"origin":{{"kind":"unicast","state":"running","replicas":[
+            {{"to":["239.255.1.2:5004"],"state":"running","since":{},"packets":7,"bytes":8400,"lost":1}},
+            {{"to":["192.0.2.1:6970"],"state":"idle","since":0}},
+            {{"to":["239.255.1.3:5004"],"state":"failed","since":{NOW},"detail":"no way"}}]}}}}"#,
+            NOW - 60
+        );
+        let out = Fake::answering(&origin).run(|world| run(world, &Which::typed(&["news"])));
+        assert_eq!(
+            out.unwrap(),
+            "\
+news arrives by unicast: running
+  replica  to 239.255.1.2:5004: running for 1m 0s
+           sent 8.4 kB in 7 packets; 1 packet could not be sent
+  replica  to 192.0.2.1:6970: idle until a relay runs
+  replica  to 239.255.1.3:5004: failed for 0s (no way)
+
+news is not relayed now, and no relay of it has closed lately.
 "
         );
     }

@@ -3,6 +3,7 @@
 use control::{Request, StreamList};
 
 use crate::failure::Failure;
+use crate::origin;
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::world::World;
@@ -18,27 +19,38 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
         world.say("folder, then `dynrelay reload`.")?;
         return Ok(());
     }
-    let mut table = Table::new([
-        Column::name("STREAM"),
-        Column::name("ON AIR"),
+    // An older daemon doesn't say.
+    let origins = streams.iter().any(|stream| stream.origin.is_some());
+    let mut columns = vec![Column::name("STREAM"), Column::name("ON AIR")];
+    columns.extend(origins.then(|| Column::text("FROM")));
+    columns.extend([
         Column::text("RELAYED TO"),
         Column::text("EDGES"),
         Column::text("MEDIA"),
         Column::text("TITLE"),
     ]);
+    let mut table = Table::new(columns);
     for stream in streams {
-        table.row([
+        let mut row = vec![
             Cell::from(&stream.name),
             match stream.on_air {
                 Some(true) => Cell::from("yes").painted(Paint::Green),
                 Some(false) => "no".into(),
                 None => "?".into(),
             },
+        ];
+        if origins {
+            let brief = stream.origin.as_ref().map(origin::brief).unwrap_or_default();
+            let state = stream.origin.map(|origin| origin.state).unwrap_or_default();
+            row.push(Cell::from(brief).painted(origin::paint(&state)));
+        }
+        row.extend([
             Cell::from(some(&stream.relayed_to)).painted(Paint::Green),
             some(&stream.edges).into(),
             some(&stream.media).into(),
             stream.title.unwrap_or_default().into(),
         ]);
+        table.row(row);
     }
     world.print(&table)?;
     Ok(())
@@ -68,6 +80,24 @@ mod tests {
 STREAM  ON AIR  RELAYED TO  EDGES       MEDIA                TITLE
 news    yes     dss2        dss2, dss3  video H264, audio …  Evening news from …
 radio   ?       -           -           audio MPA
+"
+        );
+    }
+
+    #[test]
+    fn where_streams_come_from() {
+        let streams = r#"{"streams":[
+            {"name":"cam","media":["video H264"],"edges":[],"relayed_to":[],
+             "origin":{"kind":"unicast","state":"running"}},
+            {"name":"news","media":["video H264"],"edges":[],"relayed_to":[],
+             "origin":{"kind":"multicast","state":"idle"}}]}"#;
+        let out = Fake::answering(streams).run(run).unwrap();
+        assert_eq!(
+            out,
+            "\
+STREAM  ON AIR  FROM             RELAYED TO  EDGES  MEDIA       TITLE
+cam     ?       unicast running  -           -      video H264
+news    ?       multicast idle   -           -      video H264
 "
         );
     }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use catalog::{Catalog, Route};
+use catalog::{Catalog, Pair, Route};
 use control::FlowKind;
 
 /// A route's flow with the media it belongs to, in the data plane's order.
@@ -26,8 +26,13 @@ pub(crate) fn paths(route: &Route) -> impl Iterator<Item = Path<'_>> {
 
 /// What the data plane is to open for a route.
 pub(crate) fn medias(route: &Route) -> Vec<forward::Media> {
-    let pairs = route.pairs.iter();
+    pairs(&route.pairs)
+}
+
+/// What the data plane is to open for these flows.
+pub(crate) fn pairs(pairs: &[Pair]) -> Vec<forward::Media> {
     pairs
+        .iter()
         .map(|pair| forward::Media { rtp: path(&pair.rtp), rtcp: pair.rtcp.as_ref().map(path) })
         .collect()
 }
@@ -62,5 +67,9 @@ fn path(path: &catalog::Path) -> forward::Path {
             catalog::Pass::SenderReports => forward::Pass::SenderReports,
             catalog::Pass::Multiplexed => forward::Pass::Multiplexed,
         },
+        multicast: path.multicast.as_ref().map(|multicast| forward::Multicast {
+            ttl: multicast.ttl,
+            interface: multicast.interface.clone(),
+        }),
     }
 }

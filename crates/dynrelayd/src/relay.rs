@@ -133,6 +133,7 @@ impl Relay {
             viewers,
             reason: None,
             rates: None,
+            origin: None,
         }
     }
 
@@ -178,6 +179,7 @@ fn flow_status(path: &Path<'_>, flow: &Flow, rate: &Rate) -> FlowStatus {
         drops: counters.drops,
         gaps: counters.gaps,
         ssrc_changes: counters.ssrc_changes,
+        returned: counters.returned,
         idle_ms: counters.idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
     }
 }

@@ -32,7 +32,10 @@ impl Supervisor {
         let limits = self.catalog.config().limits;
         self.allowance.set_rate(limits.starts_per_second);
         self.guests.set_limits(limits);
+        // First, so that the ports of those that changed are free.
+        self.end_replicas();
         self.reroute(now);
+        self.tend_replicas(now);
         let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
         info!(name: "reloaded", streams, edges, "reloaded");
         self.tell_status();

@@ -17,8 +17,10 @@ impl Supervisor {
     /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently. With
     /// how fast those that run went lately, if `rates`.
     pub(crate) fn list(&self, all: bool, rates: bool) -> RelayList {
+        let origins = self.origins();
         let running = self.relays.iter().map(|(id, relay)| RelayStatus {
             rates: rates.then(|| relay.pace.coarse()),
+            origin: origins.of(&relay.stream),
             ..relay.status(self.state(*id), self.lifecycle.viewers(*id))
         });
         let mut relays: Vec<RelayStatus> = running.collect();
@@ -35,7 +37,12 @@ impl Supervisor {
         let asked_for =
             |relay: &str, of: &str| relay == stream && edge.is_none_or(|edge| edge == of);
         let running = self.relays.iter().filter(|(_, relay)| asked_for(&relay.stream, &relay.edge));
-        let running = running.map(|(id, relay)| self.detail(*id, relay, now));
+        let origin = self.origins().of(stream);
+        let running = running.map(|(id, relay)| {
+            let mut detail = self.detail(*id, relay, now);
+            detail.relay.origin.clone_from(&origin);
+            detail
+        });
         let closed = self
             .history
             .iter()
@@ -44,7 +51,7 @@ impl Supervisor {
         if relays.is_empty() && self.catalog.stream(stream).is_none() {
             return Err(unknown_stream(stream));
         }
-        Ok(RelayShow { relays })
+        Ok(RelayShow { origin, relays })
     }
 
     /// A relay that runs.
@@ -62,6 +69,7 @@ impl Supervisor {
 
     /// What the catalogue holds.
     pub(crate) fn streams(&self, now: Instant) -> StreamList {
+        let origins = self.origins();
         let mut relayed: HashMap<&str, Vec<&Relay>> = HashMap::new();
         for relay in self.relays.values() {
             relayed.entry(&relay.stream).or_default().push(relay);
@@ -79,6 +87,7 @@ impl Supervisor {
                 edges: stream.edges().map(str::to_owned).collect(),
                 relayed_to,
                 on_air: counted.or_else(|| self.air.known(name, now)),
+                origin: origins.of(name),
             }
         });
         StreamList { streams: streams.collect() }

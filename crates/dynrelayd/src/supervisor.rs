@@ -25,6 +25,8 @@ use crate::pace::Pace;
 use crate::path::settings;
 use crate::reach::Reach;
 use crate::relay::{Relay, RelayId, unix_time};
+use crate::replica::Replica;
+use crate::returns::Returns;
 use crate::session::line_of;
 use crate::start::Waiting;
 use crate::story::{tell_of_end, tell_of_storm};
@@ -46,6 +48,9 @@ pub(crate) struct Supervisor {
     pub(crate) plane: Plane,
     /// Those that are not closed.
     pub(crate) relays: BTreeMap<RelayId, Relay>,
+    /// Those that are to be sent now, by numbers that no relay has.
+    pub(crate) replicas: BTreeMap<RelayId, Replica>,
+    returns: Returns,
     next_id: RelayId,
     pub(crate) history: History,
     memory: Memory,
@@ -95,6 +100,8 @@ impl Supervisor {
             lifecycle: Lifecycle::new(),
             plane,
             relays: BTreeMap::new(),
+            replicas: BTreeMap::new(),
+            returns: Returns::default(),
             next_id: 1,
             history: History::default(),
             memory,
@@ -130,6 +137,7 @@ impl Supervisor {
         }
         self.act();
         self.tell_status();
+        self.tend_replicas(now);
     }
 
     /// Serves until it is told to stop.
@@ -213,7 +221,8 @@ impl Supervisor {
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        let glance = (!self.relays.is_empty()).then(|| self.glanced + GLANCE);
+        let busy = !self.relays.is_empty() || !self.replicas.is_empty();
+        let glance = busy.then(|| self.glanced + GLANCE);
         let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
         let others = [
             self.lifecycle.next_wake(),
@@ -288,6 +297,9 @@ impl Supervisor {
     /// Something happened to a flow.
     fn observe(&mut self, event: forward::Event, now: Instant) {
         let (relay, flow) = (event.relay, event.flow);
+        if let Some(replica) = self.replicas.get_mut(&relay) {
+            return replica.observe(event);
+        }
         for happened in event.read() {
             let seen = match happened {
                 Happened::Refused { errno } => refusal(errno),
@@ -307,8 +319,13 @@ impl Supervisor {
     /// Reads the counters when it is time to, gives up on edges that don't answer, and lets the
     /// lifecycle see what is due.
     fn let_time_pass(&mut self, now: Instant) {
-        if now >= self.glanced + GLANCE {
+        let glance = now >= self.glanced + GLANCE;
+        if glance || self.changed {
+            self.tend_replicas(now);
+        }
+        if glance {
             self.glanced = now;
+            self.look_for_returns(now);
             for (id, relay) in &mut self.relays {
                 relay.measure(now);
                 relay.audience.count(self.lifecycle.viewers(*id), now);
@@ -329,6 +346,15 @@ impl Supervisor {
         self.give_up_waiting(now);
         self.turnstile.poll(now);
         self.give_up_listening(now);
+    }
+
+    /// Tells of packets that came back.
+    fn look_for_returns(&mut self, now: Instant) {
+        let relays = self.relays.values().map(|relay| (&relay.stream, relay.flows.as_slice()));
+        let replicas = self.replicas.values().map(|replica| (&replica.stream, replica.flows()));
+        for (stream, flows) in relays.chain(replicas) {
+            self.returns.look(stream, flows, now);
+        }
     }
 
     /// Does what the lifecycle decided.

@@ -1,6 +1,7 @@
 //! What has arrived at a source: the numbers that all its flows share.
 
 use crate::counter::Counter;
+use crate::returns::Sighting;
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ pub(crate) struct Arrivals {
     pub(crate) gaps: Counter,
     /// How often the RTP stream began anew with another SSRC.
     pub(crate) ssrc_changes: Counter,
+    /// Packets that came back, and went no further.
+    pub(crate) returned: Counter,
+    /// Who sent one of these.
+    pub(crate) returned_by: Sighting,
     /// When the last datagram came, in [`coarse_millis`]; 0 is never.
     pub(crate) last: Counter,
 }
@@ -26,6 +31,7 @@ pub(crate) struct Totals {
     pub(crate) drops: u64,
     pub(crate) gaps: u64,
     pub(crate) ssrc_changes: u64,
+    pub(crate) returned: u64,
 }
 
 impl Arrivals {
@@ -35,6 +41,7 @@ impl Arrivals {
             drops: self.drops.get(),
             gaps: self.gaps.get(),
             ssrc_changes: self.ssrc_changes.get(),
+            returned: self.returned.get(),
         }
     }
 
@@ -54,6 +61,7 @@ impl Totals {
             drops: self.drops.saturating_sub(earlier.drops),
             gaps: self.gaps.saturating_sub(earlier.gaps),
             ssrc_changes: self.ssrc_changes.saturating_sub(earlier.ssrc_changes),
+            returned: self.returned.saturating_sub(earlier.returned),
         }
     }
 }

@@ -52,6 +52,14 @@ pub enum OpenError {
         /// What the system said.
         error: io::Error,
     },
+    /// A group is to be sent to over an interface that this host does not have (now).
+    #[error("cannot send to {target}: there is no interface {interface}")]
+    NoWay {
+        /// The group.
+        target: SocketAddr,
+        /// The interface's name.
+        interface: String,
+    },
     /// All pairs of source ports are taken.
     #[error("cannot send to {target}: no even and odd source port are free together")]
     NoPorts {

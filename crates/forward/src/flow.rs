@@ -82,8 +82,15 @@ impl Flow {
             drops: arrived.drops,
             gaps: arrived.gaps,
             ssrc_changes: arrived.ssrc_changes,
+            returned: arrived.returned,
             idle: self.opened.arrivals.idle(),
         }
+    }
+
+    /// Who has sent a packet of the flow's source back to it since anybody last asked this of a
+    /// flow of that source: such packets go no further.
+    pub fn take_returned(&self) -> Option<SocketAddr> {
+        self.opened.arrivals.returned_by.take()
     }
 
     /// The address and port that the flow sends from.
@@ -137,6 +144,9 @@ pub struct Counters {
     pub gaps: u64,
     /// How often the source's RTP went on under another SSRC.
     pub ssrc_changes: u64,
+    /// Packets that the source had had already and that another sender sent again: they came back
+    /// and went no further.
+    pub returned: u64,
     /// Since when nothing has arrived at the source, to within a few milliseconds; `None` if
     /// nothing ever did.
     pub idle: Option<Duration>,

@@ -6,6 +6,7 @@ use crate::flow::Tell;
 use crate::output::Output;
 use crate::path::Source;
 use crate::receiver;
+use crate::returns::Returns;
 use crate::sequence::Sequence;
 use crate::sys::Batch;
 use socket2::Socket;
@@ -22,6 +23,7 @@ pub(crate) struct Ingest {
     pub(crate) astray: bool,
     arrivals: Arc<Arrivals>,
     sequence: Sequence,
+    returns: Returns,
     /// The socket's own count of drops, as last read.
     drops: u32,
 }
@@ -35,6 +37,7 @@ impl Ingest {
             astray: false,
             arrivals,
             sequence: Sequence::default(),
+            returns: Returns::default(),
             drops: 0,
         }
     }
@@ -47,10 +50,12 @@ impl Ingest {
         now: u64,
         tell: &Tell,
     ) -> io::Result<usize> {
-        if let Some(drops) = batch.receive(self.socket.as_fd())? {
+        let senders = self.returns.wants_senders();
+        if let Some(drops) = batch.receive(self.socket.as_fd(), senders)? {
             self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
         }
+        self.stop_returns(batch);
         for output in &mut self.outputs {
             output.forward(batch.datagrams(), tell);
         }
@@ -60,6 +65,22 @@ impl Ingest {
         self.arrivals.ssrc_changes.set(self.sequence.ssrc_changes());
         self.arrivals.last.set(now);
         Ok(batch.count())
+    }
+
+    /// Takes the datagrams out of a batch that have come back.
+    fn stop_returns(&mut self, batch: &mut Batch) {
+        for at in 0..batch.count() {
+            let sender = batch.sender(at);
+            let Some(datagram) = batch.datagram(at) else { continue };
+            if self.returns.see(datagram, sender) {
+                batch.discard(at);
+                self.arrivals.returned.add(1);
+                if let Some(sender) = sender {
+                    self.arrivals.returned_by.put(sender);
+                }
+            }
+        }
+        self.returns.next_batch();
     }
 
     /// Makes sure that the socket is still a member of its group. Returns a socket to take its

@@ -46,10 +46,22 @@ pub enum Pass {
 pub struct Path {
     /// Where packets arrive.
     pub source: Source,
-    /// Where they go: an edge's address and port.
+    /// Where they go: an edge's address and port, or a group's.
     pub target: SocketAddr,
     /// Which of them go.
     pub pass: Pass,
+    /// How far and where they go if the target is a group; without it they stay on the network
+    /// that the kernel's routes choose.
+    pub multicast: Option<Multicast>,
+}
+
+/// How packets are sent to a multicast group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Multicast {
+    /// IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS.
+    pub ttl: u8,
+    /// The name of the interface that they leave on; without it the kernel's routes decide.
+    pub interface: Option<String>,
 }
 
 /// The paths of one media. Their two sockets send from an even and the next odd port.

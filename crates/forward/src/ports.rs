@@ -1,6 +1,8 @@
 //! Source ports: an even one for RTP and the next, odd one for RTCP (RFC 3550, section 11).
 
 use crate::error::OpenError;
+use crate::path::{Multicast, Path};
+use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -34,8 +36,8 @@ impl Ports {
     /// Opens the sockets of one media, connected to their targets.
     pub(crate) fn open(
         &mut self,
-        rtp: SocketAddr,
-        rtcp: Option<SocketAddr>,
+        rtp: &Path,
+        rtcp: Option<&Path>,
     ) -> Result<(UdpSocket, Option<UdpSocket>), OpenError> {
         let Some(even) = &self.even else {
             for _ in 0..TRIES {
@@ -43,7 +45,7 @@ impl Ports {
                     return Ok(pair);
                 }
             }
-            return Err(OpenError::NoPorts { target: rtp });
+            return Err(OpenError::NoPorts { target: rtp.target });
         };
         for step in 0..even.len() {
             let at = (self.next + step) % even.len();
@@ -52,16 +54,16 @@ impl Ports {
                 return Ok(pair);
             }
         }
-        Err(OpenError::NoPorts { target: rtp })
+        Err(OpenError::NoPorts { target: rtp.target })
     }
 }
 
 type Pair = (UdpSocket, Option<UdpSocket>);
 
 /// Takes whichever port the kernel gives and its neighbour; `None` if that is taken.
-fn ephemeral_pair(rtp: SocketAddr, rtcp: Option<SocketAddr>) -> Result<Option<Pair>, OpenError> {
+fn ephemeral_pair(rtp: &Path, rtcp: Option<&Path>) -> Result<Option<Pair>, OpenError> {
     let Some(first) = bound(rtp, 0)? else { return Ok(None) };
-    let failed = |error| OpenError::Target { target: rtp, step: "reading its port", error };
+    let failed = |error| OpenError::Target { target: rtp.target, step: "reading its port", error };
     let port = first.local_addr().map_err(failed)?.port();
     let Some(rtcp) = rtcp else { return Ok(Some((connected(first, rtp)?, None))) };
     if port % 2 == 0 {
@@ -75,23 +77,23 @@ fn ephemeral_pair(rtp: SocketAddr, rtcp: Option<SocketAddr>) -> Result<Option<Pa
 }
 
 /// Takes this even port and the next; `None` if one of them is taken.
-fn pair_at(
-    even: u16,
-    rtp: SocketAddr,
-    rtcp: Option<SocketAddr>,
-) -> Result<Option<Pair>, OpenError> {
+fn pair_at(even: u16, rtp: &Path, rtcp: Option<&Path>) -> Result<Option<Pair>, OpenError> {
     let Some(first) = bound(rtp, even)? else { return Ok(None) };
     let Some(rtcp) = rtcp else { return Ok(Some((connected(first, rtp)?, None))) };
     let Some(second) = bound(rtcp, even + 1)? else { return Ok(None) };
     Ok(Some((connected(first, rtp)?, Some(connected(second, rtcp)?))))
 }
 
-/// A socket for sending to `target`, bound to a port; `None` if the port is taken.
-fn bound(target: SocketAddr, port: u16) -> Result<Option<UdpSocket>, OpenError> {
+/// A socket for sending on a path, bound to a port; `None` if the port is taken.
+fn bound(path: &Path, port: u16) -> Result<Option<UdpSocket>, OpenError> {
+    let target = path.target;
     let failed = |step| move |error| OpenError::Target { target, step, error };
     let socket = Socket::new(Domain::for_address(target), Type::DGRAM, Some(Protocol::UDP))
         .map_err(failed("opening a socket"))?;
     prepare(&socket, target).map_err(failed("setting the socket's options"))?;
+    if let Some(multicast) = &path.multicast {
+        prepare_multicast(&socket, target, multicast)?;
+    }
     let any: IpAddr = match target {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -124,7 +126,32 @@ fn prepare(socket: &Socket, target: SocketAddr) -> io::Result<()> {
     }
 }
 
-fn connected(socket: UdpSocket, target: SocketAddr) -> Result<UdpSocket, OpenError> {
+/// How far and over which interface a socket sends to groups.
+fn prepare_multicast(
+    socket: &Socket,
+    target: SocketAddr,
+    Multicast { ttl, interface }: &Multicast,
+) -> Result<(), OpenError> {
+    let failed = |error| OpenError::Target { target, step: "setting the socket's options", error };
+    let index = |name: &String| {
+        let missing = |_| OpenError::NoWay { target, interface: name.clone() };
+        if_nametoindex(name.as_str()).map_err(missing)
+    };
+    let index = interface.as_ref().map(index).transpose()?;
+    let (hops, socket_ref) = (u32::from(*ttl), socket.as_fd());
+    match (target, index) {
+        (SocketAddr::V4(_), index) => socket.set_multicast_ttl_v4(hops).and_then(|()| {
+            index.map_or(Ok(()), |index| crate::sys::set_multicast_interface_v4(socket_ref, index))
+        }),
+        (SocketAddr::V6(_), index) => socket
+            .set_multicast_hops_v6(hops)
+            .and_then(|()| index.map_or(Ok(()), |index| socket.set_multicast_if_v6(index))),
+    }
+    .map_err(failed)
+}
+
+fn connected(socket: UdpSocket, path: &Path) -> Result<UdpSocket, OpenError> {
+    let target = path.target;
     let failed = |error| OpenError::Target { target, step: "connecting the socket", error };
     socket.connect(target).map_err(failed)?;
     Ok(socket)

@@ -127,7 +127,7 @@ impl OpenSources {
                     fresh.receivers.insert(source.clone(), receiver);
                 }
             }
-            let (even, odd) = self.ports.open(rtp.target, rtcp.as_ref().map(|path| path.target))?;
+            let (even, odd) = self.ports.open(rtp, rtcp.as_ref())?;
             fresh.senders.push((rtp.clone(), even));
             fresh.senders.extend(rtcp.clone().zip(odd));
         }
@@ -142,7 +142,7 @@ impl OpenSources {
         receiver: Option<Socket>,
         shared: Arc<Shared>,
     ) -> Result<Opened, OpenError> {
-        let Path { source, target, pass } = path;
+        let Path { source, target, pass, .. } = path;
         let failed = |error| OpenError::Target { target, step: "reading its port", error };
         let local = sender.local_addr().map_err(failed)?;
         let ingest = match self.by_source.get(&source) {

@@ -17,6 +17,12 @@ pub(crate) fn begins_with_sender_report(datagram: &[u8]) -> bool {
     matches!(packets(datagram).next(), Some(Packet { kind: SENDER_REPORT, body, .. }) if body.len() >= 24)
 }
 
+/// The SSRC of the sender report that a compound packet begins with.
+pub(crate) fn reporting_sender(datagram: &[u8]) -> Option<u32> {
+    let first = packets(datagram).next().filter(|packet| packet.kind == SENDER_REPORT)?;
+    first.body.first_chunk().copied().map(u32::from_be_bytes)
+}
+
 /// What a packet from an edge says. Whatever is malformed says nothing.
 pub(crate) fn feedback(datagram: &[u8]) -> impl Iterator<Item = Feedback> {
     packets(datagram).filter_map(|packet| match packet.kind {

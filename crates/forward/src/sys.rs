@@ -21,6 +21,10 @@ const DATAGRAM: usize = 65_536;
 /// the same few cache lines' sets; so 21 lines are added.
 const STRIDE: usize = DATAGRAM + 21 * 64;
 
+/// Room for a sockaddr_in or a sockaddr_in6, byte by byte.
+type Name = [u8; NAME_LENGTH as usize];
+const NAME_LENGTH: libc::socklen_t = 28;
+
 /// Room for one u32 control message (SO_RXQ_OVFL), aligned as control messages are.
 type Control = [u64; 4];
 
@@ -30,15 +34,48 @@ pub(crate) struct Batch {
     /// How long each is; `None` if it was cut off.
     lengths: [Option<usize>; BATCH],
     count: usize,
+    /// Who sent each, if that was asked for.
+    names: [Name; BATCH],
+    named: bool,
 }
 
 impl Batch {
     pub(crate) fn new() -> Batch {
         let buffer = vec![0; BATCH * STRIDE].into_boxed_slice();
-        Batch { buffer, lengths: [None; BATCH], count: 0 }
+        let names = [[0; NAME_LENGTH as usize]; BATCH];
+        Batch { buffer, lengths: [None; BATCH], count: 0, names, named: false }
     }
 
-    /// The datagrams of the last [`Batch::receive`], in order, without any that was cut off.
+    /// One of the datagrams; none if it was cut off or discarded.
+    pub(crate) fn datagram(&self, at: usize) -> Option<&[u8]> {
+        let length = self.lengths[..self.count].get(at).copied().flatten()?;
+        self.buffer.get(at * STRIDE..)?.get(..length)
+    }
+
+    /// Who sent it, if that was asked for.
+    pub(crate) fn sender(&self, at: usize) -> Option<SocketAddr> {
+        let name = self.names[..self.count].get(at).filter(|_| self.named)?;
+        let (&[a, b, high, low], rest) = name.split_first_chunk()?;
+        let port = u16::from_be_bytes([high, low]);
+        match i32::from(u16::from_ne_bytes([a, b])) {
+            libc::AF_INET => Some((IpAddr::from(*rest.first_chunk::<4>()?), port).into()),
+            libc::AF_INET6 => {
+                // After four bytes of flow label.
+                Some((IpAddr::from(*rest.get(4..)?.first_chunk::<16>()?), port).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a datagram out, as if it had been cut off.
+    pub(crate) fn discard(&mut self, at: usize) {
+        if let Some(length) = self.lengths.get_mut(at) {
+            *length = None;
+        }
+    }
+
+    /// The datagrams of the last [`Batch::receive`], in order, without any that was cut off or
+    /// discarded.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         let slots = self.buffer.chunks_exact(STRIDE);
         slots.zip(&self.lengths[..self.count]).filter_map(|(slot, length)| slot.get(..(*length)?))
@@ -49,10 +86,15 @@ impl Batch {
         self.count
     }
 
-    /// Receives what is there, without waiting. Returns the socket's drop counter
+    /// Receives what is there, without waiting; asks who sent it if `senders` are wanted. Returns the socket's drop counter
     /// (SO_RXQ_OVFL) if the kernel told it, which it does once anything was dropped.
-    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Option<u32>> {
+    pub(crate) fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        senders: bool,
+    ) -> io::Result<Option<u32>> {
         self.count = 0;
+        self.named = senders;
         let mut control: Control = [0; 4];
         let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
         // SAFETY: mmsghdr is plain data for which all zeroes is valid: no name, no buffers.
@@ -64,11 +106,18 @@ impl Batch {
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
         }
+        if senders {
+            for (header, name) in headers.iter_mut().zip(&mut self.names) {
+                header.msg_hdr.msg_name = name.as_mut_ptr().cast();
+                header.msg_hdr.msg_namelen = NAME_LENGTH;
+            }
+        }
         // The counter only grows, so the first datagram's is enough.
         headers[0].msg_hdr.msg_control = control.as_mut_ptr().cast();
         headers[0].msg_hdr.msg_controllen = size_of::<Control>() as _;
-        // SAFETY: the headers point to BATCH live, disjoint slots of DATAGRAM bytes in `buffer`
-        // and to `control`; all of them outlive the call, and nothing else uses them meanwhile.
+        // SAFETY: the headers point to BATCH live, disjoint slots of DATAGRAM bytes in `buffer`,
+        // maybe to as many names of NAME_LENGTH bytes, and to `control`; all of them outlive the
+        // call, and nothing else uses them meanwhile.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -98,6 +147,14 @@ fn read_drops(header: &libc::msghdr) -> Option<u32> {
             && (*message).cmsg_type == libc::SO_RXQ_OVFL;
         overflow.then(|| libc::CMSG_DATA(message).cast::<u32>().read_unaligned())
     }
+}
+
+/// Sets the interface, by its index, that an IPv4 socket's packets to groups leave on.
+pub(crate) fn set_multicast_interface_v4(socket: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+    let any = libc::in_addr { s_addr: 0 };
+    let index = libc::c_int::try_from(interface).map_err(io::Error::other)?;
+    let request = libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: index };
+    set(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
 }
 
 /// Sets a socket option that takes an int.

@@ -177,6 +177,7 @@ fn medias_send_from_even_and_odd_ports() {
                 source: group("239.1.1.1", port),
                 target: edge().local_addr().unwrap(),
                 pass: Pass::Everything,
+                multicast: None,
             };
             let media = Media { rtp: path(5004), rtcp: Some(path(5005)) };
             let flows = relay.plane.open(7, &vec![media.clone(); pairs], Gate::Open).unwrap();
@@ -234,7 +235,7 @@ fn an_interface_that_is_not_there_is_named() {
     let relay = Relay::start();
     let source = Source { interface: Some("nowhere0".to_owned()), ..group("239.1.1.1", 5004) };
     let target = edge().local_addr().unwrap();
-    let rtp = Path { source, target, pass: Pass::Everything };
+    let rtp = Path { source, target, pass: Pass::Everything, multicast: None };
     let error = relay.plane.open(7, &[Media { rtp, rtcp: None }], Gate::Open).unwrap_err();
     assert!(matches!(&error, OpenError::NoInterface { interface, .. } if interface == "nowhere0"));
     assert!(error.to_string().contains("nowhere0"), "{error}");

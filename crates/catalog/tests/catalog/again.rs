@@ -128,5 +128,5 @@ fn nothing_is_kept_that_would_go_round() {
     let world = world.file("news.dss2.sdp", "").file("other.sdp", circle);
     let (route, problems) = again(&world, &before);
     assert!(matches!(route, Err(Refusal::Unfit(_))));
-    assert!(problems.contains("packets would go round"), "{problems}");
+    assert!(problems.contains("where other arrives: both would mix there"), "{problems}");
 }

@@ -31,7 +31,7 @@ fn relayed(catalog: &Catalog) -> Result<BTreeMap<(String, IpAddr), Vec<RelayDeta
     let mut relayed: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (edge, stream) in streams {
         let request = Request::Show { stream, edge: Some(edge.clone()) };
-        let RelayShow { relays } = daemon.ask(&request)?;
+        let RelayShow { relays, .. } = daemon.ask(&request)?;
         for detail in relays {
             relayed.entry((edge.clone(), detail.address)).or_default().push(detail);
         }

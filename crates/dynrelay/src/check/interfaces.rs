@@ -40,6 +40,11 @@ pub(super) fn interface(name: &str) -> Option<Interface> {
     Some(interface)
 }
 
+/// The first IPv4 address of the interface of that name.
+pub(crate) fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
+    interface(name)?.address
+}
+
 /// What is wrong with the interfaces that the configuration names.
 pub(super) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
     named(catalog, written)
@@ -48,14 +53,20 @@ pub(super) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
         .collect()
 }
 
-/// Each interface that is named, and where it is named first: in `[origin]`, or after the `%` of
-/// an address.
+/// Each interface that is named, and where it is named first: in `[origin]`, in a `[replica]`, or
+/// after the `%` of an address.
 fn named(catalog: &Catalog, written: &Written) -> BTreeMap<String, (PathBuf, Option<usize>)> {
     let mut named = BTreeMap::new();
     if let Some(name) = &catalog.config().origin.interface {
         named.insert(name.clone(), written.place("origin", "interface"));
     }
     for stream in catalog.streams() {
+        let file = catalog.config().streams.join(format!("{}.toml", stream.name));
+        let paths = stream.replicas.iter().flat_map(catalog::Replica::paths);
+        let multicast = paths.filter_map(|path| path.multicast.as_ref());
+        for name in multicast.filter_map(|multicast| multicast.interface.as_ref()) {
+            named.entry(name.clone()).or_insert((file.clone(), None));
+        }
         for media in &stream.session.media {
             for zone in media.connections.iter().filter_map(|one| one.zone.as_ref()) {
                 let place = (file_of(catalog, &stream.name), Some(media.line));

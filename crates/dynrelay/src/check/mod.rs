@@ -14,6 +14,7 @@ use std::path::Path;
 
 use catalog::Catalog;
 
+pub(crate) use self::interfaces::ipv4_of;
 use self::report::Report;
 use crate::failure::Failure;
 use crate::world::World;

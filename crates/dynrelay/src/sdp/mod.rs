@@ -2,6 +2,7 @@
 
 mod compare;
 mod offer;
+mod relayconfig;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +44,22 @@ pub(crate) enum Sdp {
         dynrelay sdp check ./mine ./theirs --json | jq .fits\n\n\
         Exit codes: 0 they fit, 1 they don't.")]
     Check(Compare),
+    /// Write what makes Darwin Streaming Server replicate a stream
+    ///
+    /// For a stream whose encoder sends to Darwin Streaming Server on this host, where that must
+    /// keep its ports: prints the part of Darwin's relayconfig.xml by which Darwin itself sends the
+    /// stream on to the group of [replica] in STREAM.toml, from where dynrelayd takes it.
+    #[command(after_help = "Example, where STREAM.toml says\n\n  [replica]\n  \
+        group = \"239.255.1.2\"\n  run = \"elsewhere\"\n\n  \
+        dynrelay sdp relayconfig news    put this into relayconfig.xml, and restart Darwin\n  \
+        dynrelay scan news               see that it arrives")]
+    Relayconfig {
+        /// The stream
+        stream: String,
+        /// The configuration to read it from
+        #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
+        config: PathBuf,
+    },
 }
 
 impl Sdp {
@@ -52,6 +69,7 @@ impl Sdp {
             Self::Show { file } => show::run(world, &file),
             Self::Offer(offering) => offer::run(world, &offering),
             Self::Check(compare) => compare::run(world, &compare),
+            Self::Relayconfig { stream, config } => relayconfig::run(world, &stream, &config),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Relay {
         pass: Pass,
         gate: Gate,
     ) -> Flow {
-        let rtp = Path { source: source.clone(), target, pass };
+        let rtp = Path { source: source.clone(), target, pass, multicast: None };
         let mut flows = self.plane.open(7, &[Media { rtp, rtcp: None }], gate).unwrap();
         flows.remove(0)
     }

@@ -1,0 +1,270 @@
+//! Where a stream is replicated to, beside the edges.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::arrival::Arrival;
+use crate::config::Rtcp;
+use crate::fit::{rtcp_pass, rtp_pass};
+use crate::route::{Multicast, Pair, Pass, Path, Source};
+use crate::sdp::{Media, Session};
+
+/// A replica of a stream: its packets as they came, to one place on this host or its network.
+/// Two equal replicas need no change to one that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// What place that is.
+    pub place: Place,
+    /// When it is sent.
+    pub run: Run,
+    /// The flows, media by media; at least one.
+    pub pairs: Vec<Pair>,
+}
+
+/// Where a replica goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A multicast group.
+    Group,
+    /// The ports of the streaming server on the origin host.
+    Dss,
+}
+
+/// When a replica is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Run {
+    /// As long as the stream is in the catalogue.
+    #[default]
+    Always,
+    /// While a relay of the stream runs.
+    OnDemand,
+    /// Another program has the encoder's port and sends it; the stream is taken from the group.
+    Elsewhere,
+}
+
+impl Replica {
+    /// Every flow: RTP before its RTCP, pair by pair.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.pairs.iter().flat_map(|pair| std::iter::once(&pair.rtp).chain(&pair.rtcp))
+    }
+
+    /// Where each media's RTP goes.
+    pub fn targets(&self) -> impl Iterator<Item = SocketAddr> {
+        self.pairs.iter().map(|pair| pair.rtp.target)
+    }
+}
+
+/// `[replica]` of NAME.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "the section [replica]")]
+pub(crate) struct Section {
+    #[serde(deserialize_with = "group")]
+    group: Option<IpAddr>,
+    ports: Option<Vec<u16>>,
+    ttl: Option<u8>,
+    interface: Option<String>,
+    dss: Option<Vec<u16>>,
+    run: Run,
+}
+
+/// A stream whose replicas are to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) arrivals: &'a [Vec<Arrival>],
+    pub(crate) rtcp: Rtcp,
+    /// The interface that multicast is on, if the section names none.
+    pub(crate) interface: Option<&'a str>,
+}
+
+/// A target's RTP port, and its RTCP port if there is one.
+type Ports = (u16, Option<u16>);
+
+impl Section {
+    /// The replicas that it asks for, or what is wrong with it.
+    pub(crate) fn replicas(&self, of: Original<'_>) -> Result<Vec<Replica>, String> {
+        self.check(of.arrivals)?;
+        let group = self.group.map(|group| self.to_group(group, of));
+        let dss = self.dss.as_ref().map(|ports| to_dss(ports, of));
+        let run = self.run;
+        let replica = |place| move |pairs| Replica { place, run, pairs };
+        let group = group.transpose()?.map(replica(Place::Group));
+        let dss = dss.transpose()?.map(replica(Place::Dss));
+        Ok(group.into_iter().chain(dss).collect())
+    }
+
+    fn to_group(&self, group: IpAddr, of: Original<'_>) -> Result<Vec<Pair>, String> {
+        let ports = targets(of.arrivals, self.ports.as_deref(), "ports")?;
+        let multicast = Multicast { ttl: self.ttl.unwrap_or(1), interface: self.interface(of) };
+        pairs(of, &ports, |source, port, _| Path {
+            source: source.clone(),
+            target: SocketAddr::new(group, port),
+            pass: Pass::Everything,
+            multicast: Some(multicast.clone()),
+        })
+    }
+
+    /// Where the stream is taken from if another program sends the replica; none otherwise.
+    pub(crate) fn elsewhere(&self, of: Original<'_>) -> Option<Vec<Vec<Arrival>>> {
+        let address = self.group.filter(|_| self.run == Run::Elsewhere)?;
+        let ports = targets(of.arrivals, self.ports.as_deref(), "ports").ok()?;
+        let interface = self.interface(of);
+        let source = |port| Source { address, port, sender: None, interface: interface.clone() };
+        let arrival = |&(rtp, rtcp): &Ports| Arrival { rtp: source(rtp), rtcp: rtcp.map(source) };
+        Some(ports.iter().map(|media| media.iter().map(arrival).collect()).collect())
+    }
+
+    fn interface(&self, of: Original<'_>) -> Option<String> {
+        self.interface.clone().or_else(|| of.interface.map(str::to_owned))
+    }
+
+    fn check(&self, arrivals: &[Vec<Arrival>]) -> Result<(), String> {
+        if self.group.is_none() && self.dss.is_none() {
+            return Err("names neither a `group` nor the ports of DSS1 (`dss`)".into());
+        }
+        let of_group = [
+            ("ports", self.ports.is_some()),
+            ("ttl", self.ttl.is_some()),
+            ("interface", self.interface.is_some()),
+        ];
+        let lone = of_group.into_iter().find(|(_, there)| *there && self.group.is_none());
+        if let Some((key, _)) = lone {
+            return Err(format!("has `{key}`, which is for a `group`, and names none"));
+        }
+        let multicast = arrivals.iter().flatten().any(|one| one.rtp.address.is_multicast());
+        if multicast && self.dss.is_some() {
+            return Err("has `dss`, but the stream arrives in a group: DSS1 can join that".into());
+        }
+        let elsewhere = self.run == Run::Elsewhere;
+        if elsewhere && (multicast || self.group.is_none() || self.dss.is_some()) {
+            return Err(
+                "says run = \"elsewhere\", which is for an encoder that sends to an address \
+                        of this host, and another program there that sends it on to `group`, and \
+                        to nowhere else"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// To a streaming server at the address that the stream arrives at, as to an edge: one of that kind
+/// bears no RTCP but sender reports.
+fn to_dss(ports: &[u16], of: Original<'_>) -> Result<Vec<Pair>, String> {
+    let ports = targets(of.arrivals, Some(ports), "dss")?;
+    let mut pairs = pairs(of, &ports, |source, port, media| Path {
+        source: source.clone(),
+        target: SocketAddr::new(source.address, port),
+        pass: rtp_pass(media, of.rtcp),
+        multicast: None,
+    })?;
+    for pair in &mut pairs {
+        let rtcp = pair.rtcp.take().zip(rtcp_pass(of.rtcp));
+        pair.rtcp = rtcp.map(|(path, pass)| Path { pass, ..path });
+    }
+    Ok(pairs)
+}
+
+/// The ports that each pair of ports goes to: `first` names each media's first one, without it
+/// they are those that the stream arrives on.
+fn targets(
+    arrivals: &[Vec<Arrival>],
+    first: Option<&[u16]>,
+    key: &str,
+) -> Result<Vec<Vec<Ports>>, String> {
+    let Some(first) = first else {
+        let port = |one: &Arrival| (one.rtp.port, one.rtcp.as_ref().map(|rtcp| rtcp.port));
+        return Ok(arrivals.iter().map(|media| media.iter().map(port).collect()).collect());
+    };
+    if first.len() != arrivals.len() {
+        let (named, medias) = (first.len(), arrivals.len());
+        let what =
+            format!("`{key}` has {named}, and the stream has {medias} media: name a port each");
+        return Err(what);
+    }
+    let of_media = |(first, media): (&u16, &Vec<Arrival>)| {
+        let steps = (0..=u16::MAX).step_by(2).zip(media);
+        let ports = steps.map(|(step, one)| {
+            let rtp = first.checked_add(step).filter(|rtp| *rtp != 0)?;
+            let rtcp = rtp.checked_add(1)?;
+            Some((rtp, one.rtcp.as_ref().map(|_| rtcp)))
+        });
+        ports.collect::<Option<Vec<Ports>>>()
+    };
+    let all: Option<Vec<_>> = first.iter().zip(arrivals).map(of_media).collect();
+    all.ok_or_else(|| format!("`{key}` has no port from 1 to 65534, with one above it for RTCP"))
+}
+
+/// The flows from the stream's arrivals to these ports.
+fn pairs(
+    of: Original<'_>,
+    ports: &[Vec<Ports>],
+    path: impl Fn(&Source, u16, &Media) -> Path,
+) -> Result<Vec<Pair>, String> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    for ((media, arrivals), ports) in of.session.media.iter().zip(of.arrivals).zip(ports) {
+        for (step, (arrival, (rtp, rtcp))) in arrivals.iter().zip(ports).enumerate() {
+            let label = match arrivals.len() {
+                1 => media.label(),
+                many => format!("{} {}/{many}", media.label(), step + 1),
+            };
+            let rtcp = arrival.rtcp.as_ref().zip(*rtcp);
+            let pair = Pair {
+                kind: media.kind.clone(),
+                label,
+                rtp: path(&arrival.rtp, *rtp, media),
+                rtcp: rtcp.map(|(source, port)| path(source, port, media)),
+            };
+            place(&mut pairs, pair)?;
+        }
+    }
+    // RTCP on another media's RTP port would carry that media twice, or disturb it.
+    let both = |pair: &Pair| [pair.rtp.target, pair.rtp.source.socket()];
+    let rtp: HashSet<SocketAddr> = pairs.iter().flat_map(both).collect();
+    for pair in &mut pairs {
+        let mixed =
+            |path: &mut Path| [path.target, path.source.socket()].iter().any(|at| rtp.contains(at));
+        pair.rtcp.take_if(mixed);
+    }
+    Ok(pairs)
+}
+
+/// Adds a pair. Medias that arrive on one port can't be told apart, so they stay together; others
+/// stay apart.
+fn place(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), String> {
+    let meets = |other: &&mut Pair| {
+        other.rtp.target == pair.rtp.target || other.rtp.source.overlaps(&pair.rtp.source)
+    };
+    match pairs.iter_mut().find(meets) {
+        None => pairs.push(pair),
+        Some(other) if other.rtp == pair.rtp => {
+            other.label = format!("{} + {}", other.label, pair.label);
+        }
+        Some(other) if other.rtp.target == pair.rtp.target => {
+            let (one, two, target) = (&other.label, &pair.label, pair.rtp.target);
+            return Err(format!("sends {one} and {two} to {target}: name ports that differ"));
+        }
+        Some(other) => {
+            let (one, two, at) = (&other.label, &pair.label, pair.rtp.source.socket());
+            return Err(format!("must name one port for {one} and {two}: both arrive on {at}"));
+        }
+    }
+    Ok(())
+}
+
+/// For serde: a group that anything may be sent to.
+fn group<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    let no = |why: &str| Err(de::Error::custom(format!("`{}` {why}", text.escape_debug())));
+    match text.parse::<IpAddr>() {
+        Ok(group) if !group.is_multicast() => no("is no multicast group, such as 239.255.1.2"),
+        Ok(IpAddr::V4(group)) if matches!(group.octets(), [224, 0, 0, _]) => {
+            no("is for routers' own use, as all of 224.0.0.0/24; take one of 239.0.0.0/8")
+        }
+        Ok(group) => Ok(Some(group)),
+        Err(_) => no("is no IP address of a multicast group, such as 239.255.1.2"),
+    }
+}

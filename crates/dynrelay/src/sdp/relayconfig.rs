@@ -1,0 +1,186 @@
+//! `dynrelay sdp relayconfig`: what makes Darwin Streaming Server send a stream's replica.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::Path;
+
+use catalog::{Place, Replica, Run, Stream};
+
+use crate::check::ipv4_of;
+use crate::failure::Failure;
+use crate::json;
+use crate::world::World;
+
+/// Prints the relay that belongs into relayconfig.xml.
+pub(crate) fn run(world: &mut World<'_>, name: &str, config: &Path) -> Result<(), Failure> {
+    let (catalog, _) = super::catalogue(config)?;
+    let stream = catalog.stream(name).ok_or_else(|| {
+        let folder = catalog.config().streams.display();
+        Failure::Unfit(format!("there is no stream {name} in {folder}"))
+    })?;
+    let unfit = |what| Failure::Unfit(format!("nothing for relayconfig.xml: {name}: {what}"));
+    let xml = relay(stream, ipv4_of).map_err(unfit)?;
+    if world.json {
+        let object = serde_json::json!({ "stream": name, "relayconfig": xml });
+        json::line(world.out, &object.to_string())?;
+        return Ok(());
+    }
+    xml.lines().try_for_each(|line| world.say(line))?;
+    Ok(())
+}
+
+/// The relay; `address` gives an interface's address.
+fn relay(stream: &Stream, address: impl Fn(&str) -> Option<Ipv4Addr>) -> Result<String, String> {
+    let replica = stream.replicas.iter().find(|replica| replica.place == Place::Group);
+    let replica = replica.ok_or("its .toml file has no [replica] with a `group`")?;
+    if replica.run != Run::Elsewhere {
+        return Err("dynrelayd itself sends its replica; for DSS1 to do so, say run = \
+                    \"elsewhere\" in [replica]"
+            .into());
+    }
+    let (source, target) = (sources(replica)?, targets(replica)?);
+    let from = ports(&source)?;
+    let to = ports(&target)?;
+    let first = replica.pairs.first().ok_or("it has no media")?;
+    let sender = first.rtp.source.sender.map(|sender| pref("source_addr", sender));
+    let multicast = first.rtp.multicast.as_ref();
+    let out = match multicast.and_then(|multicast| multicast.interface.as_deref()) {
+        None => None,
+        Some(name) => {
+            let address = address(name);
+            Some(address.ok_or_else(|| format!("the interface {name} has no IPv4 address here"))?)
+        }
+    };
+    let ttl = multicast.map_or(1, |multicast| multicast.ttl);
+    let mut lines = vec![
+        "<!-- Into relayconfig.xml, between <RELAY_CONFIG> and </RELAY_CONFIG>. -->".to_owned(),
+        format!("<OBJECT TYPE=\"relay\" NAME=\"{}\">", stream.name),
+        "  <OBJECT CLASS=\"source\" TYPE=\"udp_source\">".to_owned(),
+        pref("in_addr", from.0),
+    ];
+    lines.extend(sender);
+    lines.extend(list(&from.1));
+    lines.push("  </OBJECT>".to_owned());
+    lines.push("  <OBJECT CLASS=\"destination\" TYPE=\"udp_destination\">".to_owned());
+    lines.extend(out.map(|address| pref("out_addr", address)));
+    lines.push(pref("dest_addr", to.0));
+    lines.extend(list(&to.1));
+    lines.push(pref("ttl", ttl));
+    lines.push("  </OBJECT>".to_owned());
+    lines.push("</OBJECT>".to_owned());
+    Ok(lines.join("\n"))
+}
+
+fn sources(replica: &Replica) -> Result<Vec<SocketAddrV4>, String> {
+    replica.pairs.iter().map(|pair| v4(pair.rtp.source.socket())).collect()
+}
+
+fn targets(replica: &Replica) -> Result<Vec<SocketAddrV4>, String> {
+    replica.targets().map(v4).collect()
+}
+
+fn v4(socket: SocketAddr) -> Result<SocketAddrV4, String> {
+    match (socket.ip().to_canonical(), socket.port()) {
+        (IpAddr::V6(_), _) => Err(format!("{socket} is IPv6, which Darwin can't relay")),
+        (_, port) if port % 2 == 1 => {
+            Err(format!("the RTP port of {socket} is odd, and Darwin takes even ones only"))
+        }
+        (IpAddr::V4(address), port) => Ok(SocketAddrV4::new(address, port)),
+    }
+}
+
+/// The only address of these, and their ports.
+fn ports(all: &[SocketAddrV4]) -> Result<(Ipv4Addr, Vec<u16>), String> {
+    let first = *all.first().ok_or("it has no media")?.ip();
+    if all.iter().any(|one| *one.ip() != first) {
+        return Err("its media arrive at several addresses, and Darwin takes one a relay".into());
+    }
+    Ok((first, all.iter().map(SocketAddrV4::port).collect()))
+}
+
+fn pref(name: &str, value: impl ToString) -> String {
+    format!("    <PREF NAME=\"{name}\">{}</PREF>", value.to_string())
+}
+
+fn list(ports: &[u16]) -> Vec<String> {
+    let values = ports.iter().map(|port| format!("      <VALUE>{port}</VALUE>"));
+    let begin = "    <LIST-PREF NAME=\"udp_ports\">".to_owned();
+    std::iter::once(begin).chain(values).chain(["    </LIST-PREF>".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    const SDP: &str = "v=0\no=- 0 0 IN IP4 192.0.2.9\ns=-\nt=0 0\nc=IN IP4 192.0.2.1\n\
+        m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
+
+    /// What is printed for a stream with this NAME.toml, or why nothing is.
+    fn print(toml: &str, sdp: &str, json: bool) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("streams")).unwrap();
+        let config = folder.path().join("dynrelay.toml");
+        fs::write(&config, "").unwrap();
+        fs::write(folder.path().join("streams/news.sdp"), sdp).unwrap();
+        fs::write(folder.path().join("streams/news.toml"), toml).unwrap();
+        let fake = Fake::default();
+        let mut fake = if json { fake.for_programs() } else { fake };
+        let printed = fake.run(|world| run(world, "news", &config));
+        printed.map_err(|failure| failure.to_string())
+    }
+
+    const ELSEWHERE: &str = "[replica]\ngroup = \"239.255.1.2\"\nports = [6000, 6002]\nttl = 4\n\
+        interface = \"lo\"\nrun = \"elsewhere\"\n";
+
+    #[test]
+    fn a_relay_that_darwin_reads() {
+        let expected = "\
+<!-- Into relayconfig.xml, between <RELAY_CONFIG> and </RELAY_CONFIG>. -->
+<OBJECT TYPE=\"relay\" NAME=\"news\">
+  <OBJECT CLASS=\"source\" TYPE=\"udp_source\">
+    <PREF NAME=\"in_addr\">192.0.2.1</PREF>
+    <LIST-PREF NAME=\"udp_ports\">
+      <VALUE>5004</VALUE>
+      <VALUE>5006</VALUE>
+    </LIST-PREF>
+  </OBJECT>
+  <OBJECT CLASS=\"destination\" TYPE=\"udp_destination\">
+    <PREF NAME=\"out_addr\">127.0.0.1</PREF>
+    <PREF NAME=\"dest_addr\">239.255.1.2</PREF>
+    <LIST-PREF NAME=\"udp_ports\">
+      <VALUE>6000</VALUE>
+      <VALUE>6002</VALUE>
+    </LIST-PREF>
+    <PREF NAME=\"ttl\">4</PREF>
+  </OBJECT>
+</OBJECT>
+";
+        assert_eq!(print(ELSEWHERE, SDP, false).unwrap(), expected);
+        let json: serde_json::Value =
+            serde_json::from_str(&print(ELSEWHERE, SDP, true).unwrap()).unwrap();
+        assert_eq!(json["relayconfig"], expected.trim_end());
+    }
+
+    #[test]
+    fn a_known_sender_is_named() {
+        let sdp = format!("{SDP}a=source-filter: incl IN IP4 * 192.0.2.9\n");
+        let sdp = sdp.replace("m=video", "a=source-filter: incl IN IP4 * 192.0.2.9\nm=video");
+        let printed = print(ELSEWHERE, &sdp, false).unwrap();
+        assert!(printed.contains("<PREF NAME=\"source_addr\">192.0.2.9</PREF>"), "{printed}");
+    }
+
+    #[test]
+    fn what_darwin_cant_do_is_said() {
+        let of =
+            |from: &str, to: &str| print(&ELSEWHERE.replace(from, to), SDP, false).unwrap_err();
+        assert!(of("elsewhere", "always").contains("dynrelayd itself sends"));
+        assert!(of("239.255.1.2", "ff15::1").contains("IPv6"));
+        assert!(of("6000, 6002", "6001, 6003").contains("even ones only"));
+        assert!(of("\"lo\"", "\"nosuch0\"").contains("nosuch0"));
+        assert!(print("", SDP, false).unwrap_err().contains("no [replica]"));
+        let unknown = Fake::default().run(|world| run(world, "news", Path::new("/nosuch")));
+        assert!(unknown.is_err());
+    }
+}

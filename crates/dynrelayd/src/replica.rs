@@ -1,0 +1,233 @@
+//! Replicas: a stream's packets as they came, to places on this host or its network.
+//!
+//! A replica's life is simple. It runs, or it waits for packets, or it failed and is tried again; no
+//! edge decides over it, and nothing that it is sent to can end it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::time::{Duration, Instant};
+
+use catalog::{Catalog, Run};
+use control::ReplicaStatus;
+use forward::{Counters, Flow, Happened, Plane};
+use tracing::{info, warn};
+
+use crate::path::pairs;
+use crate::relay::{Relay, RelayId, unix_time};
+use crate::supervisor::Supervisor;
+
+/// After how long a replica that failed is opened again.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// A source that was silent for so long is waited for.
+pub(crate) const SILENCE: Duration = Duration::from_secs(3);
+
+/// A replica that is to be sent now.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) stream: String,
+    plan: catalog::Replica,
+    /// In the data plane's order; none if they could not be opened.
+    flows: Vec<Flow>,
+    state: State,
+    /// When the state began: seconds since 1970.
+    since: u64,
+    /// Why it failed.
+    fault: Option<String>,
+    /// What had been sent at the last look.
+    sent: u64,
+    /// The last error that a send met with since then.
+    error: Option<io::Error>,
+    /// When it is opened again if it has failed by then.
+    retry: Instant,
+}
+
+/// How it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing arrives.
+    Waiting,
+    /// What arrives is sent.
+    Running,
+    /// It can't be received or sent.
+    Failed,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Replica {
+    fn new(stream: &str, plan: &catalog::Replica, now: Instant) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            plan: plan.clone(),
+            flows: Vec::new(),
+            state: State::Waiting,
+            since: unix_time(),
+            fault: None,
+            sent: 0,
+            error: None,
+            retry: now,
+        }
+    }
+
+    /// For the log and for people: `the replica of news to 239.1.1.1:5004`.
+    fn name(&self) -> String {
+        let to: Vec<String> = self.plan.targets().map(|target| target.to_string()).collect();
+        format!("the replica of {} to {}", self.stream, to.join(", "))
+    }
+
+    fn total(&self, of: fn(&Counters) -> u64) -> u64 {
+        self.flows.iter().map(|flow| of(&flow.counters())).sum()
+    }
+
+    fn is_down(&self) -> bool {
+        self.flows.is_empty() || self.state == State::Failed
+    }
+
+    /// Opens its sockets, new ones if it has some: an interface may have been replaced.
+    fn open(&mut self, id: RelayId, plane: &Plane, now: Instant) {
+        self.retry = now + RETRY;
+        self.flows.clear();
+        self.sent = 0;
+        match plane.open(id, &pairs(&self.plan.pairs), forward::Gate::Open) {
+            Ok(flows) => self.flows = flows,
+            Err(error) => self.enter(State::Failed, Some(error.to_string())),
+        }
+    }
+
+    /// Why it is not open.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref().filter(|_| self.flows.is_empty())
+    }
+
+    /// Whether this is what it is to do.
+    pub(crate) fn does(&self, plan: &catalog::Replica) -> bool {
+        self.plan == *plan
+    }
+
+    /// How long its source has been silent; none if nothing ever came.
+    fn idle(&self) -> Option<Duration> {
+        self.flows.iter().filter_map(|flow| flow.counters().idle).min()
+    }
+
+    /// Notes the errors that its sends met with. To be refused is none: a server does that while it
+    /// has no viewer.
+    pub(crate) fn observe(&mut self, event: forward::Event) {
+        for happened in event.read() {
+            match happened {
+                Happened::Refused { errno: libc::ECONNREFUSED } => {}
+                Happened::Refused { errno } => {
+                    self.error = Some(io::Error::from_raw_os_error(errno));
+                }
+                Happened::Failed => self.error = Some(io::Error::other("the data plane failed")),
+                Happened::Probed | Happened::Report(_) => {}
+            }
+        }
+    }
+
+    /// Its flows, while they are open.
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    /// Goes by the counters.
+    fn look(&mut self) {
+        if self.flows.is_empty() {
+            return;
+        }
+        let sent = self.total(|counters| counters.packets);
+        let grown = std::mem::replace(&mut self.sent, sent) < sent;
+        let error = self.error.take();
+        let silent = self.idle().is_none_or(|idle| idle > SILENCE);
+        match error {
+            Some(error) if !grown => self.enter(State::Failed, Some(error.to_string())),
+            _ if silent => self.enter(State::Waiting, None),
+            _ if grown => self.enter(State::Running, None),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, state: State, fault: Option<String>) {
+        if self.state == state && self.fault == fault {
+            return;
+        }
+        self.since = unix_time();
+        (self.state, self.fault) = (state, fault);
+        match &self.fault {
+            Some(why) => warn!("{} has failed, and is tried again: {why}", self.name()),
+            None => info!("{} is {}", self.name(), state.word()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> ReplicaStatus {
+        ReplicaStatus {
+            state: self.state.word().to_owned(),
+            since: self.since,
+            detail: self.fault.clone(),
+            packets: self.total(|counters| counters.packets),
+            bytes: self.total(|counters| counters.bytes),
+            lost: self.total(|counters| counters.lost),
+            to: self.plan.targets().collect(),
+        }
+    }
+}
+
+impl Supervisor {
+    /// Ends the replicas that are not wanted any more, or not as they were.
+    pub(crate) fn end_replicas(&mut self) {
+        let wanted = wanted(&self.catalog, &self.relays);
+        self.replicas.retain(|_, replica| {
+            let goes_on = wanted.contains(&(replica.stream.as_str(), &replica.plan));
+            if !goes_on {
+                info!("{} has ended", replica.name());
+            }
+            goes_on
+        });
+    }
+
+    /// Brings the replicas into line with the catalogue and the relays, and looks how they go.
+    pub(crate) fn tend_replicas(&mut self, now: Instant) {
+        self.end_replicas();
+        let known = |stream: &str, plan: &catalog::Replica| {
+            self.replicas.values().any(|one| one.stream == stream && one.plan == *plan)
+        };
+        let wanted = wanted(&self.catalog, &self.relays).into_iter();
+        let new = wanted.filter(|(stream, plan)| !known(stream, plan));
+        let new: Vec<Replica> = new.map(|(stream, plan)| Replica::new(stream, plan, now)).collect();
+        for replica in new {
+            let id = self.new_id();
+            self.replicas.insert(id, replica);
+        }
+        for (id, replica) in &mut self.replicas {
+            replica.look();
+            if replica.is_down() && replica.retry <= now {
+                replica.open(*id, &self.plane, now);
+            }
+        }
+    }
+}
+
+/// The replicas that are to be sent now, each with its stream.
+fn wanted<'a>(
+    catalog: &'a Catalog,
+    relays: &BTreeMap<RelayId, Relay>,
+) -> Vec<(&'a str, &'a catalog::Replica)> {
+    let relayed: HashSet<&str> = relays.values().map(|relay| relay.stream.as_str()).collect();
+    let all = catalog
+        .streams()
+        .flat_map(|stream| stream.replicas.iter().map(|replica| (stream.name.as_str(), replica)));
+    all.filter(|(stream, replica)| match replica.run {
+        Run::Always => true,
+        Run::OnDemand => relayed.contains(stream),
+        Run::Elsewhere => false,
+    })
+    .collect()
+}
