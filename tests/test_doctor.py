@@ -4,6 +4,18 @@ from lab.player import Mplayer
 from lab.web import SITE
 
 
+def findings(scene, about):
+    """What `dynrelay check` says of one part: pairs of severity and what was found."""
+    found = scene.daemon.check()["findings"]
+    return [(one["severity"], one["what"]) for one in found if one["about"] == about]
+
+
+def nft(host, *commands):
+    """Gives a host's firewall these commands."""
+    for command in commands:
+        host.run(["nft", *command.split()])
+
+
 def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage):
     scene = stage(refusing=["dss2"], without_consent=["dss2"])
     offer = ["sdp", "offer", "news", "dss2", "--config", scene.daemon.config]
@@ -20,6 +32,115 @@ def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage)
     scene.daemon.ask("reload")
     player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    relay = scene.daemon.wait_for("news/dss2", state="live")
-    assert relay["refusals"] <= relay["packets"]
+    scene.daemon.wait_for("news/dss2", state="live")
     player.leave()
+
+
+def test_all_is_well_with_a_relay_that_is_watched(rehearsal):
+    scene = rehearsal()
+    scene.edge.report_viewers(1)
+    scene.watch()
+    scene.wait_for(viewers=1)
+    report = scene.daemon.check()
+    assert (report["errors"], report["warnings"]) == (0, 0), report
+
+
+def test_a_socket_that_the_web_servers_user_cannot_open(rehearsal):
+    scene = rehearsal()
+    origin = scene["origin"]
+    assert findings(scene, "socket") == []
+    origin.run(["chgrp", "daemon", "/run/dynrelay/control.sock"])
+    ((severity, what),) = findings(scene, "socket")
+    assert severity == "error"
+    assert "the user www-data may not open /run/dynrelay/control.sock: its group is daemon" in what
+    origin.run(["chmod", "700", "/run/dynrelay"])
+    (_, what), _ = findings(scene, "socket")
+    assert what == "/run/dynrelay does not let the user www-data through"
+
+
+def test_a_daemon_that_does_not_run_is_said(rehearsal):
+    scene = rehearsal()
+    scene.daemon.program.stop()
+    ((severity, what),) = findings(scene, "daemon")
+    assert severity == "warning"
+    assert what.startswith("dynrelayd does not run")
+
+
+def test_a_reverse_path_filter_that_drops_the_encoder(rehearsal):
+    """The origin would answer this sender by another interface than the studio's."""
+    scene = rehearsal(more="a=source-filter: incl IN IP4 * 10.77.0.2\n")
+    origin, encoder = scene["origin"], scene["encoder"]
+    encoder.run(["ip", "address", "add", "10.77.0.2/32", "dev", "eth0"])
+    encoder.run(["ip", "route", "replace", "239.0.0.0/8", "dev", "eth0", "src", "10.77.0.2"])
+    set_filter = "echo {} >/proc/sys/net/ipv4/conf/studio/rp_filter"
+    origin.run(["sh", "-c", set_filter.format(1)])
+    ((severity, what),) = findings(scene, "reception")
+    assert severity == "error"
+    assert what == (
+        "the reverse-path filter drops what 10.77.0.2 sends to studio, for the way back is over eth0"
+    )
+    scene.edge.open(*scene.ports)
+    scene.daemon.ask("start", "s01")
+    assert scene.wait_for(state="closed")["reason"] == "source-ended", "it does drop it"
+
+    # What it says to do is what helps.
+    origin.run(["sh", "-c", set_filter.format(2)])
+    assert findings(scene, "reception") == []
+    scene.daemon.ask("start", "s01")
+    scene.wait_for_packets(10)
+
+
+def test_receive_buffers_that_the_kernel_cuts_short(rehearsal):
+    scene = rehearsal(more="b=AS:4000\n")
+    assert findings(scene, "reception") == []
+    config = scene["origin"].path(scene.daemon.config)
+    config.write_text(config.read_text().replace("[origin]", "receive_buffer = 1000000000\n[origin]"))
+    ((severity, what),) = findings(scene, "reception")
+    assert severity == "warning"
+    assert "of the 1.0 GB that are asked for; that holds" in what
+    assert "of s01's video H264 (4.0 Mbit/s)" in what
+
+
+def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(rehearsal):
+    scene = rehearsal()
+    origin = scene["origin"]
+    assert findings(scene, "firewall") == []
+    nft(
+        origin,
+        "add table inet wall",
+        "add chain inet wall input { type filter hook input priority 0 ; policy accept ; }",
+        "add rule inet wall input icmp type destination-unreachable counter drop",
+    )
+    ((severity, what),) = findings(scene, "firewall")
+    assert severity == "error"
+    assert what.startswith(
+        "the rule `icmp type destination-unreachable drop` of inet wall input drops ICMP"
+    )
+    # It does: the edge refuses, and nobody hears of it.
+    scene.daemon.ask("start", "s01")
+    scene.let_pass(50)
+    assert scene.show()["refusals"] == 0
+
+    nft(origin, "flush chain inet wall input")
+    nft(
+        origin,
+        "add chain inet wall input { policy drop ; }",
+        "add rule inet wall input ct state established,related accept",
+        "add rule inet wall input ip saddr 198.51.100.0/24 accept",
+        "add rule inet wall input ip protocol igmp accept",
+    )
+    ((severity, what),) = findings(scene, "firewall")
+    assert severity == "warning", "the sender may be the one that is let in"
+    assert "the policy of inet wall input may drop the packets of s01 (239.1.1.1:5004)" in what
+    nft(origin, "add rule inet wall input udp dport 5004-5005 accept")
+    assert findings(scene, "firewall") == []
+
+
+def test_what_cannot_be_looked_at_is_unknown_and_not_fine(rehearsal):
+    scene = rehearsal()
+    command = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config]
+    done = scene["origin"].run(command, user="bin")
+    said = " ".join(done.stdout.split())
+    assert "unknown this host's firewall rules can't be seen" in said
+    assert "unknown dynrelayd can't be asked" in said
+    assert "could not be looked at." in said

@@ -56,8 +56,8 @@ class Daemon:
         return self._dynrelay(*words, check=True).stdout
 
     def check(self):
-        """What `dynrelay check` finds."""
-        return self.ask("check", "--config", _CONFIG)
+        """What `dynrelay check` finds, errors or not."""
+        return json.loads(self._dynrelay("check", "--config", _CONFIG, "--json").stdout)
 
     def command(self, *words):
         """The whole command that runs `dynrelay …` on the origin."""

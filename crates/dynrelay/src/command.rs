@@ -118,19 +118,16 @@ pub(crate) enum Command {
     Reload,
     /// Ask whether the daemon is there
     Ping,
-    /// Name everything that is wrong with the configuration
+    /// Name everything that is wrong with the configuration and the running system
     ///
     /// Reads dynrelay.toml and the streams folder as the daemon would, joins every group for a
-    /// moment, and looks at the interfaces and at the rights to the socket. Needs no daemon, and
-    /// changes nothing. Run it as root, or as the daemon's user, to see what those see.
+    /// moment, and looks at interfaces, kernel, firewall, the rights to the socket, and what a
+    /// running daemon says. Changes nothing. Run it as root to see everything: what can't be looked
+    /// at is said to be unknown.
     #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
         dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n\n\
         Exit codes: 0 no errors (there may be warnings), 1 errors.")]
-    Check {
-        /// The configuration to check
-        #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
-        config: PathBuf,
-    },
+    Check(check::Check),
     /// Listen which streams are active; needs no daemon
     ///
     /// Joins the groups of every stream at once, for five seconds, and says of each media whether
@@ -181,7 +178,7 @@ impl Command {
             Self::Stop(which) => stop::run(world, &which),
             Self::Reload => reload::run(world),
             Self::Ping => ping::run(world),
-            Self::Check { config } => check::run(world, &config),
+            Self::Check(what) => check::run(world, &what),
             Self::Scan(wanted) => scan::run(world, &wanted),
             Self::Sdp(sdp) => sdp.run(world),
             Self::Report(wanted) => report::run(world, wanted),

@@ -28,6 +28,8 @@ pub struct Media {
     pub rtcp: Option<RtcpAddress>,
     /// `a=rtcp-mux`: RTCP travels on the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// `b=`: what it takes at most, in bits a second (RFC 8866, 5.8, and RFC 3890).
+    pub bandwidth: Option<u64>,
     /// `a=control`: the track's name in RTSP.
     pub control: Option<String>,
     /// Payload types in the order of preference; empty if the transport is not RTP.
@@ -71,6 +73,7 @@ impl Media {
             source_filters: Vec::new(),
             rtcp: None,
             rtcp_mux: false,
+            bandwidth: None,
             control: None,
             formats: Vec::new(),
         };
@@ -102,6 +105,9 @@ impl Media {
     pub(super) fn add(&mut self, line: &Line) -> Result<(), SdpError> {
         if line.key == 'c' {
             push(&mut self.connections, Connection::read(line)?, MAX_LINES, line)?;
+        }
+        if line.key == 'b' {
+            self.bandwidth = bandwidth(&line.value).or(self.bandwidth);
         }
         let Some((name, value)) = line.attribute() else { return Ok(()) };
         match name {
@@ -171,6 +177,17 @@ impl Media {
             let about = self.connections.iter().any(|c| filter.covers(c.address));
             filter.senders.first().copied().filter(|_| about)
         })
+    }
+}
+
+/// `AS:1500` (kilobits with headers) or `TIAS:1500000` (bits without), in bits a second.
+pub(super) fn bandwidth(value: &str) -> Option<u64> {
+    let (kind, amount) = value.split_once(':')?;
+    let amount: u64 = number(amount.trim())?;
+    match kind.trim() {
+        "AS" => amount.checked_mul(1000),
+        "TIAS" => Some(amount),
+        _ => None,
     }
 }
 

@@ -74,6 +74,7 @@ impl Session {
             original: bytes.into(),
         };
         let mut connections = Vec::new();
+        let mut bandwidth = None;
         let mut lines = line::lines(bytes);
         match lines.next().transpose()? {
             Some(first) if first.key == 'v' && first.value.trim() == "0" => {}
@@ -87,6 +88,7 @@ impl Session {
                 ('v', _) => return Err(line.error("a second `v=`: this is more than one SDP")),
                 (_, Some(media)) => media.add(&line)?,
                 ('c', None) => push(&mut connections, Connection::read(&line)?, MAX_LINES, &line)?,
+                ('b', None) => bandwidth = media::bandwidth(&line.value).or(bandwidth),
                 ('s', None) => session.name = line.value.trim().to_owned(),
                 ('a', None) => match line.attribute() {
                     Some(("source-filter", value)) => {
@@ -100,6 +102,10 @@ impl Session {
             }
         }
         session.inherit(&connections);
+        // Of several medias it is the sum.
+        if let [media] = &mut session.media[..] {
+            media.bandwidth = media.bandwidth.or(bandwidth);
+        }
         Ok(session)
     }
 

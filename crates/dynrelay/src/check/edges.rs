@@ -1,49 +1,55 @@
-//! The edges, as far as a running daemon knows them.
+//! The edges: whether a route leads there, and what a running daemon found out about them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::Path;
 
 use catalog::Catalog;
-use control::{Client, ClientError, RelayDetail, RelayList, RelayShow, Request};
+use control::RelayDetail;
 
 use super::finding::{About, Finding};
+use super::route::{Way, way};
+use super::running::Running;
 
-/// How long the daemon may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ABOUT: About = About::Edges;
 
-/// Edges that have never answered a refusal, though something is or was relayed to them. Nothing
-/// is known of them where no daemon runs, or where it gives no answer.
-pub(super) fn findings(catalog: &Catalog, config: PathBuf) -> Vec<Finding> {
-    let relayed = relayed(catalog).unwrap_or_default();
+/// Edges that no route leads to, and edges that have never answered a refusal, though something is
+/// or was relayed to them.
+pub(super) fn findings(
+    catalog: &Catalog,
+    running: Option<&Running>,
+    config: &Path,
+) -> Vec<Finding> {
+    let unreachable = catalog.edges().iter().filter_map(|edge| match way(edge.address) {
+        Way::None(error) => Some(no_route(&edge.name, edge.address, error)),
+        Way::Here | Way::Over(_) => None,
+    });
+    let relayed = relayed(running);
     let silent = relayed.iter().filter(|(_, relays)| never_answered(catalog, relays));
-    silent.map(|((edge, address), _)| silence(edge, *address).at((config.clone(), None))).collect()
+    let silent = silent.map(|((edge, address), _)| silence(edge, *address));
+    unreachable.chain(silent).map(|finding| finding.at((config.to_owned(), None))).collect()
 }
 
-/// Each edge's relays, of one stream.
-fn relayed(catalog: &Catalog) -> Result<BTreeMap<(String, IpAddr), Vec<RelayDetail>>, ClientError> {
-    let mut daemon = Client::connect(&catalog.config().daemon.socket, Some(PATIENCE))?;
-    let RelayList { relays, .. } = daemon.ask(&Request::List { all: true, rates: false })?;
-    // What one relay's edge has answered, all relays to it know.
-    let streams: BTreeMap<String, String> =
-        relays.into_iter().rev().map(|relay| (relay.edge, relay.stream)).collect();
+/// Each edge's relays.
+fn relayed(running: Option<&Running>) -> BTreeMap<(&str, IpAddr), Vec<&RelayDetail>> {
     let mut relayed: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (edge, stream) in streams {
-        let request = Request::Show { stream, edge: Some(edge.clone()) };
-        let RelayShow { relays, .. } = daemon.ask(&request)?;
-        for detail in relays {
-            relayed.entry((edge.clone(), detail.address)).or_default().push(detail);
-        }
+    for detail in running.into_iter().flat_map(|running| &running.relays) {
+        let edge = (detail.relay.edge.as_str(), detail.address);
+        relayed.entry(edge).or_default().push(detail);
     }
-    Ok(relayed)
+    relayed
 }
 
 /// Whether only refusals could close these relays, and none ever came.
-fn never_answered(catalog: &Catalog, relays: &[RelayDetail]) -> bool {
+fn never_answered(catalog: &Catalog, relays: &[&RelayDetail]) -> bool {
     relays.iter().all(|RelayDetail { relay, answers, .. }| {
         !answers && relay.viewers.is_none() && catalog.rules(&relay.stream).lease.is_none()
     })
+}
+
+fn no_route(edge: &str, address: IpAddr, error: std::io::ErrorKind) -> Finding {
+    let what = format!("no route leads to {edge} ({address}): {error}");
+    Finding::error(ABOUT, what, "see `ip route get` for that address, and the edge's `address`")
 }
 
 fn silence(edge: &str, address: IpAddr) -> Finding {
@@ -51,7 +57,9 @@ fn silence(edge: &str, address: IpAddr) -> Finding {
         "{edge} ({address}) has never answered a refusal; if a firewall drops them, relays to it \
          stay open when their viewers have left"
     );
-    let advice = "let ICMP destination-unreachable through from there to here, or set a lease in \
-                  [shutdown]; if its viewers simply have not left yet, there is nothing to do";
-    Finding::warning(About::Edges, what, advice)
+    let advice = "let ICMP destination-unreachable through from there to here (what the edge itself \
+                  sends is up to its firewall and its net.ipv4.icmp_ratelimit and icmp_ratemask), \
+                  or set a lease in [shutdown]; if its viewers simply have not left yet, there is \
+                  nothing to do";
+    Finding::warning(ABOUT, what, advice)
 }

@@ -1,17 +1,48 @@
-//! One thing that is wrong.
+//! One thing that is wrong, or that could not be looked at.
 
 use std::path::PathBuf;
 
-use catalog::{Problem, Severity};
+use catalog::Problem;
 use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    /// It could not be looked at: it may be right or wrong.
+    Unknown,
+    /// It works, but perhaps not as it was meant, or not for ever.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+impl Severity {
+    /// As it is written everywhere.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<catalog::Severity> for Severity {
+    fn from(severity: catalog::Severity) -> Self {
+        match severity {
+            catalog::Severity::Warning => Self::Warning,
+            catalog::Severity::Error => Self::Error,
+        }
+    }
+}
 
 /// One thing that is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// `error` or `warning`.
-    #[serde(serialize_with = "word")]
+    /// How bad it is.
     pub(crate) severity: Severity,
-    /// The part of the configuration.
+    /// The part of the configuration, or of the system.
     pub(crate) about: About,
     /// What is wrong.
     pub(crate) what: String,
@@ -24,7 +55,7 @@ pub(crate) struct Finding {
     pub(crate) advice: String,
 }
 
-/// The parts of a configuration, in the order in which they are reported.
+/// The parts that are looked at, in the order in which they are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum About {
@@ -34,11 +65,17 @@ pub(crate) enum About {
     Interfaces,
     /// The groups, and this host's own addresses.
     Groups,
+    /// The kernel's part in receiving: the reverse-path filter, buffers, limits.
+    Reception,
+    /// What a firewall on this host does to packets.
+    Firewall,
     /// The control socket.
     Socket,
     /// The file that remembers the relays.
     State,
-    /// What the running daemon found out about edges.
+    /// The daemon that runs.
+    Daemon,
+    /// The edges, and what the running daemon found out about them.
     Edges,
 }
 
@@ -49,8 +86,11 @@ impl About {
             Self::Files => "Files",
             Self::Interfaces => "Interfaces",
             Self::Groups => "Groups",
+            Self::Reception => "Reception",
+            Self::Firewall => "Firewall",
             Self::Socket => "Socket",
             Self::State => "State",
+            Self::Daemon => "Daemon",
             Self::Edges => "Edges",
         }
     }
@@ -72,6 +112,15 @@ impl Finding {
         Self { severity: Severity::Warning, ..Self::error(about, what, advice) }
     }
 
+    /// Something that could not be looked at.
+    pub(crate) fn unknown(
+        about: About,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Unknown, ..Self::error(about, what, advice) }
+    }
+
     /// The same, said by that place.
     pub(crate) fn at(self, (file, line): (PathBuf, Option<usize>)) -> Self {
         Self { file: Some(file), line, ..self }
@@ -80,22 +129,9 @@ impl Finding {
     /// What the catalogue found.
     pub(crate) fn of(problem: &Problem, advice: &str) -> Self {
         let finding = Self::error(About::Files, &problem.what, advice);
-        let finding = Self { severity: problem.severity, ..finding };
+        let finding = Self { severity: problem.severity.into(), ..finding };
         finding.at((problem.file.clone(), problem.line))
     }
-}
-
-/// A severity as it is written everywhere.
-pub(crate) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn word<S: serde::Serializer>(of: &Severity, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(severity(*of))
 }
 
 /// A path for people; one that is not UTF-8 would be no JSON.

@@ -94,6 +94,10 @@ fn about(name: &str, interface: Option<Interface>) -> Option<Finding> {
         let advice = format!("switch it on: `ip link set {name} multicast on`");
         return Some(Finding::warning(about, what, advice));
     }
+    if !flags.intersects(InterfaceFlags::IFF_RUNNING | InterfaceFlags::IFF_LOOPBACK) {
+        let what = format!("the interface {name} has no link, so nothing arrives on it");
+        return Some(Finding::error(about, what, "is the cable in, and the other end up?"));
+    }
     None
 }
 
@@ -119,6 +123,8 @@ mod tests {
         assert!(down.what.contains("is down"), "{down:?}");
         let deaf = about("tun0", with(InterfaceFlags::IFF_UP)).unwrap();
         assert!(deaf.what.contains("multicast"), "{deaf:?}");
+        let unplugged = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_MULTICAST;
+        assert!(about("eth0", with(unplugged)).unwrap().what.contains("has no link"));
         let good = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_LOOPBACK;
         assert_eq!(about("lo", with(good)), None);
     }

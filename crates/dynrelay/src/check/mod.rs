@@ -1,54 +1,84 @@
-//! `dynrelay check`: everything that is wrong with a configuration, in one go. If the daemon that
-//! uses it runs, it is asked about its edges.
+//! `dynrelay check`: everything that is wrong with a configuration and with what runs by it, in one
+//! go; with `--edge`, the way of one stream to one edge, step by step.
 
+mod buffers;
 mod config;
+mod daemon;
 mod edges;
 mod finding;
+mod firewall;
 mod groups;
 mod interfaces;
+mod memberships;
+mod process;
 mod report;
+mod reverse_path;
+mod route;
+mod running;
 mod socket;
 mod state;
+mod visitor;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use catalog::Catalog;
+use clap::Args;
 
+use self::config::Written;
 pub(crate) use self::interfaces::ipv4_of;
 use self::report::Report;
 use crate::failure::Failure;
 use crate::world::World;
 
+/// What to check.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration to check
+    #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
+    config: PathBuf,
+    /// Whom the web server runs as [default: www-data]
+    #[arg(long, value_name = "USER")]
+    web_user: Option<String>,
+}
+
 /// Checks, prints what was found, and fails if there are errors.
-pub(crate) fn run(world: &mut World<'_>, config: &Path) -> Result<(), Failure> {
-    let report = findings(config);
+pub(crate) fn run(world: &mut World<'_>, check: &Check) -> Result<(), Failure> {
+    let report = findings(check, world.now);
     report.print(world)?;
     if report.errors() > 0 { Err(Failure::Unsound) } else { Ok(()) }
 }
 
-/// Everything there is to say about a configuration. What a section with a fault would say of this
-/// host is not looked at: it would be the default's fault.
-fn findings(config: &Path) -> Report {
-    match Catalog::salvage(config) {
-        Err(error) => Report::new(config, config::unusable(config, &error)),
-        Ok((catalog, faults)) => {
-            let written = config::Written::read(config);
-            let mut findings = config::faults(config, &faults);
-            findings.extend(config::findings(&catalog, faults.is_empty()));
-            if !written.is_broken("origin", &faults) {
-                findings.extend(interfaces::findings(&catalog, &written));
-                findings.extend(groups::findings(&catalog));
-            }
-            if !written.is_broken("daemon", &faults) {
-                let daemon = &catalog.config().daemon;
-                findings.extend(socket::findings(daemon, &written));
-                findings.extend(state::findings(daemon, &written));
-                if !written.is_broken("shutdown", &faults) {
-                    findings.extend(edges::findings(&catalog, config.to_owned()));
-                }
-            }
-            let (streams, edges) = (catalog.streams().len(), catalog.edges().len());
-            Report { streams, edges, ..Report::new(config, findings) }
-        }
+/// Everything there is to say. What a section with a fault would say of this host is not looked at:
+/// it would be the default's fault.
+fn findings(check: &Check, now: u64) -> Report {
+    let Check { config, web_user } = check;
+    let (catalog, faults) = match Catalog::salvage(config) {
+        Ok(read) => read,
+        Err(error) => return Report::new(config, config::unusable(config, &error)),
+    };
+    let written = Written::read(config);
+    let sound = |section: &str| !written.is_broken(section, &faults);
+    let mut findings = config::faults(config, &faults);
+    findings.extend(config::findings(&catalog, faults.is_empty()));
+    let socket = &catalog.config().daemon.socket;
+    let answer = sound("daemon").then(|| running::ask(socket));
+    let running = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    if sound("origin") {
+        findings.extend(interfaces::findings(&catalog, &written));
+        findings.extend(groups::findings(&catalog));
+        findings.extend(memberships::findings(&catalog, running));
+        findings.extend(reverse_path::findings(&catalog));
     }
+    findings.extend(firewall::findings(&catalog));
+    if let Some(answer) = &answer {
+        let daemon = &catalog.config().daemon;
+        findings.extend(socket::findings(daemon, &written, web_user.as_deref()));
+        findings.extend(state::findings(daemon, &written, running));
+        findings.extend(buffers::findings(&catalog, &written, running));
+        findings.extend(daemon::findings(&catalog, socket, answer.as_ref(), now));
+    }
+    let running = running.filter(|_| sound("shutdown"));
+    findings.extend(edges::findings(&catalog, running, config));
+    let (streams, edges) = (catalog.streams().len(), catalog.edges().len());
+    Report { streams, edges, ..Report::new(config, findings) }
 }

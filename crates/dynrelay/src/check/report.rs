@@ -3,10 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::Severity;
 use serde::Serialize;
 
-use super::finding::{Finding, severity};
+use super::finding::{Finding, Severity};
 use crate::human::count;
 use crate::paint::Paint;
 use crate::text::wrapped;
@@ -32,6 +31,7 @@ struct Shape<'a> {
     findings: &'a [Finding],
     errors: usize,
     warnings: usize,
+    unknown: usize,
 }
 
 impl Report {
@@ -43,18 +43,22 @@ impl Report {
 
     /// How many errors there are.
     pub(crate) fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+        self.count(Severity::Error)
     }
 
-    fn warnings(&self) -> usize {
-        self.findings.len() - self.errors()
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
     /// Prints it.
     pub(crate) fn print(&self, world: &mut World<'_>) -> io::Result<()> {
         if world.json {
-            let (errors, warnings) = (self.errors(), self.warnings());
-            let shape = Shape { findings: &self.findings, errors, warnings };
+            let shape = Shape {
+                findings: &self.findings,
+                errors: self.errors(),
+                warnings: self.count(Severity::Warning),
+                unknown: self.count(Severity::Unknown),
+            };
             return json::line(world.out, &serde_json::to_string(&shape)?);
         }
         let mut part = None;
@@ -69,13 +73,18 @@ impl Report {
 
     fn summary(&self) -> String {
         let config = self.config.display();
-        let (errors, warnings) = (count(self.errors(), "error"), count(self.warnings(), "warning"));
+        let warnings = self.count(Severity::Warning);
+        let (errors, found) = (count(self.errors(), "error"), count(warnings, "warning"));
         let holds = format!("{}, {}", count(self.streams, "stream"), count(self.edges, "edge"));
-        match (self.errors(), self.warnings()) {
+        let summary = match (self.errors(), warnings) {
             (0, 0) => format!("Nothing is wrong with {config}: {holds}."),
-            (0, _) => format!("No errors and {warnings} in {config}: {holds}."),
+            (0, _) => format!("No errors and {found} in {config}: {holds}."),
             (_, 0) => format!("{errors} in {config}."),
-            _ => format!("{errors} and {warnings} in {config}."),
+            _ => format!("{errors} and {found} in {config}."),
+        };
+        match self.count(Severity::Unknown) {
+            0 => summary,
+            unknown => format!("{summary} {} could not be looked at.", count(unknown, "thing")),
         }
     }
 }
@@ -86,6 +95,7 @@ fn one(world: &mut World<'_>, finding: &Finding) -> io::Result<()> {
     let paint = match finding.severity {
         Severity::Error => Paint::Red,
         Severity::Warning => Paint::Yellow,
+        Severity::Unknown => Paint::Dim,
     };
     let mut lines = Vec::new();
     if let Some(file) = &finding.file {
@@ -97,7 +107,7 @@ fn one(world: &mut World<'_>, finding: &Finding) -> io::Result<()> {
     let advice = wrapped(&text::plain(&finding.advice), width.saturating_sub(3));
     let mark = std::iter::once("-> ").chain(std::iter::repeat("   "));
     lines.extend(mark.zip(advice).map(|(mark, line)| format!("{mark}{line}")));
-    let mut word = paint.on(&format!("{:<9}", severity(finding.severity)), world.colour);
+    let mut word = paint.on(&format!("{:<9}", finding.severity.as_str()), world.colour);
     for line in lines {
         writeln!(world.out, "  {word}{line}")?;
         word = " ".repeat(INDENT - 2);

@@ -1,21 +1,22 @@
 //! The control socket: whether the web server will get through to it.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use catalog::Daemon;
-use nix::unistd::{Gid, Group};
+use nix::unistd::{Group, User};
 
 use super::config::Written;
 use super::finding::{About, Finding};
+use super::visitor::{Visitor, WEB_USER};
 
 const ABOUT: About = About::Socket;
 
-/// What keeps the group in `[daemon] socket_group` from opening the socket. Access lists and
-/// further groups of the web server's user are not looked at.
-pub(super) fn findings(daemon: &Daemon, written: &Written) -> Vec<Finding> {
+/// What keeps the web server from opening the socket: its user, `web_user` if one was named; where
+/// this host has no such user, the group in `[daemon] socket_group`.
+pub(super) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str>) -> Vec<Finding> {
     let socket = &daemon.socket;
     let place = written.place("daemon", "socket");
     let mut findings = Vec::new();
@@ -26,22 +27,70 @@ pub(super) fn findings(daemon: &Daemon, written: &Written) -> Vec<Finding> {
         findings.push(Finding::error(ABOUT, what, advice).at(place.clone()));
         return findings;
     }
-    let group = match &daemon.socket_group {
+    let group = match daemon.socket_group.as_deref().map(found) {
         None => {
             findings.push(nobody_named().at(place.clone()));
             None
         }
-        Some(name) => {
-            let found = found(name);
+        Some(found) => {
             let place = written.place("daemon", "socket_group");
             findings.extend(found.as_ref().err().map(|finding| finding.clone().at(place)));
             found.ok()
         }
     };
-    let others = group.as_ref().zip(daemon.socket_group.as_deref());
-    findings.extend(folders(socket, others).into_iter().map(|one| one.at(place.clone())));
-    findings.extend(existing(socket, others).map(|one| one.at(place)));
+    let user = match visiting(web_user) {
+        Ok(user) => Some(user),
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
+    };
+    let visitor = user.or_else(|| group.as_ref().map(Visitor::member));
+    findings.extend(folders(socket, visitor.as_ref()).into_iter().map(|one| one.at(place.clone())));
+    let existing = match fs::symlink_metadata(socket) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let place = written.place("daemon", "socket_group");
+            let outsider =
+                visitor.as_ref().zip(group.as_ref()).and_then(|(who, of)| outside(who, of));
+            outsider.map(|finding| finding.at(place))
+        }
+        _ => existing(socket, visitor.as_ref()).map(|one| one.at(place)),
+    };
+    findings.extend(existing);
     findings
+}
+
+/// The web server's user.
+fn visiting(named: Option<&str>) -> Result<Visitor, Finding> {
+    let name = named.unwrap_or(WEB_USER);
+    match User::from_name(name) {
+        Ok(Some(user)) => Ok(Visitor::user(&user)),
+        Ok(None) if named.is_some() => {
+            let what = format!("there is no user {name} on this host");
+            Err(Finding::error(ABOUT, what, "name the web server's: see its configuration"))
+        }
+        Ok(None) => {
+            let what = format!(
+                "whether the web server can open the socket is not known: there is no user {name}"
+            );
+            let advice = "say whom it runs as: --web-user apache, nginx, http or lighttpd, perhaps";
+            Err(Finding::unknown(ABOUT, what, advice))
+        }
+        Err(error) => {
+            let what = format!("the user {name} can't be looked up: {error}");
+            Err(Finding::unknown(ABOUT, what, "see that the system's user database works"))
+        }
+    }
+}
+
+/// A socket that isn't there yet will belong to its group.
+fn outside(visitor: &Visitor, group: &Group) -> Option<Finding> {
+    (!visitor.is_member(group.gid)).then(|| {
+        let (who, group) = (&visitor.name, &group.name);
+        let what = format!("{who} is no member of {group}, the socket's group, and can't open it");
+        let advice = "set socket_group to the web server's own group, or add the user to it";
+        Finding::error(ABOUT, what, advice)
+    })
 }
 
 fn nobody_named() -> Finding {
@@ -52,9 +101,9 @@ fn nobody_named() -> Finding {
     Finding::warning(ABOUT, what, advice)
 }
 
-fn found(name: &str) -> Result<Gid, Finding> {
+fn found(name: &str) -> Result<Group, Finding> {
     match Group::from_name(name) {
-        Ok(Some(group)) => Ok(group.gid),
+        Ok(Some(group)) => Ok(group),
         Ok(None) => {
             let what = format!("there is no group {name} on this host");
             let advice = "name the web server's group: www-data, apache, nginx or http, say";
@@ -62,13 +111,13 @@ fn found(name: &str) -> Result<Gid, Finding> {
         }
         Err(error) => {
             let what = format!("the group {name} can't be looked up: {error}");
-            Err(Finding::warning(ABOUT, what, "see that the system's user database works"))
+            Err(Finding::unknown(ABOUT, what, "see that the system's user database works"))
         }
     }
 }
 
-/// Every folder on the way to the socket must be there, and let the group through.
-fn folders(socket: &Path, group: Option<(&Gid, &str)>) -> Vec<Finding> {
+/// Every folder on the way to the socket must be there, and let the visitor through.
+fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
     let mut ancestors: Vec<&Path> = socket.ancestors().skip(1).collect();
     ancestors.reverse();
     let mut findings = Vec::new();
@@ -81,9 +130,11 @@ fn folders(socket: &Path, group: Option<(&Gid, &str)>) -> Vec<Finding> {
                 break;
             }
             Ok(metadata) => {
-                if let Some((gid, name)) = group.filter(|(gid, _)| !may(&metadata, **gid, 0o1)) {
-                    let what = format!("{shown} does not let the group {name} ({gid}) through");
-                    let advice = format!("`chmod o+x {shown}`, or `chgrp {name}` and `chmod g+x`");
+                if let Some(Visitor { name, .. }) = visitor.filter(|who| !who.may(&metadata, 0o1)) {
+                    let what = format!("{shown} does not let {name} through");
+                    let advice = format!(
+                        "`chmod o+x {shown}`, or give it to a group of theirs and `chmod g+x`"
+                    );
                     findings.push(Finding::error(ABOUT, what, advice));
                 }
             }
@@ -105,11 +156,11 @@ fn unseen(folder: &Path, error: &io::Error) -> Finding {
         return Finding::warning(ABOUT, what, advice);
     }
     let what = format!("{shown} can't be looked at: {error}");
-    Finding::warning(ABOUT, what, "check as root, or as the daemon's user, to see more")
+    Finding::unknown(ABOUT, what, "check as root, or as the daemon's user, to see more")
 }
 
 /// What is already at the socket's path.
-fn existing(socket: &Path, group: Option<(&Gid, &str)>) -> Option<Finding> {
+fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     let shown = socket.display();
     let metadata = fs::metadata(socket).ok()?;
     if !metadata.file_type().is_socket() {
@@ -120,22 +171,14 @@ fn existing(socket: &Path, group: Option<(&Gid, &str)>) -> Option<Finding> {
         let what = format!("everybody on this host may open {shown}, and so start relays");
         return Some(Finding::warning(ABOUT, what, "restart dynrelayd: it makes its socket 0660"));
     }
-    let (gid, name) = group?;
-    if may(&metadata, *gid, 0o2) {
-        return None;
-    }
+    let Visitor { name, .. } = visitor.filter(|who| !who.may(&metadata, 0o2))?;
     let (owner, mode) = (metadata.gid(), metadata.mode() & 0o777);
-    let what = format!(
-        "the group {name} ({gid}) may not open {shown}: its group is {owner}, mode {mode:o}"
-    );
-    let advice = "restart dynrelayd, which sets both; its user must be a member of that group";
+    let owner =
+        Group::from_gid(owner.into()).ok().flatten().map_or(owner.to_string(), |it| it.name);
+    let what = format!("{name} may not open {shown}: its group is {owner}, mode {mode:o}");
+    let advice = "set socket_group (and SocketGroup= in dynrelayd.socket) to the web server's group, \
+                  and restart dynrelayd, whose user must be a member of it, too";
     Some(Finding::error(ABOUT, what, advice))
-}
-
-/// Whether a member of the group, who is not the owner, has the right (1 to pass, 2 to write).
-fn may(metadata: &Metadata, gid: Gid, right: u32) -> bool {
-    let shift = if metadata.gid() == gid.as_raw() { 3 } else { 0 };
-    metadata.mode() & (right << shift) != 0
 }
 
 #[cfg(test)]
@@ -143,10 +186,21 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
 
+    use nix::unistd::Gid;
+
     use super::*;
 
-    /// A group that owns nothing in these tests.
-    const NOBODYS: Gid = Gid::from_raw(u32::MAX - 7);
+    /// Whoever is in a group that owns nothing in these tests, or in this one.
+    fn visitor(gid: u32) -> Visitor {
+        let gid = Gid::from_raw(gid);
+        Visitor::member(&Group {
+            gid,
+            name: "web".into(),
+            ..Group::from_gid(0.into()).unwrap().unwrap()
+        })
+    }
+
+    const NOBODYS: u32 = u32::MAX - 7;
 
     fn mode(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -166,24 +220,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
         let daemon = Daemon { socket_group, socket, ..Daemon::default() };
-        assert_eq!(
-            whats(findings(&daemon, &written())),
-            ["there is no group no-such-group on this host"]
-        );
+        let found = whats(findings(&daemon, &written(), Some("root")));
+        assert_eq!(found, ["there is no group no-such-group on this host"]);
+        let found = whats(findings(&daemon, &written(), Some("no-such-user")));
+        assert_eq!(found[1], "there is no user no-such-user on this host");
     }
 
     #[test]
     fn a_relative_path() {
         let daemon = Daemon { socket: "x.sock".into(), ..Daemon::default() };
-        assert_eq!(whats(findings(&daemon, &written())), ["the socket's path x.sock is relative"]);
+        let found = whats(findings(&daemon, &written(), None));
+        assert_eq!(found, ["the socket's path x.sock is relative"]);
     }
 
     #[test]
     fn a_folder_that_keeps_the_group_out_or_is_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let group = Some((&NOBODYS, "web"));
+        let (web, shown) = (visitor(NOBODYS), folder.path().display());
+        let group = Some(&web);
         let socket = folder.path().join("control.sock");
-        let shown = folder.path().display();
         mode(folder.path(), 0o755);
         assert_eq!(whats(folders(&socket, group)), [""; 0]);
         mode(folder.path(), 0o750);
@@ -197,14 +252,17 @@ mod tests {
     fn a_socket_that_is_there_already() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let group = Some((&NOBODYS, "web"));
+        let web = visitor(NOBODYS);
+        let group = Some(&web);
         assert_eq!(existing(&path, group), None);
         let _listener = UnixListener::bind(&path).unwrap();
         let what = |group| existing(&path, group).map(|finding| finding.what);
         mode(&path, 0o660);
         assert!(what(group).unwrap().contains("the group web"), "{:?}", what(group));
-        let own = Gid::from_raw(fs::metadata(&path).unwrap().gid());
-        assert_eq!(what(Some((&own, "own"))), None);
+        let own = visitor(fs::metadata(&path).unwrap().gid());
+        assert_eq!(what(Some(&own)), None);
+        let root = Visitor::user(&User::from_name("root").unwrap().unwrap());
+        assert_eq!(what(Some(&root)), None);
         mode(&path, 0o666);
         assert!(what(group).unwrap().contains("everybody"), "{:?}", what(group));
         let file = folder.path().join("file");

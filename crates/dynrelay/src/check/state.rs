@@ -1,16 +1,17 @@
 //! The state file: whether the daemon will be able to write it.
 
-use std::ffi::CString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use catalog::Daemon;
-use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
+use nix::unistd::{User, geteuid};
 
 use super::config::Written;
 use super::finding::{About, Finding};
+use super::process::Process;
+use super::running::Running;
+use super::visitor::Visitor;
 
 const ABOUT: About = About::State;
 
@@ -19,14 +20,20 @@ const USER: &str = "dynrelay";
 
 /// What keeps the daemon from remembering its relays. It replaces the file by a new one, so that
 /// it must be able to write into the folder. Access lists are not looked at.
-pub(super) fn findings(daemon: &Daemon, written: &Written) -> Vec<Finding> {
-    let found = finding(&daemon.state, daemons_user().as_ref());
+pub(super) fn findings(
+    daemon: &Daemon,
+    written: &Written,
+    running: Option<&Running>,
+) -> Vec<Finding> {
+    let found = finding(&daemon.state, daemons_user(running).as_ref());
     found.map(|finding| finding.at(written.place("daemon", "state"))).into_iter().collect()
 }
 
-/// The unit's user if this host has one, else whoever asks.
-fn daemons_user() -> Option<User> {
-    let named = User::from_name(USER).ok().flatten();
+/// Whom the daemon runs as; else the unit's user if this host has one, else whoever asks.
+fn daemons_user(running: Option<&Running>) -> Option<User> {
+    let process = running.and_then(|running| Process::of(running.pong.pid));
+    let its = process.and_then(|process| User::from_uid(process.user()?).ok()?);
+    let named = its.or_else(|| User::from_name(USER).ok().flatten());
     named.or_else(|| User::from_uid(geteuid()).ok().flatten())
 }
 
@@ -50,14 +57,15 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
         Err(error) => {
             let what = format!("{shown} can't be looked at: {error}");
             let advice = "check as root, or as the daemon's user, to see more";
-            Some(Finding::warning(ABOUT, what, advice))
+            Some(Finding::unknown(ABOUT, what, advice))
         }
         Ok(metadata) if !metadata.is_dir() => {
             let what = format!("{shown} is no folder, so {LOST}");
             Some(Finding::warning(ABOUT, what, "name another path"))
         }
         Ok(metadata) => {
-            let user = user.filter(|user| !may_write(&metadata, user))?;
+            // To make a file in a folder takes the rights to write and to pass.
+            let user = user.filter(|user| !Visitor::user(user).may(&metadata, 0o3))?;
             let name = &user.name;
             let what = format!("the user {name} may not write into {shown}, so {LOST}");
             let advice = format!("`chown {name} {shown}`, if the daemon runs as {name}");
@@ -66,29 +74,11 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
     }
 }
 
-/// Whether the user may make files in the folder: write and pass.
-fn may_write(folder: &Metadata, user: &User) -> bool {
-    let shift = if folder.uid() == user.uid.as_raw() {
-        6
-    } else if groups(user).contains(&Gid::from_raw(folder.gid())) {
-        3
-    } else {
-        0
-    };
-    let rights = 0o3 << shift;
-    user.uid == Uid::from_raw(0) || folder.mode() & rights == rights
-}
-
-/// The user's groups; its own alone if the others can't be found out.
-fn groups(user: &User) -> Vec<Gid> {
-    let name = CString::new(user.name.as_str()).ok();
-    let all = name.and_then(|name| getgrouplist(&name, user.gid).ok());
-    all.unwrap_or_else(|| vec![user.gid])
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use nix::unistd::{Gid, Uid};
 
     use super::*;
 

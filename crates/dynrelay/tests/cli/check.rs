@@ -2,10 +2,15 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 
 use crate::world::{Ended, World};
+
+const PONG: &str =
+    concat!(r#"{"ok":{"version":""#, env!("CARGO_PKG_VERSION"), r#"","pid":0,"uptime":60}}"#);
+const NO_RELAYS: &str = r#"{"ok":{"relays":[]}}"#;
 
 const STREAM: &str = "v=0\ns=News\nc=IN IP4 239.255.77.1/1\nm=video 5004 RTP/AVP 96\n\
     a=rtpmap:96 H264/90000\n";
@@ -15,7 +20,7 @@ const CONSENT: &str = "v=0\ns=News\nc=IN IP4 127.0.0.2\nm=video 6970 RTP/AVP 96\
 fn config(world: &World, interface: &str, more: &str) -> String {
     let (socket, state) = (world.socket(), world.path("lib/state.json"));
     let text = format!(
-        "[daemon]\nsocket = \"{}\"\n{more}\nstate = \"{}\"\n[origin]\n\
+        "[daemon]\nsocket = \"{}\"\n{more}\nstate = \"{}\"\nreceive_buffer = 4096\n[origin]\n\
          interface = \"{interface}\"\n\n[[edge]]\n\
          name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://dss2.example.net\"\n",
         socket.display(),
@@ -40,6 +45,18 @@ fn open(world: &World, folder: &str, mode: u32) {
     std::fs::set_permissions(world.path(folder), Permissions::from_mode(mode)).unwrap();
 }
 
+/// Checks as if the web server were root, who may do everything.
+fn check(world: &World, config: &str, more: &[&str]) -> Ended {
+    world.run(&[&["check", "--config", config, "--web-user", "root"], more].concat())
+}
+
+/// A daemon that answers, and relays nothing.
+fn idle_daemon(world: &World) -> JoinHandle<String> {
+    let daemon = world.daemon(&[PONG, NO_RELAYS]);
+    std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
+    daemon
+}
+
 fn findings(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).unwrap()
 }
@@ -47,11 +64,22 @@ fn findings(ended: &Ended) -> Value {
 #[test]
 fn a_sound_configuration() {
     let (world, config) = sound("lo", "root");
-    let ended = world.run(&["check", "--config", &config]);
+    let daemon = idle_daemon(&world);
+    let ended = check(&world, &config, &[]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
-    assert_eq!(ended.out, format!("Nothing is wrong with {config}: 1 stream, 1 edge.\n"));
-    let json = findings(&world.run(&["check", "--config", &config, "--json"]));
-    assert_eq!(json, serde_json::json!({"findings": [], "errors": 0, "warnings": 0}));
+    let sound = format!("Nothing is wrong with {config}: 1 stream, 1 edge.");
+    assert!(ended.out.lines().last().unwrap().starts_with(&sound), "{}", ended.out);
+    daemon.join().unwrap();
+    std::fs::remove_file(world.socket()).unwrap();
+
+    let daemon = idle_daemon(&world);
+    let json = findings(&check(&world, &config, &["--json"]));
+    assert_eq!((&json["errors"], &json["warnings"]), (&0.into(), &0.into()), "{json}");
+    // What can't be looked at is not passed over: the stand-in has no process.
+    let what = |one: &Value| one["what"].as_str().unwrap().contains("process 0 can't be seen");
+    let unknown = json["findings"].as_array().unwrap().iter().filter(|one| what(one));
+    assert_eq!(unknown.map(|one| &one["severity"]).collect::<Vec<_>>(), ["unknown"], "{json}");
+    daemon.join().unwrap();
 }
 
 #[test]
@@ -65,7 +93,7 @@ fn everything_in_one_go() {
     world.write("streams/junk.sdp", "junk");
     world.write("streams/round.sdp", &STREAM.replace("239.255.77.1", "127.0.0.2"));
     world.write("streams/round.dss2.sdp", &CONSENT.replace("6970", "5004"));
-    let ended = world.run(&["check", "--json", "--config", &config]);
+    let ended = check(&world, &config, &["--json"]);
     assert_eq!(ended.code, Some(1));
     let json = findings(&ended);
     let found = |file: &str, what: &str| {
@@ -81,17 +109,20 @@ fn everything_in_one_go() {
     assert_eq!(found("lone.sdp", "no edge has agreed")["severity"], "warning");
     assert_eq!(found("junk.sdp", "")["line"], 1);
     found("round.dss2.sdp", "round");
-    assert_eq!(found("dynrelay.toml", "no interface nosuch0")["line"], 6);
+    assert_eq!(found("dynrelay.toml", "no interface nosuch0")["line"], 7);
     assert_eq!(found("dynrelay.toml", "no group no-such-group")["line"], 3);
     assert_eq!(json["errors"], 6, "{}", ended.out);
-    assert_eq!(json["warnings"], 1, "{}", ended.out);
+    found("lone.sdp", "no edge has agreed");
+    let away = |one: &Value| one["what"].as_str().unwrap().contains("dynrelayd does not run");
+    assert!(json["findings"].as_array().unwrap().iter().any(away), "{}", ended.out);
+    assert_eq!(json["warnings"], 2, "{}", ended.out);
     for one in json["findings"].as_array().unwrap() {
         assert!(!one["advice"].as_str().unwrap().is_empty(), "{one}");
     }
 
-    let people = world.run(&["check", "--config", &config]);
+    let people = check(&world, &config, &[]);
     assert_eq!((people.code, people.err.as_str()), (Some(1), ""));
-    assert!(people.out.ends_with(&format!("6 errors and 1 warning in {config}.\n")));
+    assert!(people.out.contains(&format!("6 errors and 2 warnings in {config}.")));
     for heading in ["Files", "Interfaces", "Socket"] {
         assert!(people.out.lines().any(|line| line == heading), "{}", people.out);
     }
@@ -113,14 +144,14 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
         let (world, config) = sound("lo", "root");
         let text = std::fs::read_to_string(&config).unwrap();
         world.write("dynrelay.toml", &format!("{lease}{text}"));
-        let daemon = world.daemon(&[&list, &show(answers)]);
+        let daemon = world.daemon(&[PONG, &list, &show(answers)]);
         std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
-        let ended = world.run(&["check", "--json", "--config", &config]);
-        let json = findings(&ended);
-        assert_eq!((ended.code, &json["warnings"]), (Some(0), &warnings.into()), "{}", ended.out);
-        if warnings > 0 {
-            assert_eq!(json["findings"][0]["about"], "edges");
-            let what = json["findings"][0]["what"].as_str().unwrap();
+        let json = findings(&check(&world, &config, &["--json"]));
+        let all = json["findings"].as_array().unwrap().iter();
+        let edges: Vec<_> = all.filter(|one| one["about"] == "edges").collect();
+        assert_eq!(edges.len(), warnings, "{json}");
+        if let [silent] = edges[..] {
+            let what = silent["what"].as_str().unwrap();
             assert!(what.starts_with("dss2 (198.51.100.7) has never answered a refusal"), "{what}");
         }
         assert!(daemon.join().unwrap().contains(r#""op":"show","stream":"news""#));
@@ -131,25 +162,26 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
 fn warnings_alone_are_no_failure() {
     let (world, config) = sound("lo", "root");
     world.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
-    let ended = world.run(&["check", "--config", &config]);
+    let ended = check(&world, &config, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.out);
-    assert!(ended.out.contains("No errors and 1 warning"), "{}", ended.out);
+    assert!(ended.out.contains("No errors and 2 warnings"), "{}", ended.out);
 }
 
 #[test]
 fn a_socket_that_the_web_server_cannot_open() {
     let (world, config) = sound("lo", "root");
     open(&world, "", 0o700);
-    let ended = world.run(&["check", "--config", &config]);
+    let ended = world.run(&["check", "--config", &config, "--web-user", "nobody"]);
     assert_eq!(ended.code, Some(1), "{}", ended.out);
-    assert!(ended.out.contains("does not let the group root"), "{}", ended.out);
+    assert!(ended.out.contains("does not let the user nobody through"), "{}", ended.out);
+    assert!(ended.out.contains("nobody is no member of root"), "{}", ended.out);
 }
 
 #[test]
 fn an_address_of_another_host_is_no_group() {
     let (world, config) = sound("lo", "root");
     world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
-    let ended = world.run(&["check", "--config", &config]);
+    let ended = check(&world, &config, &[]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("192.0.2.77 is neither a group nor"), "{}", ended.out);
 }
@@ -177,15 +209,17 @@ fn every_fault_of_the_configuration_and_the_streams_all_the_same() {
     world.write("dynrelay.toml", &text);
     world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
     world.write("streams/junk.sdp", "junk");
-    let json = findings(&world.run(&["check", "--json", "--config", &config]));
-    let places = json["findings"].as_array().unwrap().iter().map(|one| {
+    let json = findings(&check(&world, &config, &["--json"]));
+    let errors =
+        json["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "error");
+    let places = errors.map(|one| {
         let file = one["file"].as_str().unwrap().rsplit_once('/').unwrap().1;
         (file, one["line"].as_u64().unwrap())
     });
     let toml = |line| ("dynrelay.toml", line);
     assert_eq!(
         places.collect::<Vec<_>>(),
-        [toml(12), toml(14), toml(15), toml(16), ("junk.sdp", 1), ("news.sdp", 4)],
+        [toml(13), toml(15), toml(16), toml(17), ("junk.sdp", 1), ("news.sdp", 4)],
         "{json}"
     );
 }
@@ -194,7 +228,7 @@ fn every_fault_of_the_configuration_and_the_streams_all_the_same() {
 fn a_state_file_that_has_no_folder_is_a_warning() {
     let (world, config) = sound("lo", "root");
     std::fs::remove_dir(world.path("lib")).unwrap();
-    let ended = world.run(&["check", "--config", &config]);
+    let ended = check(&world, &config, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.out);
     assert!(ended.out.contains("no folder") && ended.out.contains("toml:4"), "{}", ended.out);
 }

@@ -1,0 +1,58 @@
+//! A packet as a firewall sees it, as far as it is known beforehand.
+
+use std::net::IpAddr;
+
+use catalog::Source;
+
+/// What is inside the IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// ICMP or ICMPv6 destination-unreachable, which belongs to a flow that goes out.
+    Unreachable,
+    /// A group's query.
+    Igmp,
+    /// UDP to this port.
+    Udp(u16),
+}
+
+/// A packet that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Packet {
+    /// Whether it is IPv6.
+    pub(super) v6: bool,
+    /// What it is.
+    pub(super) protocol: Protocol,
+    /// Where it is sent; none: to one of this host's addresses, or not known.
+    pub(super) target: Option<IpAddr>,
+    /// Who sends it, if that is known.
+    pub(super) sender: Option<IpAddr>,
+    /// The interface that it comes in on, if that is known; never the loopback.
+    pub(super) interface: Option<String>,
+}
+
+impl Packet {
+    /// What an edge answers with when its port is closed.
+    pub(super) fn refusal(v6: bool) -> Self {
+        let protocol = Protocol::Unreachable;
+        Self { v6, protocol, target: None, sender: None, interface: None }
+    }
+
+    /// A packet of a stream.
+    pub(super) fn media(source: &Source) -> Self {
+        Self {
+            v6: source.address.is_ipv6(),
+            protocol: Protocol::Udp(source.port),
+            target: Some(source.address),
+            sender: source.sender,
+            interface: source.interface.clone(),
+        }
+    }
+
+    /// What connection tracking calls it. A multicast is never answered, and so stays new.
+    pub(super) fn state(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Unreachable => "related",
+            Protocol::Igmp | Protocol::Udp(_) => "new",
+        }
+    }
+}

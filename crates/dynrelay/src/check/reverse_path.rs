@@ -1,0 +1,157 @@
+//! The reverse-path filter (RFC 3704): it drops packets whose sender this host would reach over
+//! another interface than the one they came in on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use catalog::{Catalog, Source, Stream};
+
+use super::config::file_of;
+use super::finding::{About, Finding};
+use super::route::{Way, way};
+
+const ABOUT: About = About::Reception;
+
+/// What the kernel does to a packet that came the wrong way: /proc/sys/net/ipv4/conf/*/rp_filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Off,
+    /// Dropped if the way back is over another interface.
+    Strict,
+    /// Dropped if there is no way back.
+    Loose,
+}
+
+/// Who sends a stream, as far as its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sender {
+    /// The source filter's.
+    Only(IpAddr),
+    /// Whoever made the file (`o=`), most often the encoder.
+    Likely(IpAddr),
+}
+
+/// Senders whose packets are dropped. IPv6 has no such filter but in a firewall.
+pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
+    let mut asked: BTreeMap<(String, Sender), PathBuf> = BTreeMap::new();
+    for stream in catalog.streams() {
+        for (interface, sender) in arrivals(stream) {
+            let file = || file_of(catalog, &stream.name);
+            asked.entry((interface, sender)).or_insert_with(file);
+        }
+    }
+    let mut findings = Vec::new();
+    for ((interface, sender), file) in asked {
+        let (Sender::Only(address) | Sender::Likely(address)) = sender;
+        let finding = match mode(&interface) {
+            Some(mode) => dropped(&interface, sender, mode, &way(address)),
+            None => Some(Finding::unknown(
+                ABOUT,
+                format!("whether the reverse-path filter is on for {interface} can't be read"),
+                "check on the host itself: `sysctl net.ipv4.conf.all.rp_filter`",
+            )),
+        };
+        findings.extend(finding.map(|finding| finding.at((file, None))));
+    }
+    findings
+}
+
+/// Each interface that IPv4 of a stream arrives on, and who sends it.
+fn arrivals(stream: &Stream) -> Vec<(String, Sender)> {
+    let sources = stream.sources().into_iter().flatten().flatten();
+    let groups = sources.filter(|one| one.address.is_multicast() && one.address.is_ipv4());
+    let owner = owner(stream.session.original());
+    let sender = |source: &Source| match source.sender {
+        Some(sender) => Some(Sender::Only(sender)),
+        None => owner.map(Sender::Likely),
+    };
+    groups.filter_map(|source| Some((interface(source)?, sender(source)?))).collect()
+}
+
+fn interface(source: &Source) -> Option<String> {
+    let routed = || match way(source.address) {
+        Way::Over(name) => Some(name),
+        Way::Here | Way::None(_) => None,
+    };
+    source.interface.clone().or_else(routed)
+}
+
+/// The address of the `o=` line, if it could be a sender's.
+fn owner(sdp: &[u8]) -> Option<IpAddr> {
+    let line = sdp.split(|&byte| byte == b'\n').find(|line| line.starts_with(b"o="))?;
+    let address =
+        String::from_utf8_lossy(line).split_whitespace().last()?.parse::<IpAddr>().ok()?;
+    let host = !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+    (host && address.is_ipv4()).then_some(address)
+}
+
+/// The stricter of what is said for all interfaces and for this one, as the kernel counts: the
+/// larger number.
+fn mode(interface: &str) -> Option<Mode> {
+    let value = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).ok()?;
+        text.trim().parse::<u32>().ok()
+    };
+    Some(match value("all")?.max(value(interface)?) {
+        0 => Mode::Off,
+        1 => Mode::Strict,
+        _ => Mode::Loose,
+    })
+}
+
+fn dropped(interface: &str, sender: Sender, mode: Mode, way: &Way) -> Option<Finding> {
+    let why = match (mode, way) {
+        (Mode::Off, _) | (_, Way::Here) | (Mode::Loose, Way::Over(_)) => return None,
+        (Mode::Strict, Way::Over(other)) if other == interface => return None,
+        (Mode::Strict, Way::Over(other)) => format!("the way back is over {other}"),
+        (_, Way::None(_)) => "there is no way back".to_owned(),
+    };
+    let (Sender::Only(address) | Sender::Likely(address)) = sender;
+    let what =
+        format!("the reverse-path filter drops what {address} sends to {interface}, for {why}");
+    let route = format!("`ip route add {address} dev {interface}`");
+    let advice = match mode {
+        Mode::Strict => format!("`sysctl net.ipv4.conf.{interface}.rp_filter=2`, or {route}"),
+        _ => format!("{route}, or switch it off: `sysctl` rp_filter of all and {interface} to 0"),
+    };
+    Some(match sender {
+        Sender::Only(_) => Finding::error(ABOUT, what, advice),
+        Sender::Likely(_) => {
+            let what = format!("{what}; that is the address in the file's o= line, if it sends");
+            Finding::warning(ABOUT, what, advice)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Severity;
+
+    #[test]
+    fn what_the_filter_drops() {
+        let sender = Sender::Only("10.77.0.2".parse().unwrap());
+        let over = |name: &str| Way::Over(name.to_owned());
+        let nowhere = Way::None(std::io::ErrorKind::NetworkUnreachable);
+        let found = |mode, way: &Way| dropped("studio", sender, mode, way).is_some();
+        assert!(found(Mode::Strict, &over("eth0")) && found(Mode::Strict, &nowhere));
+        assert!(!found(Mode::Strict, &over("studio")) && !found(Mode::Strict, &Way::Here));
+        assert!(!found(Mode::Loose, &over("eth0")) && found(Mode::Loose, &nowhere));
+        assert!(!found(Mode::Off, &over("eth0")) && !found(Mode::Off, &nowhere));
+        let likely = Sender::Likely("10.77.0.2".parse().unwrap());
+        let guess = dropped("studio", likely, Mode::Strict, &over("eth0")).unwrap();
+        assert_eq!(guess.severity, Severity::Warning);
+        assert!(guess.advice.contains("net.ipv4.conf.studio.rp_filter=2"), "{guess:?}");
+    }
+
+    #[test]
+    fn the_owner_of_a_file() {
+        let owner = |text: &str| owner(text.as_bytes()).map(|address| address.to_string());
+        assert_eq!(owner("v=0\r\no=- 1 1 IN IP4 10.9.0.2\r\n").as_deref(), Some("10.9.0.2"));
+        for none in ["v=0\n", "o=- 1 1 IN IP4 host", "o=- 1 1 IN IP4 0.0.0.0", "o=x IN IP6 ::1"] {
+            assert_eq!(owner(none), None, "{none}");
+        }
+    }
+}

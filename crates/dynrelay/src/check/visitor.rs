@@ -1,0 +1,56 @@
+//! Who comes to the socket, and what file modes let them do. Access lists are not looked at.
+
+use std::ffi::CString;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+
+/// The web server's user where nothing else is said.
+pub(super) const WEB_USER: &str = "www-data";
+
+/// A user with their groups, or a member of a group of whom nothing else is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Visitor {
+    /// `the user www-data`
+    pub(super) name: String,
+    uid: Option<Uid>,
+    gids: Vec<Gid>,
+}
+
+impl Visitor {
+    /// A user of this host.
+    pub(super) fn user(user: &User) -> Self {
+        let own = CString::new(user.name.as_str()).ok();
+        let all = own.and_then(|name| getgrouplist(&name, user.gid).ok());
+        Self {
+            name: format!("the user {}", user.name),
+            uid: Some(user.uid),
+            gids: all.unwrap_or_else(|| vec![user.gid]),
+        }
+    }
+
+    /// Anybody in a group.
+    pub(super) fn member(group: &Group) -> Self {
+        let (name, gid) = (&group.name, group.gid);
+        Self { name: format!("the group {name} ({gid})"), uid: None, gids: vec![gid] }
+    }
+
+    /// Whether the file's mode gives the right: 1 to pass, 2 to write, or both.
+    pub(super) fn may(&self, file: &Metadata, right: u32) -> bool {
+        let shift = if self.uid == Some(Uid::from_raw(file.uid())) {
+            6
+        } else if self.is_member(Gid::from_raw(file.gid())) {
+            3
+        } else {
+            0
+        };
+        let wanted = right << shift;
+        self.uid == Some(Uid::from_raw(0)) || file.mode() & wanted == wanted
+    }
+
+    /// Whether they are in the group.
+    pub(super) fn is_member(&self, group: Gid) -> bool {
+        self.uid == Some(Uid::from_raw(0)) || self.gids.contains(&group)
+    }
+}
