@@ -22,13 +22,17 @@ class Daemon:
 
     config = _CONFIG
 
-    def __init__(self, host, edges, shutdown=None, serves=None):
-        """`edges` are host names; `serves` gives the networks that one of them serves."""
+    def __init__(self, host, edges, shutdown=None, serves=None, settings=None):
+        """`edges` are host names; `serves` gives the networks that one of them serves.
+
+        `settings` are further keys of [daemon].
+        """
         self.host = host
         for program in (DYNRELAYD, DYNRELAY):
             host.install(program, f"/run/bin/{program.name}")
         host.path("/run/etc/streams").mkdir(parents=True, exist_ok=True)
-        host.write(_CONFIG, _config(edges, {**SHUTDOWN, **(shutdown or {})}, serves or {}))
+        config = _config(edges, {**SHUTDOWN, **(shutdown or {})}, serves or {}, settings or {})
+        host.write(_CONFIG, config)
         host.run(["install", "-d", "-o", _USER, "-m", "755", "/run/dynrelay"])
         self.program = None
 
@@ -111,12 +115,13 @@ class Daemon:
         return result
 
 
-def _config(edges, shutdown, serves):
+def _config(edges, shutdown, serves, settings):
     lines = [
         "[daemon]",
         f'socket = "{SOCKET}"',
         'socket_group = "www-data"',
         'state = "/run/dynrelay/state.json"',
+        *(f"{name} = {json.dumps(value)}" for name, value in settings.items()),
         "[origin]",
         'url = "rtsp://dss1.example.org"',
         'local = ["192.0.2.0/24"]',

@@ -13,15 +13,16 @@ DEFAULT_RULES = {"errors": 10, "quiet": "3s", "grace": "20s", "source_silence": 
 class Rehearsal:
     """A network on which `streams` streams are broadcast that the edge dss2 agreed to take.
 
-    `shutdown` goes to dynrelayd's configuration, `more` into the streams' SDP files.
+    `shutdown` and `settings`, of [daemon], go to dynrelayd's configuration, `more` into the streams'
+    SDP files.
     """
 
-    def __init__(self, streams=1, shutdown=None, more=""):
+    def __init__(self, streams=1, shutdown=None, more="", settings=None):
         self.network = Network()
         try:
             self.broadcast = Broadcast(self["encoder"], streams)
             self.edge = StandIn(self["dss2"])
-            self.daemon = Daemon(self["origin"], ["dss2"], shutdown)
+            self.daemon = Daemon(self["origin"], ["dss2"], shutdown, settings=settings)
             self.streams = [f"s{number:02}" for number in range(1, streams + 1)]
             self.ports = [stand_in.PORT + 2 * number for number in range(streams)]
             for name, group, port in zip(self.streams, self.broadcast.groups, self.ports):

@@ -1,16 +1,17 @@
 //! Reading logs, and adding up what they say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 
 use crate::columns::{Columns, Session};
-use crate::edge::{Edge, Rooms, Share};
+use crate::edge::{Counts, Edge, Rooms, Share};
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::lines;
+use crate::network::Networks;
 use crate::report::Report;
 use crate::time::DAY;
 use crate::totals::Totals;
@@ -46,29 +47,24 @@ pub struct Analysis {
     pub(crate) filter: Filter,
     pub(crate) edges: Vec<(Box<[u8]>, Edge)>,
     places: HashMap<Box<[u8]>, usize>,
+    /// Of all edges together.
+    pub(crate) networks: Networks,
     rooms: Rooms,
     /// Edges' names by their addresses.
     pub(crate) names: HashMap<Box<[u8]>, Box<[u8]>>,
     /// The first and the last time that dynrelayd logged anything.
     pub(crate) period: Option<(u64, u64)>,
-    /// When dynrelayd last came up or went down: before that, no relay is still open.
+    /// When dynrelayd last came up or went down: what was open before that is not any more. In
+    /// microseconds.
     pub(crate) began: u64,
-    /// How often relays closed for a reason, viewers were turned away, sessions ended.
-    pub(crate) counts: [BTreeMap<Box<[u8]>, u64>; 3],
+    /// How often viewers were turned away, by code.
+    pub(crate) turned_away: Counts,
     pub(crate) read: u64,
     pub(crate) entries: u64,
     pub(crate) sessions: u64,
     pub(crate) others: u64,
     pub(crate) broken: u64,
     pub(crate) told: Vec<Broken>,
-}
-
-/// Which of the counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Count {
-    Reason,
-    TurnedAway,
-    Status,
 }
 
 impl Analysis {
@@ -79,11 +75,12 @@ impl Analysis {
             filter,
             edges: Vec::new(),
             places: HashMap::new(),
+            networks: Networks::default(),
             rooms: Rooms { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
             names: HashMap::new(),
             period: None,
             began: 0,
-            counts: Default::default(),
+            turned_away: Counts::new(),
             read: 0,
             entries: 0,
             sessions: 0,
@@ -112,6 +109,7 @@ impl Analysis {
         let mut number = 0;
         lines::for_each(&mut plain, |line| {
             number += 1;
+            self.read += 1;
             let taken =
                 line.ok_or("longer than any line").and_then(|line| self.take(line, &mut columns));
             if let Err(why) = taken {
@@ -130,19 +128,18 @@ impl Analysis {
     }
 
     fn take(&mut self, line: &[u8], columns: &mut Columns) -> Result<(), &'static str> {
-        self.read += 1;
         match line.first() {
             None => self.others += 1,
             Some(b'{') => match Entry::read(line)? {
                 Some(entry) => {
-                    self.entries += 1;
                     self.take_entry(&entry)?;
+                    self.entries += 1;
                 }
                 None => self.others += 1,
             },
             Some(b'#') => {
-                self.others += 1;
                 columns.learn(line)?;
+                self.others += 1;
             }
             Some(_) => {
                 let session = columns.session(line)?;
@@ -158,7 +155,7 @@ impl Analysis {
         let (first, last) = self.period.unwrap_or((now, now));
         self.period = Some((first.min(now), last.max(now)));
         match entry.event {
-            b"up" | b"down" => self.began = self.began.max(now),
+            b"up" | b"down" => self.began = self.began.max(entry.moment),
             b"start" if self.filter.wants_stream(entry.stream) => {
                 let edge = if entry.edge.is_empty() { ORIGIN } else { entry.edge };
                 let counts = Totals { starts: entry.count.max(1), ..Totals::default() };
@@ -174,7 +171,7 @@ impl Analysis {
                 self.add(edge, &share);
             }
             b"turned-away" if self.filter.wants_stream(entry.stream) && self.filter.has(now) => {
-                self.count(Count::TurnedAway, entry.code, entry.count.max(1));
+                count(&mut self.turned_away, entry.code, entry.count.max(1));
             }
             b"opened" => {
                 if self.names.len() < self.rooms.edges {
@@ -182,7 +179,7 @@ impl Analysis {
                 }
                 if self.filter.wants_stream(entry.stream) {
                     let last = &mut self.relay(entry.edge, entry.stream).last;
-                    last.0 = last.0.max(now);
+                    last.0 = last.0.max(entry.moment);
                 }
             }
             b"closed" if self.filter.wants_stream(entry.stream) => self.closed(entry)?,
@@ -197,7 +194,7 @@ impl Analysis {
             return Err("a relay of more than ten years");
         }
         let relay = self.relay(entry.edge, entry.stream);
-        relay.last.1 = relay.last.1.max(end);
+        relay.last.1 = relay.last.1.max(entry.moment);
         let (time, sent) = relay.closed;
         relay.closed = (time.saturating_add(seconds), sent.saturating_add(bytes));
         let counts = Totals { relays: 1, refusals: entry.refusals, ..Totals::default() };
@@ -217,8 +214,8 @@ impl Analysis {
             },
         };
         self.add(entry.edge, &share);
-        if self.filter.has(end) && self.wants_edge(entry.edge, b"") {
-            self.count(Count::Reason, entry.reason, 1);
+        if self.filter.has(end) {
+            count(&mut self.edge(entry.edge).reasons, entry.reason, 1);
         }
         Ok(())
     }
@@ -244,43 +241,20 @@ impl Analysis {
             sums: |watched, [served, ..]| Totals { watched, served, ..Totals::default() },
         };
         self.add(key, &share);
+        let counted = self.filter.has(begin) && !session.status.is_empty();
         let edge = self.edge(key);
         if edge.alias.is_empty() && !name.is_empty() {
             edge.alias = name.into();
         }
-        if self.filter.has(begin) && self.wants_edge(address, name) {
-            let mut digits = [0; 3];
-            let status = session.status % 1000;
-            for (digit, unit) in digits.iter_mut().zip([100, 10, 1]) {
-                *digit = b'0' + u8::try_from(status / unit % 10).unwrap_or(0);
-            }
-            self.count(Count::Status, &digits, 1);
-        }
-    }
-
-    /// Whether an edge's events count; as far as its name is known by now.
-    fn wants_edge(&self, key: &[u8], alias: &[u8]) -> bool {
-        self.filter.edge.as_ref().is_none_or(|wanted| {
-            let wanted = wanted.as_bytes();
-            wanted == key
-                || wanted == alias
-                || self.names.get(key).is_some_and(|name| **name == *wanted)
-        })
-    }
-
-    fn count(&mut self, which: Count, what: &[u8], times: u64) {
-        let counts = &mut self.counts[which as usize];
-        if let Some(count) = counts.get_mut(what) {
-            *count = count.saturating_add(times);
-        } else if counts.len() < REASONS {
-            counts.insert(what.into(), times);
+        if counted {
+            count(&mut edge.statuses, session.status, 1);
         }
     }
 
     fn add(&mut self, edge: &[u8], share: &Share<'_>) {
         let place = self.place(edge);
-        let Self { edges, filter, rooms, .. } = self;
-        edges[place].1.add(share, filter, rooms);
+        let Self { edges, filter, rooms, networks, .. } = self;
+        edges[place].1.add(share, filter, rooms, networks);
     }
 
     fn edge(&mut self, name: &[u8]) -> &mut Edge {
@@ -306,5 +280,14 @@ impl Analysis {
             self.edges.push((name.into(), Edge::default()));
         }
         place
+    }
+}
+
+/// Counts something, unless there are too many kinds of it.
+fn count(counts: &mut Counts, what: &[u8], times: u64) {
+    if let Some(count) = counts.get_mut(what) {
+        *count = count.saturating_add(times);
+    } else if counts.len() < REASONS {
+        counts.insert(what.into(), times);
     }
 }

@@ -42,7 +42,8 @@ pub(crate) struct Session<'a> {
     /// The server's.
     pub(crate) name: &'a [u8],
     pub(crate) seconds: u64,
-    pub(crate) status: u64,
+    /// Three digits.
+    pub(crate) status: &'a [u8],
     pub(crate) bytes: u64,
 }
 
@@ -119,9 +120,13 @@ fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
         address: text(Column::Address),
         name: text(Column::Name),
         seconds: counter(Column::Duration)?,
-        status: counter(Column::Status)?,
+        status: text(Column::Status),
         bytes: counter(Column::Sent)?,
     };
+    let is_status = |text: &[u8]| text.len() == 3 && text.iter().all(u8::is_ascii_digit);
+    if !session.status.is_empty() && !is_status(session.status) {
+        return Err("a status that is none");
+    }
     if session.seconds > LONGEST {
         return Err("a session of more than ten years");
     }
@@ -182,7 +187,7 @@ mod tests {
                 address: b"198.51.100.7",
                 name: b"dss2.example.net",
                 seconds: 61,
-                status: 200,
+                status: b"200",
                 bytes: 7_625_000,
             }
         );

@@ -1,9 +1,14 @@
 //! What the logs say of one edge.
 
+use std::collections::BTreeMap;
+
 use crate::filter::Filter;
 use crate::ledger::{Ledger, Room};
-use crate::network::Network;
+use crate::network::{Network, Networks};
 use crate::totals::Totals;
+
+/// How often, by the word for it.
+pub(crate) type Counts = BTreeMap<Box<[u8]>, u64>;
 
 /// Sums over one edge.
 #[derive(Debug, Default)]
@@ -14,7 +19,13 @@ pub(crate) struct Edge {
     pub(crate) relays: Ledger<Box<[u8]>, Relay>,
     /// By days since 1970.
     pub(crate) days: Ledger<Day, Totals>,
-    pub(crate) networks: Ledger<Network, Totals>,
+    /// Only where one edge alone is asked for: which one it is may be known at the end only. One
+    /// table for all edges is smaller, and faster.
+    pub(crate) networks: Networks,
+    /// Why its relays closed.
+    pub(crate) reasons: Counts,
+    /// How its sessions ended.
+    pub(crate) statuses: Counts,
 }
 
 /// A stream at one edge.
@@ -24,7 +35,7 @@ pub(crate) struct Relay {
     /// How long the relays lasted that have closed, and what they sent, with no regard to a window:
     /// how much is sent in a time.
     pub(crate) closed: (u64, u64),
-    /// When the last one began, and when the last one closed, as far as is logged.
+    /// When the last one began, and when the last one closed, as far as is logged: in microseconds.
     pub(crate) last: (u64, u64),
 }
 
@@ -35,12 +46,6 @@ pub(crate) struct Day(pub(crate) u64);
 impl From<&Day> for Day {
     fn from(day: &Day) -> Self {
         *day
-    }
-}
-
-impl From<&Network> for Network {
-    fn from(network: &Network) -> Self {
-        *network
     }
 }
 
@@ -71,8 +76,14 @@ pub(crate) struct Share<'a> {
 }
 
 impl Edge {
-    /// Adds what is in the window.
-    pub(crate) fn add(&mut self, share: &Share<'_>, filter: &Filter, rooms: &mut Rooms) {
+    /// Adds what is in the window; to a network of all edges, unless these must be told apart.
+    pub(crate) fn add(
+        &mut self,
+        share: &Share<'_>,
+        filter: &Filter,
+        rooms: &mut Rooms,
+        all_networks: &mut Networks,
+    ) {
         let mut all = Totals::default();
         if filter.has(share.moment) {
             *self.days.of(&Day(share.moment / crate::time::DAY), &mut rooms.days) += share.counts;
@@ -88,7 +99,9 @@ impl Edge {
         }
         self.relays.of(share.stream, &mut rooms.streams).totals += all;
         if let Some(network) = Network::of(share.client) {
-            *self.networks.of(&network, &mut rooms.networks) += all;
+            let apart = filter.edge.is_some();
+            let networks = if apart { &mut self.networks } else { all_networks };
+            networks.add(network, &all, &mut rooms.networks);
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use crate::json::{Value, fields};
 use crate::number::number;
-use crate::time::rfc3339;
+use crate::time::{MICROS, rfc3339};
 
 /// What dynrelayd said. Texts are empty and numbers 0 where it said nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
+    /// In seconds since 1970.
     pub(crate) time: u64,
+    /// The same in microseconds, which tell what came first.
+    pub(crate) moment: u64,
     pub(crate) event: &'a [u8],
     pub(crate) stream: &'a [u8],
     pub(crate) edge: &'a [u8],
@@ -41,7 +44,8 @@ impl<'a> Entry<'a> {
         if let Some(what) = wrong {
             return Err(what);
         }
-        entry.time = time.ok_or("an event without a time")?;
+        entry.moment = time.ok_or("an event without a time")?;
+        entry.time = entry.moment / MICROS;
         Ok(Some(entry))
     }
 
@@ -58,7 +62,7 @@ impl<'a> Entry<'a> {
                 return Ok(());
             }
             b"__REALTIME_TIMESTAMP" => {
-                *time = Some(number(text).ok_or("a time that is none")? / 1_000_000);
+                *time = Some(number(text).ok_or("a time that is none")?);
                 return Ok(());
             }
             b"count" | b"COUNT" => &mut self.count,
@@ -101,7 +105,7 @@ mod tests {
         let daemon = br#"{"time":"2024-07-16T12:00:00.5Z","level":"info","event":"closed","stream":"news","edge":"dss2","reason":"no-viewers","seconds":60,"bytes":1200,"message":"the relay is closed"}"#;
         let journal = br#"{"__REALTIME_TIMESTAMP":"1721131200500000","_PID":"7","PRIORITY":"6","EVENT":"closed","STREAM":"news","EDGE":"dss2","REASON":"no-viewers","SECONDS":"60","BYTES":"1200","MESSAGE":[1,2]}"#;
         let entry = Entry::read(daemon).unwrap().unwrap();
-        assert_eq!(entry.time, 1_721_131_200);
+        assert_eq!((entry.time, entry.moment), (1_721_131_200, 1_721_131_200_500_000));
         assert_eq!((entry.stream, entry.edge), (&b"news"[..], &b"dss2"[..]));
         assert_eq!((entry.reason, entry.seconds, entry.bytes), (&b"no-viewers"[..], 60, 1200));
         assert_eq!(Entry::read(journal), Ok(Some(entry)));

@@ -1,7 +1,12 @@
 //! Where viewers are: networks, not addresses.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::ledger::Room;
+use crate::totals::Totals;
 
 /// The network that an address is in: /24, or /48 of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +42,54 @@ impl fmt::Display for Network {
                 write!(f, "{}/48", Ipv6Addr::from(octets))
             }
         }
+    }
+}
+
+/// Sums by network, for a bounded number of these. They are many, and come in no order: so a sum is
+/// small and lies beside its key, which spares the processor half of the waiting for memory.
+#[derive(Debug, Default)]
+pub(crate) struct Networks {
+    sums: HashMap<Network, Visits>,
+    /// Those for which there was no room.
+    rest: Visits,
+}
+
+/// Of the totals, those that are known by network.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visits {
+    starts: u64,
+    sessions: u64,
+    failed: u64,
+    watched: u64,
+    served: u64,
+}
+
+impl Networks {
+    /// Adds to a network's sum.
+    pub(crate) fn add(&mut self, network: Network, more: &Totals, room: &mut Room) {
+        let sum = match self.sums.entry(network) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if *room == 0 => &mut self.rest,
+            Entry::Vacant(new) => {
+                *room -= 1;
+                new.insert(Visits::default())
+            }
+        };
+        sum.starts = sum.starts.saturating_add(more.starts);
+        sum.sessions = sum.sessions.saturating_add(more.sessions);
+        sum.failed = sum.failed.saturating_add(more.failed);
+        sum.watched = sum.watched.saturating_add(more.watched);
+        sum.served = sum.served.saturating_add(more.served);
+    }
+
+    /// Every network with its sum, in no order; then the rest.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Option<Network>, Totals)> {
+        let known = self.sums.iter().map(|(network, visits)| (Some(*network), visits));
+        known.chain([(None, &self.rest)]).map(|(network, visits)| {
+            let Visits { starts, sessions, failed, watched, served } = *visits;
+            let totals = Totals { starts, sessions, failed, watched, served, ..Totals::default() };
+            (network, totals)
+        })
     }
 }
 

@@ -1,13 +1,14 @@
 //! The summary.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Broken, Count};
-use crate::edge::Relay;
-use crate::ledger::Ledger;
-use crate::time::{DAY, date};
+use crate::analysis::{Analysis, Broken, LONGEST};
+use crate::edge::{Counts, Edge, Relay};
+use crate::network::{Network, Networks};
+use crate::time::{DAY, MICROS, date};
 use crate::totals::Totals;
 
 /// The name of what there was no room for to tell it apart.
@@ -87,7 +88,7 @@ impl Course {
     /// Since when it runs at the end of the log, if it does.
     fn runs_since(&self, began: u64) -> Option<u64> {
         let (opened, closed) = self.relay.last;
-        (opened > closed && opened >= began).then_some(opened)
+        (opened > closed && opened >= began).then_some(opened / MICROS)
     }
 
     /// Bytes that it sends in so many seconds, if it is relayed.
@@ -109,9 +110,6 @@ impl Report {
                 broken: from.broken,
             },
             broken: from.told.clone(),
-            reasons: named(&from.counts[Count::Reason as usize]),
-            turned_away: named(&from.counts[Count::TurnedAway as usize]),
-            statuses: named(&from.counts[Count::Status as usize]),
             ..Self::default()
         };
         let window = from.period.map(|(first, last)| from.filter.clip((first, last + 1)));
@@ -119,15 +117,15 @@ impl Report {
         (report.from, report.until) = window.unzip();
 
         let mut tables = Tables::default();
-        for (key, edge) in &from.edges {
-            let (name, alias) = from.name_of(key, &edge.alias);
-            let wanted = from.filter.edge.as_ref();
-            if wanted
-                .is_some_and(|wanted| ![&*name, &*alias, &*text(key)].contains(&wanted.as_str()))
-            {
-                continue;
-            }
+        tables.take_networks(&from.networks);
+        for (name, edge) in from.wanted_edges() {
             tables.take(&name, edge);
+            add_counts(&mut report.reasons, &edge.reasons);
+            add_counts(&mut report.statuses, &edge.statuses);
+        }
+        // Who was turned away was sent to no edge.
+        if from.filter.edge.is_none() {
+            add_counts(&mut report.turned_away, &from.turned_away);
         }
         let closed_until = from.period.map_or(0, |(_, last)| last);
         report.fill(from, tables, window, closed_until);
@@ -143,6 +141,7 @@ impl Report {
             let mut course = Course { stream, edge, relay };
             if let Some(since) = course.runs_since(from.began) {
                 self.running += 1;
+                let since = since.max(end.saturating_sub(LONGEST));
                 from.filter.spread((since, end + 1), [0], |day, relayed, _| {
                     let part = Totals { relayed, ..Totals::default() };
                     course.relay.totals += part;
@@ -172,23 +171,30 @@ impl Report {
         self.streams = rows(streams);
         self.edges = rows(edges);
         self.days = days(tables.days, &courses, window);
-        let mut networks = rows(tables.networks);
-        let weight = |row: &Row| (row.totals.watched, row.totals.sessions, row.totals.starts);
-        networks.sort_by(|a, b| weight(b).cmp(&weight(a)).then_with(|| a.name.cmp(&b.name)));
-        self.networks = networks;
+        self.networks = networks(tables.networks);
     }
 }
 
 impl Analysis {
-    /// What an edge is called, and by its own log.
-    fn name_of(&self, key: &[u8], alias: &[u8]) -> (String, String) {
-        let alias = text(alias);
-        let name = match self.names.get(key) {
-            Some(name) => text(name),
-            None if alias.is_empty() => text(key),
-            None => alias.clone(),
-        };
-        (name, alias)
+    /// The edges that are reported on, by their names. Two may have the same: what is known of one
+    /// from dynrelayd, and from its own log.
+    fn wanted_edges(&self) -> Vec<(String, &Edge)> {
+        let mut edges = Vec::new();
+        let mut wanted = BTreeSet::new();
+        for (key, edge) in &self.edges {
+            let (key, alias) = (text(key), text(&edge.alias));
+            let name = match self.names.get(key.as_bytes()) {
+                Some(name) => text(name),
+                None if alias.is_empty() => key.clone(),
+                None => alias.clone(),
+            };
+            if self.filter.edge.as_ref().is_none_or(|edge| [&key, &alias, &name].contains(&edge)) {
+                wanted.insert(name.clone());
+            }
+            edges.push((name, edge));
+        }
+        edges.retain(|(name, _)| wanted.contains(name));
+        edges
     }
 }
 
@@ -198,11 +204,11 @@ struct Tables {
     relays: BTreeMap<(String, String), Relay>,
     /// None: those that could not be told apart.
     days: BTreeMap<Option<u64>, Row>,
-    networks: BTreeMap<String, Row>,
+    networks: HashMap<Option<Network>, Totals>,
 }
 
 impl Tables {
-    fn take(&mut self, name: &str, edge: &crate::edge::Edge) {
+    fn take(&mut self, name: &str, edge: &Edge) {
         let others = || text(OTHERS);
         for (stream, relay) in edge.relays.iter() {
             let stream = stream.map_or_else(others, |stream| text(stream));
@@ -215,47 +221,58 @@ impl Tables {
         for (day, totals) in edge.days.iter() {
             self.days.entry(day.map(|day| day.0)).or_default().totals += *totals;
         }
-        take_all(&mut self.networks, &edge.networks);
+        self.take_networks(&edge.networks);
     }
-}
 
-fn take_all<K: std::fmt::Display + std::hash::Hash + Eq>(
-    rows: &mut BTreeMap<String, Row>,
-    of: &Ledger<K, Totals>,
-) {
-    for (key, totals) in of.iter() {
-        if *totals != Totals::default() {
-            let name = key.map_or_else(|| text(OTHERS), ToString::to_string);
-            rows.entry(name).or_default().totals += *totals;
+    fn take_networks(&mut self, networks: &Networks) {
+        for (network, totals) in networks.iter() {
+            *self.networks.entry(network).or_default() += totals;
         }
     }
 }
 
-/// Each day with what it would have taken to relay everything throughout it, as far as the window
-/// has it.
+/// The networks that viewers came from, the busiest first.
+fn networks(sums: HashMap<Option<Network>, Totals>) -> Vec<Row> {
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.retain(|(_, totals)| *totals != Totals::default());
+    let weight = |totals: &Totals| (totals.watched, totals.sessions, totals.starts);
+    sums.sort_unstable_by_key(|(network, totals)| (Reverse(weight(totals)), *network));
+    let name = |network: Option<Network>| {
+        network.map_or_else(|| text(OTHERS), |network| network.to_string())
+    };
+    let row = |(network, totals)| Row { name: name(network), totals, saved: 0 };
+    sums.into_iter().map(row).collect()
+}
+
+/// Each day with what it would have taken more to relay everything throughout it, as far as the
+/// window has it. Days without any event are among them, so that a plot has no gaps.
 fn days(
     mut days: BTreeMap<Option<u64>, Row>,
     courses: &[Course],
     window: Option<(u64, u64)>,
 ) -> Vec<Row> {
-    if let Some((from, until)) = window
-        && (until - 1) / DAY - from / DAY < DAYS
-    {
-        for day in from / DAY..=(until - 1) / DAY {
-            let seconds = until.min((day + 1) * DAY) - from.max(day * DAY);
-            let sent = courses.iter().map(|course| course.sends(seconds));
-            let row = days.entry(Some(day)).or_default();
-            // `saved` holds what relays sent that run at the end.
-            let spent = row.totals.sent.saturating_add(row.saved);
-            row.saved = sent.fold(0, u64::saturating_add).saturating_sub(spent);
-        }
+    let others = days.remove(&None).filter(|row| row.totals != Totals::default());
+    let (from, until) = window.unwrap_or((0, 0));
+    let of_window = window.iter().flat_map(|(from, until)| [from / DAY, (until - 1) / DAY]);
+    let known: BTreeSet<u64> = days.keys().copied().flatten().chain(of_window).collect();
+    let (first, last) = known.first().zip(known.last()).map_or((1, 0), |(a, b)| (*a, *b));
+    let all: Vec<u64> = if last.saturating_sub(first) < DAYS {
+        (first..=last).collect()
+    } else {
+        known.into_iter().collect()
+    };
+    let mut rows = Vec::new();
+    for day in all {
+        let row = days.remove(&Some(day)).unwrap_or_default();
+        let seconds = until.min((day + 1) * DAY).saturating_sub(from.max(day * DAY));
+        let sent = courses.iter().map(|course| course.sends(seconds));
+        // `saved` holds what relays sent that run at the end.
+        let spent = row.totals.sent.saturating_add(row.saved);
+        let saved = sent.fold(0, u64::saturating_add).saturating_sub(spent);
+        rows.push(Row { name: date(day), totals: row.totals, saved });
     }
-    let named = days
-        .into_iter()
-        .map(|(day, row)| Row { name: day.map_or_else(|| text(OTHERS), date), ..row });
-    named
-        .filter(|row| row.saved > 0 || row.totals != Totals::default() || row.name != text(OTHERS))
-        .collect()
+    rows.extend(others.map(|row| Row { name: text(OTHERS), ..row }));
+    rows
 }
 
 fn add(row: &mut Row, totals: Totals, saved: u64) {
@@ -267,8 +284,11 @@ fn rows(named: BTreeMap<String, Row>) -> Vec<Row> {
     named.into_iter().map(|(name, row)| Row { name, ..row }).collect()
 }
 
-fn named(counts: &BTreeMap<Box<[u8]>, u64>) -> BTreeMap<String, u64> {
-    counts.iter().map(|(name, count)| (text(name), *count)).collect()
+fn add_counts(sums: &mut BTreeMap<String, u64>, counts: &Counts) {
+    for (name, count) in counts {
+        let sum = sums.entry(text(name)).or_default();
+        *sum = sum.saturating_add(*count);
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -4,14 +4,24 @@ use crate::number::number;
 
 /// The seconds of a day.
 pub(crate) const DAY: u64 = 86_400;
+/// The microseconds of a second.
+pub(crate) const MICROS: u64 = 1_000_000;
 
-/// A time as RFC 3339 has it, in UTC: `2026-11-22T18:54:23.123456Z`. Fractions are dropped.
+/// Microseconds since 1970 of a time as RFC 3339 has it, in UTC: `2026-11-22T18:54:23.123456Z`.
 pub(crate) fn rfc3339(text: &[u8]) -> Option<u64> {
     let (date, rest) = text.split_at_checked(10)?;
     let time = rest.strip_prefix(b"T")?.strip_suffix(b"Z")?;
     let (time, fraction) = time.split_at_checked(8)?;
-    let whole = fraction.is_empty() || fraction[0] == b'.';
-    whole.then(|| date_and_time(date, time)).flatten()
+    let micros = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] => {
+            let digits = &digits[..digits.len().min(6)];
+            let missing = u32::try_from(6 - digits.len()).ok()?;
+            number(digits)? * 10_u64.pow(missing)
+        }
+        _ => return None,
+    };
+    date_and_time(date, time).map(|seconds| seconds * MICROS + micros)
 }
 
 /// A date and a time of day: `2026-11-22`, `18:54:23`.
@@ -87,7 +97,9 @@ mod tests {
     #[test]
     fn times_as_they_are_logged() {
         assert_eq!(rfc3339(b"1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(rfc3339(b"2024-07-16T12:00:00.999999Z"), Some(1_721_131_200));
+        assert_eq!(rfc3339(b"2024-07-16T12:00:00.999999Z"), Some(1_721_131_200_999_999));
+        assert_eq!(rfc3339(b"2024-07-16T12:00:00.5Z"), Some(1_721_131_200_500_000));
+        assert_eq!(rfc3339(b"2024-07-16T12:00:00.123456789Z"), Some(1_721_131_200_123_456));
         assert_eq!(date_and_time(b"2000-02-29", b"23:59:60"), Some(951_868_799));
         assert_eq!(parse_time("2024-07-16"), Some(1_721_131_200 - DAY / 2));
         assert_eq!(parse_time("2024-07-16T12:00:00Z"), Some(1_721_131_200));
@@ -96,7 +108,13 @@ mod tests {
         {
             assert_eq!(parse_time(none), None, "{none}");
         }
-        for none in ["2024-07-16T12:00:00", "2024-07-16T12:00:00+01:00", "2024-07-16 12:00:00Z"] {
+        for none in [
+            "2024-07-16T12:00:00",
+            "2024-07-16T12:00:00+01:00",
+            "2024-07-16 12:00:00Z",
+            "2024-07-16T12:00:00.Z",
+            "2024-07-16T12:00:00,5Z",
+        ] {
             assert_eq!(rfc3339(none.as_bytes()), None, "{none}");
         }
     }

@@ -65,6 +65,9 @@ pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> 
     }
     let report = analysis.report();
     if report.lines.entries + report.lines.sessions == 0 {
+        if unread {
+            return Err(Failure::Unsound);
+        }
         let message =
             "no line is of dynrelayd's JSON log, nor of a server's log with a #Fields header";
         return Err(Failure::Usage(message.to_owned()));

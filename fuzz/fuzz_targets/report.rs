@@ -1,0 +1,27 @@
+//! Logs, of dynrelayd and of streaming servers.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use report::{Analysis, Filter, Totals};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut analysis = Analysis::new(Filter::default());
+    // What only begins like gzip can't be read to its end.
+    let _ = analysis.read("log", bytes);
+    let report = analysis.report();
+    let lines = &report.lines;
+    assert_eq!(lines.entries + lines.sessions + lines.others + lines.broken, lines.read);
+    let written = serde_json::to_string(&report).expect("it can be written");
+    // What is as much as can be counted is no sum any more.
+    if !written.contains(&u64::MAX.to_string()) {
+        for table in [&report.streams, &report.edges, &report.relays, &report.days] {
+            let mut sum = Totals::default();
+            table.iter().for_each(|row| sum += row.totals);
+            assert_eq!(sum, report.total.totals);
+        }
+    }
+    let window = Filter { since: Some(1 << 30), until: Some(1 << 31), ..Filter::default() };
+    let mut part = Analysis::new(window);
+    let _ = part.read("log", bytes);
+    assert!(part.report().total.totals.watched <= report.total.totals.watched);
+});
