@@ -14,7 +14,7 @@ use clap::Args;
 use ::scan::{Heard, Listening, Media, Scan, Settings};
 
 use self::progress::Progress;
-use self::report::Scanned;
+use self::report::{Scanned, Unheard};
 use crate::failure::Failure;
 use crate::json;
 use crate::text::plain;
@@ -53,8 +53,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure> {
     let catalog = Catalog::load(&wanted.config)?;
     let streams = chosen(&catalog, &wanted.streams)?;
-    let medias: Vec<Result<Vec<Media>, &Problem>> =
-        streams.iter().map(|stream| Media::of(stream)).collect();
+    let medias: Vec<Result<Vec<Media>, Unheard<'_>>> =
+        streams.iter().map(|stream| audible(stream)).collect();
     let all: Vec<Media> = medias.iter().flatten().flatten().cloned().collect();
     let heard = listen(world, all, wanted)?;
     let mut heard = heard.into_iter();
@@ -77,7 +77,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
     for problem in &lost {
         writeln!(world.err, "dynrelay: passed over: {}", plain(&problem.to_string()))?;
     }
-    let well = lost.is_empty() && scanned.iter().all(Scanned::is_well);
+    let well = lost.is_empty() && scanned.iter().all(|one| one.active() != Some(false));
     if well { Ok(()) } else { Err(Failure::NotActive) }
 }
 
@@ -92,6 +92,14 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
             && !catalog.streams().any(known)
     };
     catalog.problems().iter().filter(of_a_stream)
+}
+
+/// The medias of a stream, if there is anything to listen for.
+fn audible(stream: &Stream) -> Result<Vec<Media>, Unheard<'_>> {
+    match &stream.source {
+        Some(source) => Err(Unheard::Pulled(source)),
+        None => Media::of(stream).map_err(Unheard::Faulty),
+    }
 }
 
 /// The streams of these names, each once; all if there are no names.

@@ -1,6 +1,6 @@
 //! What a scan heard, for people.
 
-use catalog::{Problem, Stream};
+use catalog::{Problem, RtspSource, Stream};
 
 use ::scan::{Heard, Media, Verdict};
 
@@ -11,6 +11,8 @@ use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 use crate::world::World;
 
+/// How many columns the table has.
+const COLUMNS: usize = 9;
 /// A media whose last packet is older than this as the scan ends has stopped, perhaps.
 const STALE: u64 = 1000;
 
@@ -18,24 +20,43 @@ const STALE: u64 = 1000;
 #[derive(Debug)]
 pub(crate) struct Scanned<'a> {
     pub(crate) stream: &'a Stream,
-    /// Or what is wrong with the stream's file.
-    pub(crate) medias: Result<Vec<(Media, Heard)>, &'a Problem>,
+    pub(crate) medias: Result<Vec<(Media, Heard)>, Unheard<'a>>,
+}
+
+/// Why a stream was not listened for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unheard<'a> {
+    /// Its file doesn't say where it arrives.
+    Faulty(&'a Problem),
+    /// It is fetched while it is needed, and doesn't arrive by itself.
+    Pulled(&'a RtspSource),
+}
+
+/// Whether a media is active; none if nobody can tell, because its port is in use.
+pub(crate) fn active(heard: &Heard) -> Option<bool> {
+    match heard.verdict() {
+        Verdict::Active => Some(true),
+        Verdict::NotActive | Verdict::Deaf => Some(false),
+        Verdict::Busy => None,
+    }
 }
 
 impl Scanned<'_> {
-    /// Whether every media is active.
-    pub(crate) fn is_active(&self) -> bool {
-        let active = |medias: &Vec<(Media, Heard)>| medias.iter().all(|(_, one)| one.is_active());
-        self.medias.as_ref().is_ok_and(active)
-    }
-
-    /// Whether nothing is missing, as far as can be told: a media whose port is in use is not held
-    /// against it.
-    pub(crate) fn is_well(&self) -> bool {
-        let well = |(_, heard): &(Media, Heard)| {
-            matches!(heard.verdict(), Verdict::Active | Verdict::Busy)
-        };
-        self.medias.as_ref().is_ok_and(|medias| medias.iter().all(well))
+    /// Whether every media is active; none if nobody can tell. One that isn't is enough for a no.
+    pub(crate) fn active(&self) -> Option<bool> {
+        match &self.medias {
+            Ok(medias) => {
+                let known: Vec<_> = medias.iter().map(|(_, heard)| active(heard)).collect();
+                let no = known.contains(&Some(false));
+                if no {
+                    Some(false)
+                } else {
+                    known.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+                }
+            }
+            Err(Unheard::Faulty(_)) => Some(false),
+            Err(Unheard::Pulled(_)) => None,
+        }
     }
 }
 
@@ -75,11 +96,14 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
             Ok(medias) => medias.iter().for_each(|(media, heard)| {
                 table.row(row(&stream.name, media, heard));
             }),
-            Err(_) => {
-                let faulty = Cell::from("FAULTY FILE").painted(Paint::Red);
-                let empty = || Cell::from("");
-                let mut row = vec![Cell::from(&stream.name), "-".into(), faulty];
-                row.resize_with(9, empty);
+            Err(unheard) => {
+                let (word, paint) = match unheard {
+                    Unheard::Faulty(_) => ("FAULTY FILE", Paint::Red),
+                    Unheard::Pulled(_) => ("FETCHED", Paint::Yellow),
+                };
+                let mut row =
+                    vec![Cell::from(&stream.name), "-".into(), Cell::from(word).painted(paint)];
+                row.resize_with(COLUMNS, || Cell::from(""));
                 table.row(row);
             }
         }
@@ -96,7 +120,7 @@ fn row(stream: &str, media: &Media, heard: &Heard) -> Vec<Cell> {
     };
     let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).painted(paint)];
     let Some(sender) = heard.senders.first() else {
-        row.resize_with(9, || Cell::from(""));
+        row.resize_with(COLUMNS, || Cell::from(""));
         return row;
     };
     let per_second = heard.packet_rate().map(|rate| format!("{}/s", grouped(rate)));
@@ -132,12 +156,16 @@ fn notes(scanned: &Scanned<'_>) -> Vec<String> {
                 note(media, heard).into_iter().map(move |note| format!("{label}: {note}"))
             })
             .collect(),
-        Err(problem) => vec![format!("{name}: {problem}")],
+        Err(Unheard::Faulty(problem)) => vec![format!("{name}: {problem}")],
+        Err(Unheard::Pulled(source)) => vec![format!(
+            "{name}: it is fetched from {source} while it is needed, and does not arrive by \
+             itself; `dynrelay streams` tells how that goes."
+        )],
     }
 }
 
 fn note(media: &Media, heard: &Heard) -> Vec<String> {
-    let mut notes: Vec<String> = heard.deaf.iter().map(ToString::to_string).collect();
+    let mut notes: Vec<String> = heard.deaf.iter().map(|deaf| format!("{deaf}.")).collect();
     let at: Vec<String> = media.sources.iter().map(ToString::to_string).collect();
     let (at, types) = (at.join(", "), types(heard.foreign.iter().copied()));
     if heard.verdict() == Verdict::NotActive {
@@ -153,6 +181,10 @@ fn note(media: &Media, heard: &Heard) -> Vec<String> {
         });
     } else if !heard.foreign.is_empty() {
         notes.push(format!("RTP with payload type {types}, which no SDP names, came there, too."));
+    }
+    if heard.verdict() == Verdict::Busy {
+        let stream = &media.stream;
+        notes.push(format!("If dynrelayd has it, `dynrelay show {stream}` tells what arrives."));
     }
     if heard.senders.len() > 1 {
         let senders: Vec<String> = heard
@@ -251,7 +283,9 @@ mod tests {
         let wrong = "but with payload type 33, 97, and its SDP says 96.";
         assert_eq!(said(foreign), format!("RTP came to 239.1.2.3:5004 on eth0, {wrong}"));
         let busy = Heard { deaf: vec![Deaf::Busy(video.sources[0].clone())], ..Heard::default() };
-        assert!(said(busy).contains("is in use by a program on this host"));
+        let said = said(busy);
+        assert!(said.contains("is in use by a program on this host"), "{said}");
+        assert!(said.ends_with("`dynrelay show news` tells what arrives."), "{said}");
     }
 
     #[test]

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use ::scan::{Heard, Media, Sender, Verdict};
 
-use super::report::Scanned;
+use super::report::{Scanned, Unheard, active};
 
 #[derive(Serialize)]
 struct ScanView<'a> {
+    /// No stream is known not to be.
     active: bool,
     streams: Vec<StreamView<'a>>,
     /// What is wrong with the files of streams that could not be listened for.
@@ -20,7 +21,10 @@ struct ScanView<'a> {
 struct StreamView<'a> {
     name: &'a str,
     title: Option<&'a str>,
-    active: bool,
+    /// None: nobody can tell.
+    active: Option<bool>,
+    /// Where it is fetched from, if it doesn't arrive by itself.
+    source: Option<&'a str>,
     media: Vec<MediaView<'a>>,
 }
 
@@ -28,7 +32,7 @@ struct StreamView<'a> {
 struct MediaView<'a> {
     media: &'a str,
     verdict: &'static str,
-    active: bool,
+    active: Option<bool>,
     from: Vec<String>,
     payload_types: Vec<u8>,
     listened_ms: u64,
@@ -60,9 +64,12 @@ struct SenderView<'a> {
 /// One object: what dynrelay(1) describes.
 pub(super) fn json(scanned: &[Scanned<'_>], problems: Vec<String>) -> serde_json::Result<String> {
     let streams: Vec<_> = scanned.iter().map(stream).collect();
-    let faulty = scanned.iter().filter_map(|one| one.medias.as_ref().err());
-    let problems = problems.into_iter().chain(faulty.map(ToString::to_string)).collect::<Vec<_>>();
-    let active = problems.is_empty() && streams.iter().all(|stream| stream.active);
+    let faulty = scanned.iter().filter_map(|one| match one.medias {
+        Err(Unheard::Faulty(problem)) => Some(problem.to_string()),
+        _ => None,
+    });
+    let problems = problems.into_iter().chain(faulty).collect::<Vec<_>>();
+    let active = problems.is_empty() && streams.iter().all(|stream| stream.active != Some(false));
     serde_json::to_string(&ScanView { active, streams, problems })
 }
 
@@ -71,7 +78,11 @@ fn stream<'a>(scanned: &'a Scanned<'_>) -> StreamView<'a> {
     StreamView {
         name: &scanned.stream.name,
         title: scanned.stream.title.as_deref(),
-        active: scanned.is_active(),
+        active: scanned.active(),
+        source: match scanned.medias {
+            Err(Unheard::Pulled(source)) => Some(source.url()),
+            _ => None,
+        },
         media: medias.map(|(media, heard)| view(media, heard)).collect(),
     }
 }
@@ -81,7 +92,7 @@ fn view<'a>(media: &'a Media, heard: &'a Heard) -> MediaView<'a> {
     MediaView {
         media: &media.label,
         verdict: word(heard.verdict()),
-        active: heard.is_active(),
+        active: active(heard),
         from: media.sources.iter().map(ToString::to_string).collect(),
         payload_types: media.formats.iter().map(|format| format.pt).collect(),
         listened_ms: millis(heard.listened),

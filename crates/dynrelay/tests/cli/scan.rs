@@ -72,6 +72,35 @@ fn what_cannot_be_scanned_is_said() {
 }
 
 #[test]
+fn a_stream_that_is_fetched_is_not_listened_for() {
+    let (world, config) = catalogue();
+    world.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
+    let ended = world.run(&["scan", "--config", &config, "news"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+    assert!(ended.out.contains("FETCHED") && !ended.out.contains("secret"), "{}", ended.out);
+    let ended = world.run(&["scan", "--config", &config, "news", "--json"]);
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
+    assert_eq!(json["streams"][0]["source"], "rtsp://192.0.2.7/news");
+}
+
+#[test]
+fn a_port_that_somebody_has_is_not_held_against_its_stream() {
+    let (world, config) = catalogue();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let sdp = STREAM.replace("239.255.77.9/1", "127.0.0.1");
+    let video = sdp.replace("5004", &port.to_string()).split("m=audio").next().unwrap().to_owned();
+    world.write("streams/news.sdp", &video);
+    let ended = world.run(&["scan", "--config", &config, "--for", "10ms"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out);
+    assert!(ended.out.contains("PORT IN USE"), "{}", ended.out);
+    let ended = world.run(&["scan", "--config", &config, "--for", "10ms", "--json"]);
+    let json: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
+}
+
+#[test]
 fn an_empty_catalogue_has_nothing_that_is_not_active() {
     let world = World::new();
     std::fs::create_dir(world.path("streams")).unwrap();
