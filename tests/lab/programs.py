@@ -10,3 +10,4 @@ BUILT = Path(os.environ.get("DYNRELAY_BIN", PROJECT / "target" / "release"))
 DYNRELAYD = BUILT / "dynrelayd"
 DYNRELAY = BUILT / "dynrelay"
 RELAY_CGI = BUILT / "relay.cgi"
+STATUS_CGI = BUILT / "status.cgi"

@@ -1,11 +1,13 @@
-"""The web servers that run relay.cgi, each with the snippet an administrator would use."""
+"""The web servers that run the CGI programs, each with the snippet an administrator would use."""
 
 import xml.etree.ElementTree
 from dataclasses import dataclass
 
-from .programs import PROJECT, RELAY_CGI
+from .programs import PROJECT, RELAY_CGI, STATUS_CGI
 
 SITE = "http://www.example.org/cgi-bin/relay.cgi"
+# For who is on the web server's own host, and nobody else.
+STATUS = "http://localhost/cgi-bin/status.cgi"
 
 _APACHE = """
 ServerRoot /run/web
@@ -18,6 +20,7 @@ User www-data
 Group www-data
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule authz_host_module /usr/lib/apache2/modules/mod_authz_host.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
 ScriptSock /run/web/cgid.sock
@@ -39,7 +42,8 @@ class _Web:
 
     def __init__(self, host):
         self.host = host
-        host.install(RELAY_CGI, "/run/web/cgi-bin/relay.cgi")
+        for program in (RELAY_CGI, STATUS_CGI):
+            host.install(program, f"/run/web/cgi-bin/{program.name}")
         host.path("/run/web/pages").mkdir(parents=True)
         snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
         host.write("/run/web/dynrelay.conf", snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin"))
@@ -68,7 +72,7 @@ class Lighttpd(_Web):
 
 @dataclass(frozen=True)
 class Answer:
-    """What relay.cgi answered."""
+    """What a CGI program answered."""
 
     status: int
     type: str
@@ -82,7 +86,12 @@ class Answer:
 
 def fetch(viewer, document):
     """Asks relay.cgi for a document, such as `news.smil`, from the host `viewer`."""
-    command = ["curl", "-sS", "-w", r"\n%{http_code} %{content_type}", f"{SITE}/{document}"]
-    body, _, end = viewer.run(command).stdout.rpartition("\n")
+    return get(viewer, f"{SITE}/{document}")
+
+
+def get(host, url, *options):
+    """Asks for a URL from a host, with more `options` for curl."""
+    command = ["curl", "-sS", "-w", r"\n%{http_code} %{content_type}", *options, url]
+    body, _, end = host.run(command).stdout.rpartition("\n")
     status, _, kind = end.partition(" ")
     return Answer(int(status), kind, body)

@@ -17,7 +17,7 @@ pub(crate) const STYLE: Asset = Asset::new(
 /// The links to a stream: how each ends, and which players follow it.
 const LINKS: [(&str, &str, &str); 6] = [
     (Format::M3u.extension(), "M3U", "mpv, VLC"),
-    (Format::Smil.extension(), "SMIL", "MPlayer, Totem, RealPlayer"),
+    (Format::Smil.extension(), "SMIL", "MPlayer, Totem"),
     (Format::QuickTime.extension(), "QuickTime link", "QuickTime, xine"),
     (Format::Xspf.extension(), "XSPF", "VLC, Audacious"),
     (Format::Ram.extension(), "RAM", "RealPlayer"),

@@ -1,0 +1,63 @@
+//! The daemon, as far as its state is looked at.
+
+use std::path::Path;
+use std::time::Duration;
+
+use control::{Client, ClientError, Pong, RelayList, RelayShow, Request, StreamStatus};
+
+/// How long the daemon may take for each answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// All there is to see.
+#[derive(Clone, Debug)]
+pub(crate) struct Overview {
+    pub(crate) daemon: Pong,
+    /// The relays, the recently closed included, with their rates.
+    pub(crate) relays: RelayList,
+    pub(crate) streams: Vec<StreamStatus>,
+}
+
+/// Who can be asked what is relayed.
+pub(crate) trait Daemon {
+    /// Everything, in short.
+    fn overview(&mut self) -> Result<Overview, ClientError>;
+    /// Every relay, the recently closed included.
+    fn relays(&mut self) -> Result<RelayList, ClientError>;
+    /// One relay, and those of the same name that closed recently.
+    fn show(&mut self, stream: &str, edge: &str) -> Result<RelayShow, ClientError>;
+}
+
+/// The daemon behind its socket. Nothing is opened before something is asked.
+pub(crate) struct Socket<'a> {
+    path: &'a Path,
+}
+
+impl<'a> Socket<'a> {
+    pub(crate) fn new(path: &'a Path) -> Self {
+        Self { path }
+    }
+
+    fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(self.path, Some(PATIENCE))
+    }
+}
+
+impl Daemon for Socket<'_> {
+    fn overview(&mut self) -> Result<Overview, ClientError> {
+        let mut client = self.connect()?;
+        Ok(Overview {
+            daemon: client.ask(&Request::Ping)?,
+            relays: client.ask(&Request::List { all: true, rates: true })?,
+            streams: client.ask::<control::StreamList>(&Request::Streams { listen: true })?.streams,
+        })
+    }
+
+    fn relays(&mut self) -> Result<RelayList, ClientError> {
+        self.connect()?.ask(&Request::List { all: true, rates: false })
+    }
+
+    fn show(&mut self, stream: &str, edge: &str) -> Result<RelayShow, ClientError> {
+        let (stream, edge) = (stream.to_owned(), Some(edge.to_owned()));
+        self.connect()?.ask(&Request::Show { stream, edge })
+    }
+}

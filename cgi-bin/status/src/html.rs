@@ -1,0 +1,130 @@
+//! What all pages have in common.
+
+use cgi::http::StatusCode;
+use control::Origin;
+use gateway::{Asset, Environment, Page, Response, own_path, percent_encode};
+use playlist::escape;
+
+use crate::moment;
+
+/// The pages' style.
+pub(crate) const STYLE: Asset = Asset::new(
+    "style.css",
+    "text/css",
+    concat!(
+        include_str!("../../../crates/gateway/src/base.css"),
+        include_str!("../assets/style.css")
+    ),
+);
+/// What keeps a page up to date.
+pub(crate) const SCRIPT: Asset =
+    Asset::new("live.js", "text/javascript", include_str!("../assets/live.js"));
+/// A small picture.
+pub(crate) const ICON: Asset =
+    Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg"));
+
+/// The first page's heading.
+pub(crate) const HOME: &str = "Relays";
+
+/// Without a script, a page is asked for anew after so many seconds.
+const REFRESH: u32 = 30;
+
+/// Where a page is: the program's path, the origin's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) own: String,
+    host: String,
+}
+
+impl Site {
+    pub(crate) fn new(environment: &Environment) -> Self {
+        let host = environment.host.as_deref().map(|host| escape(host).into_owned());
+        Self { own: own_path(&environment.script), host: host.unwrap_or_default() }
+    }
+
+    /// A link to a relay's page.
+    pub(crate) fn relay(&self, stream: &str, edge: &str) -> String {
+        let part = |name: &str| percent_encode(name.as_bytes());
+        let href = format!("{}/relay/{}/{}", self.own, part(stream), part(edge));
+        format!("<a href=\"{href}\">{}/<wbr/>{}</a>", escape(stream), escape(edge))
+    }
+
+    /// A page. `heading`, `title` and `main` are HTML; what is in `main` is kept up to date. All but
+    /// the first have a link back to it.
+    pub(crate) fn page(
+        &self,
+        status: StatusCode,
+        heading: &str,
+        title: &str,
+        main: &str,
+    ) -> Response {
+        let Self { own, host } = self;
+        let (at, on) = match host.as_str() {
+            "" => (String::new(), String::new()),
+            host => (format!(" – {host}"), format!(" <small>on {host}</small>")),
+        };
+        let home = if own.is_empty() { "/" } else { own };
+        let home = match heading {
+            HOME => String::new(),
+            _ => format!("<a href=\"{home}\">All relays</a>"),
+        };
+        let body = format!(
+            "<header>\n<h1>{heading}{on}</h1>\n<p id=\"note\" role=\"status\"></p>\n\
+             <p id=\"tools\">{home}</p>\n</header>\n\
+             <main>\n{main}<footer>\n<p>As of {} · <a href=\"{own}/metrics\">metrics</a> · \
+             <a href=\"{own}/relays.json\">JSON</a></p>\n</footer>\n</main>\n",
+            moment::time(moment::now())
+        );
+        let page = Page {
+            own,
+            title: &format!("{title}{at}"),
+            style: &STYLE,
+            script: Some(&SCRIPT),
+            icon: Some(&ICON),
+            head: &format!(
+                "<noscript><meta http-equiv=\"refresh\" content=\"{REFRESH}\"/></noscript>\n"
+            ),
+            body: &body,
+        };
+        page.response(status)
+    }
+
+    /// A page that has nothing to show but why.
+    pub(crate) fn trouble(&self, status: StatusCode, what: &str, why: &str) -> Response {
+        let main =
+            format!("<p id=\"sum\" role=\"status\" class=\"trouble\">{what}</p>\n<p>{why}</p>\n");
+        self.page(status, "Status", what, &main)
+    }
+}
+
+/// A list of facts: each with its name, both HTML.
+pub(crate) fn facts(class: &str, facts: &[(&str, String)]) -> String {
+    let facts: String = facts
+        .iter()
+        .map(|(name, fact)| format!("<div><dt>{name}</dt><dd>{fact}</dd></div>\n"))
+        .collect();
+    format!("<dl class=\"{class}\">\n{facts}</dl>\n")
+}
+
+/// A state, for the eye too.
+pub(crate) fn state(state: &str) -> String {
+    let state = escape(state);
+    format!("<span class=\"state {state}\">{state}</span>")
+}
+
+/// Where a stream comes from, and how that goes.
+pub(crate) fn origin(origin: &Origin) -> String {
+    let Origin { kind, state, detail, .. } = origin;
+    let class = if state == "failed" { "trouble" } else { "calm" };
+    let detail = detail.as_deref().map(|detail| format!(" <small>{}</small>", escape(detail)));
+    let (state, detail) = (escape(state), detail.unwrap_or_default());
+    format!("{kind}, <span class=\"{class}\">{state}</span>{detail}")
+}
+
+/// A number that the edge may not say.
+pub(crate) fn viewers(viewers: Option<u32>) -> String {
+    viewers.map_or_else(
+        || "<span class=\"none\" title=\"the edge does not say\">not said</span>".to_owned(),
+        |viewers| human::grouped(viewers.into()),
+    )
+}

@@ -1,0 +1,180 @@
+//! One relay on a page of its own.
+
+use cgi::http::StatusCode;
+use control::{
+    After, FlowKind, FlowStatus, Gate, Origin, Prospect, RelayDetail, RelayShow, RelayStatus,
+};
+use gateway::Response;
+use human::{age, count, grouped, rate, silence, size};
+use playlist::escape;
+
+use crate::html::{Site, facts, origin, state, viewers};
+use crate::overview::{closed_table, why};
+use crate::table::{Column, Table};
+use crate::{moment, plot};
+
+const fn column(name: &'static str, class: &'static str) -> Column {
+    Column { name, class }
+}
+
+const FLOW_COLUMNS: [Column; 7] = [
+    column("Flow", "name"),
+    column("From", "address"),
+    column("To", "address"),
+    column("Gate", ""),
+    column("Packets", "number"),
+    column("Refused", "number"),
+    column("Silent for", "number"),
+];
+
+/// The page of the relay `stream`/`edge`.
+pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> Response {
+    let heading = format!("{}/<wbr/>{}", escape(stream), escape(edge));
+    let name = format!("{}/{}", escape(stream), escape(edge));
+    let Some((latest, before)) = show.relays.split_first() else {
+        let main = "<p id=\"sum\" role=\"status\">It is not relayed now, and no relay of it has \
+                    closed lately.</p>\n";
+        return site.page(StatusCode::NOT_FOUND, &heading, &name, main);
+    };
+    let now = moment::now();
+    let relay = &latest.relay;
+    let rates = relay.rates.as_ref().filter(|rates| !rates.bytes.is_empty());
+    let until = if relay.state == "closed" { "Rate until it closed" } else { "Rate" };
+    let before: Vec<&RelayStatus> = before.iter().map(|closed| &closed.relay).collect();
+    let before = match before.is_empty() {
+        true => String::new(),
+        false => closed_table(&before, site, now),
+    };
+    let main = format!(
+        "<p id=\"sum\" role=\"status\">{}</p>\n{}{}{}{}{}{before}",
+        sentence(relay),
+        facts("facts", &told(latest, show.origin.as_ref(), now)),
+        rates.map(|rates| plot::large(rates, until)).unwrap_or_default(),
+        flows(latest),
+        list("What would close it", &latest.closes.iter().map(closing).collect::<Vec<_>>()),
+        list("Worth knowing", &notes(latest)),
+    );
+    let title = format!("{name} is {}", escape(&relay.state));
+    site.page(StatusCode::OK, &heading, &title, &main)
+}
+
+/// What it is, in words that change only when it does.
+fn sentence(relay: &RelayStatus) -> String {
+    match &relay.reason {
+        Some(reason) => format!("Closed: {}", why(reason)),
+        None => state(&relay.state),
+    }
+}
+
+fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static str, String)> {
+    let relay = &detail.relay;
+    let ago = |at: u64| {
+        format!("{} ago <small>{}</small>", age(now.saturating_sub(at)), moment::time(at))
+    };
+    let sent =
+        format!("{} <small>in {}</small>", size(relay.bytes), count(relay.packets, "packet"));
+    let mut facts = vec![("Sent to", detail.address.to_string()), ("Began", ago(relay.started))];
+    if relay.state == "closed" {
+        facts.push(("Closed", ago(relay.since)));
+        facts.push(("Ran for", age(relay.since.saturating_sub(relay.started))));
+    } else {
+        facts.push(("In this state for", age(now.saturating_sub(relay.since))));
+        facts.push(("Rate", rate(relay.rate)));
+    }
+    facts.push(("Sent", sent));
+    facts.push(("Refused", grouped(relay.refusals)));
+    facts.push(("Viewers", viewers(relay.viewers)));
+    facts.extend(from.map(|from| ("Comes from", origin(from))));
+    facts
+}
+
+/// What would close a relay.
+fn closing(Prospect { reason, after }: &Prospect) -> String {
+    let reason = escape(reason);
+    match after {
+        After::Refusals(left) => format!("{}: {reason}", count(*left, "more refusal")),
+        After::Silence(left) => {
+            format!("Nothing from the encoder for {} more: {reason}", age(*left))
+        }
+        After::Seconds(left) => format!("Nobody comes in {}: {reason}", age(*left)),
+    }
+}
+
+fn list(heading: &str, items: &[String]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: String = items.iter().map(|item| format!("<li>{item}</li>\n")).collect();
+    format!("<section>\n<h2>{heading}</h2>\n<ul class=\"notes\">\n{items}</ul>\n</section>\n")
+}
+
+fn flows(detail: &RelayDetail) -> String {
+    let mut table = Table::new("Flows", &FLOW_COLUMNS);
+    for (at, flow) in detail.flows.iter().enumerate() {
+        let gate = match flow.gate {
+            Gate::Open => "<span class=\"gate open\">open</span>",
+            Gate::Probe => "<span class=\"gate probe\">probe</span>",
+            Gate::Shut => "<span class=\"gate shut\">shut</span>",
+        };
+        let silent = flow.idle_ms.map_or_else(
+            || "<span class=\"some\">no input</span>".to_owned(),
+            |idle| if idle < 1000 { "less than 1s".to_owned() } else { silence(idle) },
+        );
+        table.row(
+            &format!("flow/{at}"),
+            [
+                name(flow),
+                flow.from.to_string(),
+                format!("{} <small>from port {}</small>", flow.to, flow.via.port()),
+                gate.to_owned(),
+                grouped(flow.packets),
+                grouped(flow.refusals),
+                silent,
+            ],
+        );
+    }
+    table.html("None.")
+}
+
+fn name(flow: &FlowStatus) -> String {
+    let kind = match flow.kind {
+        FlowKind::Rtp => "RTP",
+        FlowKind::Rtcp => "RTCP",
+    };
+    format!("{} {kind}", escape(&flow.media))
+}
+
+/// What went wrong on the way, if anything did.
+fn notes(detail: &RelayDetail) -> Vec<String> {
+    let mut notes: Vec<String> = detail.flows.iter().filter_map(note).collect();
+    if !detail.answers && detail.relay.state != "closed" {
+        notes.push(format!(
+            "No refusal has ever come back from {}. If none does when its viewers have left, a \
+             firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
+             destination-unreachable through from there to here, or set a lease in [shutdown].",
+            detail.address
+        ));
+    }
+    notes
+}
+
+fn note(flow: &FlowStatus) -> Option<String> {
+    let mut notes = Vec::new();
+    if flow.gaps > 0 {
+        notes.push(format!("{} never arrived", count(flow.gaps, "packet")));
+    }
+    if flow.drops > 0 {
+        notes.push(format!("{} came faster than they were read", count(flow.drops, "packet")));
+    }
+    if flow.lost > 0 {
+        notes.push(format!("{} could not be sent", count(flow.lost, "packet")));
+    }
+    if flow.returned > 0 {
+        let packets = count(flow.returned, "packet");
+        notes.push(format!("{packets} came back from another host, and went no further"));
+    }
+    if flow.ssrc_changes > 0 {
+        notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
+    }
+    (!notes.is_empty()).then(|| format!("{}: {}", name(flow), notes.join("; ")))
+}

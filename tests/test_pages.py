@@ -1,0 +1,260 @@
+"""What is relayed, in a browser, for scripts and for Prometheus; and the viewers' page."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from lab.browser import Browser
+from lab.programs import PROJECT
+from lab.web import SITE, STATUS, Apache, Lighttpd, get
+
+PHONE, DESK = 360, 1280
+
+# Text whose contrast with what is behind it is less than WCAG's AA asks for.
+_PALE = """
+const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = (colour) => {
+  const [r, g, b] = channels(colour).slice(0, 3).map((value) => {
+    const share = value / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = getComputedStyle(at).backgroundColor;
+    if ((channels(colour)[3] ?? 1) > 0) return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+const pale = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const element = walker.currentNode.parentElement;
+  if (!walker.currentNode.data.trim() || element.closest("noscript, script")) continue;
+  const [one, other] = [getComputedStyle(element).color, behind(element)].map(light);
+  const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  if (contrast < 4.5) pale.push(`${walker.currentNode.data.trim()}: ${contrast.toFixed(1)}`);
+}
+return pale;
+"""
+
+
+@pytest.fixture
+def watched(rehearsal):
+    """Two streams, of which the first is relayed, and a web server."""
+    scene = rehearsal(streams=2)
+    scene.web = Apache(scene["origin"])
+    scene.edge.open(scene.ports[0])
+    scene.daemon.ask("start", "s01")
+    scene.wait_for("s01", state="live")
+    return scene
+
+
+def is_sound(browser):
+    """A page is wide enough for a phone, dark enough by day and light enough by night, has names for
+    all that a screen reader finds, and has asked for nothing that isn't on its own host."""
+    for width in (PHONE, DESK):
+        for dark in (False, True):
+            browser.show(width, dark=dark)
+            assert browser.run("return document.documentElement.scrollWidth") <= width
+            assert browser.run(_PALE) == []
+    browser.show(PHONE)
+    heard = browser.heard()
+    for role, name in heard:
+        assert name or role not in ("table", "img", "link", "button", "heading"), role
+    foreign = [url for url in browser.requests() if not url.startswith("http://localhost/cgi-bin/")]
+    assert foreign == []
+    assert browser.complaints() == []
+    return heard
+
+
+def test_the_status_page_follows_a_relay_and_disturbs_nobody(watched):
+    browser = Browser(watched["origin"])
+    browser.show(DESK, height=300)
+    browser.open(STATUS)
+    assert browser.text("#sum") == "1 relay: 1 live."
+    assert "A test s02\non air" in re.sub(r"\s*\n\s*", "\n", browser.text("main")).replace("\t", "\n")
+
+    # What is under the reader's hand stays there while the numbers change.
+    sent = '[id="relay/s01/dss2"] [data-name=Sent]'
+    before = browser.text(sent)
+    browser.run(
+        "window.mine = document.querySelector('th a'); mine.focus({preventScroll: true});"
+        "scrollTo(0, 120); getSelection().selectAllChildren(document.querySelector('#sum'))"
+    )
+    browser.wait_for("return document.querySelector(arguments[0]).innerText != arguments[1]", sent, before)
+    kept = "return [document.activeElement == mine, scrollY, String(getSelection())]"
+    assert browser.run(kept) == [True, 120, "1 relay: 1 live."]
+    browser.wait_for("return document.querySelectorAll('polyline').length == 2")
+
+    # Without a word from the reader, and on the same page, it is told what happens.
+    watched.daemon.ask("stop", "s01", "dss2")
+    browser.wait_for_text("Nothing is relayed now.", "#sum")
+    browser.wait_for_text("stopped somebody stopped it", "td.why")
+    assert browser.run("return typeof mine") == "object"
+    watched.daemon.ask("start", "s02")
+    browser.wait_for("return document.getElementById('relay/s02/dss2')")
+    is_sound(browser)
+
+
+def test_a_relays_page_tells_its_story(watched):
+    browser = Browser(watched["origin"])
+    browser.open(f"{STATUS}/relay/s01/dss2")
+    browser.wait_for("return document.querySelector('svg.curve')")
+    text = browser.text("main")
+    for said in ("198.51.100.7:6970", "239.1.1.1:5004", "No refusal has ever", "video H264 RTP"):
+        assert said in text, text
+    roles = [role for role, _ in is_sound(browser)]
+    # A row on a phone looks like none, and is read as one all the same.
+    assert roles.count("row") == 3 and "rowheader" in roles and "columnheader" in roles
+    (picture,) = [name for role, name in browser.heard() if role in ("image", "img")]
+    assert re.fullmatch(r"Rate over the last 10 minutes: at least .* at the end \d+ kbit/s", picture)
+    watched.edge.close(watched.ports[0])
+    browser.wait_for_text("no-viewers nobody watches there any more", "#sum")
+    assert browser.complaints() == []
+
+
+def test_without_scripts_there_is_all_to_see(watched):
+    browser = Browser(watched["origin"], scripts=False)
+    browser.open(STATUS)
+    assert browser.text("#sum") == "1 relay: 1 live."
+    assert browser.run("return document.querySelector('noscript meta')?.content") == "30"
+    assert browser.run("return document.querySelector('button')") is None
+    is_sound(browser)
+
+
+def test_a_daemon_that_is_down_is_said_and_comes_back(watched):
+    browser = Browser(watched["origin"])
+    browser.open(STATUS)
+    origin, daemon = watched["origin"], watched.daemon
+    daemon.program.stop(signal.SIGKILL)
+    browser.wait_for_text("dynrelayd can't be reached.", "#sum")
+    is_sound_but_for_503(browser)
+    assert get(origin, STATUS).status == 503
+    down = get(origin, f"{STATUS}/relays.json")
+    assert (down.status, down.type) == (503, "application/json")
+    assert "can't be reached" in json.loads(down.body)["error"]["message"]
+    metrics = get(origin, f"{STATUS}/metrics")
+    assert metrics.status == 200 and "\ndynrelay_up 0\n" in metrics.body
+
+    daemon.start()
+    browser.wait_for_text("1 relay: 1", "#sum")
+    watched.web.program.stop()
+    browser.wait_for_text("The web server does not answer", "#note")
+    assert browser.text("#sum").startswith("1 relay")
+
+
+def is_sound_but_for_503(browser):
+    """The browser complains of the status, and of nothing else."""
+    complaints = browser.complaints()
+    assert complaints and all("503 (Service Unavailable)" in line for line in complaints), complaints
+    is_sound(browser)
+
+
+@pytest.mark.parametrize("web", [Apache, Lighttpd])
+def test_only_the_host_itself_sees_the_status(rehearsal, web):
+    scene = rehearsal()
+    web(scene["origin"])
+    for path in ("", "/", "/metrics", "/relays.json", "/relay/s01/dss2", "/style.css"):
+        url = f"http://www.example.org/cgi-bin/status.cgi{path}"
+        assert get(scene["viewer"], url).status == 403, path
+        assert get(scene["viewer"], url.replace("/cgi-bin", "//cgi-bin/.")).status in (403, 404)
+        assert get(scene["origin"], STATUS + path).status == (404 if "s01" in path else 200), path
+    assert get(scene["viewer"], SITE).status == 200
+    assert get(scene["origin"], STATUS, "-X", "POST", "-d", "x=1").status == 405
+
+
+def metrics(scene, *options):
+    """What Prometheus gets."""
+    return get(scene["origin"], f"{STATUS}/metrics", *options)
+
+
+def test_metrics_are_what_prometheus_expects(watched):
+    opened = metrics(watched)
+    assert opened.type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    families = {family.name: family for family in text_string_to_metric_families(opened.body)}
+    assert families["dynrelay_relay_sent_bytes"].unit == "bytes"
+    (sent,) = families["dynrelay_relay_packets"].samples
+    assert sent.labels == {"stream": "s01", "edge": "dss2"} and sent.value > 0
+    on_air = families["dynrelay_stream_on_air"].samples
+    assert [(one.labels["stream"], one.value) for one in on_air] == [("s01", 1), ("s02", 1)]
+
+    plain = metrics(watched, "-H", "Accept: text/plain;version=0.0.4")
+    assert plain.type.startswith("text/plain; version=0.0.4")
+    checked = subprocess.run(
+        [promtool(), "check", "metrics"], input=plain.body, capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stderr) == (0, ""), checked
+
+
+def promtool():
+    """Prometheus' own checks."""
+    built = PROJECT / "target" / "tools" / "promtool"
+    return shutil.which("promtool") or built
+
+
+def test_alerts_and_dashboard_name_metrics_that_there_are(watched, tmp_path):
+    watched.edge.report_viewers(2)
+    watched.wait_for("s01", viewers=2)
+    printed = set(re.findall(r"^(dynrelay_\w+)", metrics(watched).body, re.MULTILINE))
+    alerts = PROJECT / "share" / "alerts.yml"
+    dashboard = (PROJECT / "share" / "grafana-dashboard.json").read_text()
+    assert json.loads(dashboard)["panels"]
+    named = set(re.findall(r"\bdynrelay_\w+", alerts.read_text() + dashboard))
+    assert named and named <= printed, named - printed
+    assert printed - named <= {"dynrelay_uptime_seconds", "dynrelay_relay_start_time_seconds"}
+    for rules in (alerts, as_rules(json.loads(dashboard), tmp_path)):
+        checked = subprocess.run(
+            [promtool(), "check", "rules", rules], capture_output=True, text=True
+        )
+        assert checked.returncode == 0, checked
+
+
+def as_rules(dashboard, folder):
+    """A file of rules with all that a dashboard asks Prometheus for."""
+    targets = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = [expr.replace("$__rate_interval", "5m").replace("$instance", ".*") for expr in targets]
+    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(asked)]
+    file = folder / "rules.json"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    return file
+
+
+def test_relays_json_is_what_the_command_prints(watched):
+    answer = get(watched["origin"], f"{STATUS}/relays.json")
+    assert answer.type == "application/json"
+    (relay,) = json.loads(answer.body)["relays"]
+    (printed,) = watched.daemon.relays()
+    assert relay.keys() == printed.keys() and relay["started"] == printed["started"]
+
+
+def test_viewers_see_what_is_on_air_and_a_link_for_their_player(watched):
+    browser = Browser(watched["origin"])
+    browser.open("http://localhost/cgi-bin/relay.cgi")
+    assert "2 streams are on air now." in browser.text("main")
+    links = browser.run("return [...document.querySelectorAll('section a')].map((a) => a.pathname)")
+    endings = ["m3u", "smil", "qtl", "xspf", "ram", "redirect"]
+    assert sorted(links) == sorted(
+        f"/cgi-bin/relay.cgi/{name}.{ending}" for name in ("s01", "s02") for ending in endings
+    )
+    is_sound(browser)
+
+
+def test_a_stream_that_is_off_air_is_said_to_be_and_nobody_stays_in_its_group(rehearsal):
+    scene = rehearsal()
+    Apache(scene["origin"])
+    scene.broadcast.tell("pause")
+    answer = get(scene["viewer"], SITE)
+    assert answer.status == 200 and ">Off air<" in answer.body, answer
+    assert "239.1.1.1" not in scene["origin"].run(["ip", "-4", "maddress", "show", "studio"]).stdout
+    scene.broadcast.tell("resume")
+    # What was heard holds for a while; then it is listened anew.
+    scene.daemon.wait_until(
+        lambda: ">On air<" in get(scene["viewer"], SITE).body, "the stream should be on air"
+    )
