@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab.origin import Pulled
 from lab.rehearsal import Rehearsal
 from lab.stage import Stage
 
@@ -16,6 +17,12 @@ def stage(request):
 def rehearsal(request):
     """Builds the scene with the arguments of `Rehearsal`, and strikes it after the test."""
     yield from _builder(Rehearsal, request)
+
+
+@pytest.fixture
+def pulled(request):
+    """Builds the scene with the arguments of `Pulled`, and strikes it after the test."""
+    yield from _builder(Pulled, request)
 
 
 def _builder(scenery, request):

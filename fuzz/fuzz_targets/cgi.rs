@@ -36,7 +36,7 @@ const NAMES: [&str; 7] = [
     "DYNRELAY_SOCKET",
 ];
 
-const CODES: [ErrorCode; 8] = [
+const CODES: [ErrorCode; 11] = [
     ErrorCode::BadRequest,
     ErrorCode::UnknownStream,
     ErrorCode::NoConsent,
@@ -45,6 +45,9 @@ const CODES: [ErrorCode; 8] = [
     ErrorCode::Limit,
     ErrorCode::Forbidden,
     ErrorCode::Internal,
+    ErrorCode::SourceRefuses,
+    ErrorCode::SourceUnreachable,
+    ErrorCode::SourceStarting,
 ];
 
 /// A daemon that says the same whatever it is asked.
@@ -63,7 +66,8 @@ impl daemon::Daemon for Says {
     fn start(&mut self, stream: &str, _: Option<IpAddr>) -> Result<Started, ClientError> {
         assert!(stream.len() <= 64 && !stream.contains(['/', '<', '\n', '\0', '%']));
         let (url, title) = (format!("rtsp://{}", self.text), Some(self.text.clone()));
-        self.answer(Started { url, via: Via::Edge, edge: None, state: None, title })
+        let audio = Some(format!("http://{}", self.text));
+        self.answer(Started { url, via: Via::Edge, edge: None, state: None, title, audio })
     }
 
     fn streams(&mut self, _: bool) -> Result<StreamList, ClientError> {

@@ -3,18 +3,19 @@
 
 The ports of an SDP file are closed until a viewer asks for it, and closed again after the last.
 
-Usage: rtsp_server.py FOLDER PORT
+Usage: rtsp_server.py FOLDER PORT [--tcp-only] [--login basic|digest]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 gi.require_version("GstSdp", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer, GstSdp  # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer, GstSdp  # noqa: E402
 
 _PACKING = {
     "H264": ("rtph264depay", "rtph264pay config-interval=-1"),
@@ -67,15 +68,37 @@ def opened(media):
     GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
 
 
-def serve(folder, port):
+def lock(server, method):
+    """Lets only the user `viewer` in, who knows the password."""
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth = GstRtspServer.RTSPAuth.new()
+    if method == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest("viewer", "open sesame", token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic("viewer", "open sesame"), token)
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    for permission in ["media.factory.access", "media.factory.construct"]:
+        permissions.add_permission_for_role("viewer", permission, True)
+    return permissions
+
+
+def serve(options):
     """Serves until it is ended."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_service(port)
-    for file in sorted(Path(folder).glob("*.sdp")):
+    server.set_service(options.port)
+    permissions = lock(server, options.login) if options.login else None
+    for file in sorted(Path(options.folder).glob("*.sdp")):
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(pipeline(file.read_text()))
         factory.set_shared(True)
+        if options.tcp_only:
+            factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
+        if permissions:
+            factory.set_permissions(permissions)
         factory.connect("media-configure", configured)
         server.get_mount_points().add_factory(f"/{file.name}", factory)
         say("serves", file.name)
@@ -90,4 +113,9 @@ def serve(folder, port):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2])
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("folder")
+    arguments.add_argument("port")
+    arguments.add_argument("--tcp-only", action="store_true")
+    arguments.add_argument("--login", choices=["basic", "digest"])
+    serve(arguments.parse_args())

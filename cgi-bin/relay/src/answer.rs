@@ -10,7 +10,7 @@ use playlist::{BadUrl, Entry};
 use crate::daemon::Daemon;
 use crate::page;
 use crate::problem::Problem;
-use crate::wanted::{Form, Wanted};
+use crate::wanted::{Form, Wanted, is_quicktime};
 
 /// The answer to a request, whatever it is. What is not for viewers goes to `log`, a line at most.
 pub(crate) fn answer(
@@ -48,7 +48,10 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Respon
     }
     let started = daemon.start(&stream, environment.client)?;
     let title = started.title.as_deref().unwrap_or(&stream);
-    let entry = Entry::new(&started.url, title)?;
+    let mut entry = Entry::new(&started.url, title)?;
+    if let Some(audio) = &started.audio {
+        entry = entry.with_audio(audio, is_quicktime(environment))?;
+    }
     Ok(send(&stream, form, Some(&entry)))
 }
 

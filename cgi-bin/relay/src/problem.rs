@@ -22,6 +22,12 @@ pub(crate) enum Problem {
     EdgeUnreachable,
     /// There is no edge.
     NoEdge,
+    /// The stream's source doesn't give it.
+    SourceRefuses,
+    /// The stream's source doesn't answer.
+    SourceUnreachable,
+    /// The stream is being fetched.
+    SourceStarting,
     /// The daemon's limits are reached.
     Limit,
     /// The daemon is not there, does not answer in time, or fails.
@@ -37,6 +43,9 @@ impl From<ClientError> for Problem {
             ErrorCode::NoConsent => Self::NoConsent,
             ErrorCode::EdgeUnreachable => Self::EdgeUnreachable,
             ErrorCode::NoEdge => Self::NoEdge,
+            ErrorCode::SourceRefuses => Self::SourceRefuses,
+            ErrorCode::SourceUnreachable => Self::SourceUnreachable,
+            ErrorCode::SourceStarting => Self::SourceStarting,
             ErrorCode::Limit => Self::Limit,
             // It is the web server that may not ask, so the viewer can do nothing about it.
             ErrorCode::Forbidden | ErrorCode::Internal => Self::Unavailable,
@@ -51,8 +60,13 @@ impl Problem {
             Self::BadName | Self::UnknownFormat => StatusCode::BAD_REQUEST,
             Self::UnknownStream => StatusCode::NOT_FOUND,
             Self::NoConsent => StatusCode::FORBIDDEN,
-            Self::EdgeUnreachable | Self::NoEdge => StatusCode::BAD_GATEWAY,
-            Self::Limit | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::EdgeUnreachable
+            | Self::NoEdge
+            | Self::SourceRefuses
+            | Self::SourceUnreachable => StatusCode::BAD_GATEWAY,
+            Self::SourceStarting | Self::Limit | Self::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -70,6 +84,15 @@ impl Problem {
                 "The streaming server that shows this stream does not answer. Try again later.\n"
             }
             Self::NoEdge => "There is no streaming server that could show this stream.\n",
+            Self::SourceRefuses => {
+                "The server that this stream comes from refuses to give it. Try again later.\n"
+            }
+            Self::SourceUnreachable => {
+                "The server that this stream comes from does not send it. Try again later.\n"
+            }
+            Self::SourceStarting => {
+                "The stream is being fetched from where it comes from. Try again in a moment.\n"
+            }
             Self::Limit => "Too many streams are being started. Try again in a few seconds.\n",
             Self::Unavailable => "Streams can't be started at the moment. Try again later.\n",
         }
@@ -80,6 +103,7 @@ impl Problem {
         let mut response = cgi::text_response(self.status(), self.text());
         let (name, value) = match self {
             Self::Method => (header::ALLOW, "GET, HEAD"),
+            Self::SourceStarting => (header::RETRY_AFTER, "2"),
             Self::Limit => (header::RETRY_AFTER, "5"),
             Self::Unavailable => (header::RETRY_AFTER, "30"),
             _ => return response,

@@ -23,6 +23,7 @@ struct Says {
     text: String,
     code: Option<ErrorCode>,
     answers: bool,
+    audio: bool,
     starts: u32,
 }
 
@@ -40,7 +41,8 @@ impl Daemon for Says {
     fn start(&mut self, _: &str, _: Option<IpAddr>) -> Result<Started, ClientError> {
         self.starts += 1;
         let (url, title) = (format!("rtsp://{}", self.text), Some(self.text.clone()));
-        let started = Started { url, via: Via::Edge, edge: None, state: None, title };
+        let audio = self.audio.then(|| format!("http://{}", self.text));
+        let started = Started { url, via: Via::Edge, edge: None, state: None, title, audio };
         self.error().map_or(Ok(started), Err)
     }
 
@@ -65,13 +67,16 @@ fn daemons() -> impl Strategy<Value = Says> {
         Some(ErrorCode::NoConsent),
         Some(ErrorCode::EdgeUnreachable),
         Some(ErrorCode::NoEdge),
+        Some(ErrorCode::SourceRefuses),
+        Some(ErrorCode::SourceUnreachable),
+        Some(ErrorCode::SourceStarting),
         Some(ErrorCode::Limit),
         Some(ErrorCode::Forbidden),
         Some(ErrorCode::Internal),
     ]);
     let text = prop_oneof![any::<String>(), "[a-z/.&'=-]{1,40}"];
-    (text, prop_oneof![Just(None), codes], prop::bool::weighted(0.9))
-        .prop_map(|(text, code, answers)| Says { text, code, answers, starts: 0 })
+    (text, prop_oneof![Just(None), codes], prop::bool::weighted(0.9), any::<bool>())
+        .prop_map(|(text, code, answers, audio)| Says { text, code, answers, audio, starts: 0 })
 }
 
 /// Bytes as they could be, and as they are meant to be.

@@ -85,6 +85,13 @@ fn name(bytes: &[u8]) -> Result<String, Problem> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Problem::BadName)
 }
 
+/// Whether the document is for QuickTime: the player says so itself, or the link does where a
+/// browser fetches the document (`player=quicktime`).
+pub(crate) fn is_quicktime(environment: &Environment) -> bool {
+    environment.quicktime
+        || parameter(&environment.query, b"player").is_some_and(|player| player == b"quicktime")
+}
+
 /// The first parameter of this name in a query, decoded.
 fn parameter(query: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     query.split(|byte| *byte == b'&').find_map(|pair| {
@@ -161,6 +168,15 @@ mod tests {
         assert_eq!(read(b"", b"stream=news.m3u"), stream("news.m3u", DEFAULT));
         for query in ["", "f=\"a\"", "stre", "format=m3u"] {
             assert_eq!(read(b"", query.as_bytes()), Ok(Wanted::List), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_link_may_say_that_it_is_for_quicktime() {
+        for (query, quicktime) in [("player=quicktime", true), ("a&player=vlc", false), ("", false)]
+        {
+            let query = |name: &str| (name == "QUERY_STRING").then(|| query.into());
+            assert_eq!(is_quicktime(&Environment::new(query)), quicktime);
         }
     }
 

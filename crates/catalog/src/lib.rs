@@ -5,6 +5,7 @@
 //! edge. [`sdp::Session`] is one SDP file by itself.
 
 mod arrival;
+mod audio;
 mod catalog;
 mod comparison;
 mod config;
@@ -29,6 +30,7 @@ mod stream;
 mod toml_file;
 mod url;
 
+pub use audio::AudioUrl;
 pub use catalog::Catalog;
 pub use comparison::{Compared, Comparison};
 pub use config::{Config, Daemon, Limits, LogFormat, LogLevel, Origin, Rtcp};

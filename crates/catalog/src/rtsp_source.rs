@@ -10,7 +10,7 @@ use crate::url::is_authority;
 const RTSP_PORT: u16 = 554;
 
 /// The `source` of a NAME.toml: an RTSP URL, and who asks for it there. Neither `Display` nor
-/// `Debug` shows the password.
+/// `Debug` shows the password, nor the query, where cameras take passwords too.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RtspSource {
@@ -52,13 +52,16 @@ impl RtspSource {
 
 impl fmt::Display for RtspSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url)
+        match self.url.split_once('?') {
+            Some((url, _)) => write!(f, "{url}?…"),
+            None => f.write_str(&self.url),
+        }
     }
 }
 
 impl fmt::Debug for RtspSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RtspSource").field(&self.url).finish()
+        write!(f, "RtspSource({self})")
     }
 }
 
@@ -169,9 +172,9 @@ mod tests {
 
     #[test]
     fn nothing_shows_the_password() {
-        let source = read("rtsp://u:secret@cam/live").unwrap();
-        assert_eq!(source.to_string(), "rtsp://cam/live");
-        assert_eq!(format!("{source:?}"), "RtspSource(\"rtsp://cam/live\")");
+        let source = read("rtsp://u:secret@cam/live?user=u&password=secret").unwrap();
+        assert_eq!(source.to_string(), "rtsp://cam/live?…");
+        assert_eq!(format!("{source:?}"), "RtspSource(rtsp://cam/live?…)");
     }
 
     #[test]

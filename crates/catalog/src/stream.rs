@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::arrival::Arrival;
+use crate::audio::AudioUrl;
 use crate::config::Rtcp;
 use crate::edge::Edge;
 use crate::problem::Problem;
@@ -64,6 +65,11 @@ impl Stream {
         Ok(arrivals.iter().map(|media| media.iter().map(|one| &one.rtp).collect()).collect())
     }
 
+    /// The audio that goes with it, for a viewer who is sent to this host; none if it has none.
+    pub fn audio_at(&self, host: &str) -> Option<String> {
+        self.settings.as_ref()?.audio.as_ref().map(|audio| audio.at(host))
+    }
+
     /// Its medias for people, in order: `video H264`, `audio MPA`, …
     pub fn media(&self) -> impl Iterator<Item = String> {
         self.session.media.iter().map(Media::label)
@@ -77,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) title: Option<String>,
     pub(crate) source: Option<RtspSource>,
     pub(crate) password_file: Option<PathBuf>,
+    pub(crate) audio: Option<AudioUrl>,
     pub(crate) rtcp: Option<Rtcp>,
     pub(crate) shutdown: Shutdown,
     pub(crate) replica: Option<Section>,

@@ -16,6 +16,16 @@ impl RtspUrl {
         format!("{}/{stream}.sdp", self.0)
     }
 
+    /// The host, without its port.
+    pub fn host(&self) -> &str {
+        let after = self.0.split_once("://").map_or("", |(_, after)| after);
+        let authority = after.split('/').next().unwrap_or_default();
+        match authority.find(']') {
+            Some(end) => &authority[..=end],
+            None => authority.split(':').next().unwrap_or_default(),
+        }
+    }
+
     /// The URL itself.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -90,6 +100,17 @@ mod tests {
         ] {
             let url = RtspUrl::try_from(url.to_owned()).unwrap();
             assert_eq!(url.viewer_url("news"), expected);
+        }
+    }
+
+    #[test]
+    fn its_host_has_no_port() {
+        for (url, host) in [
+            ("rtsp://dss2.example.net", "dss2.example.net"),
+            ("rtsp://192.0.2.1:8554/live", "192.0.2.1"),
+            ("rtsp://[2001:db8::1]:322/", "[2001:db8::1]"),
+        ] {
+            assert_eq!(RtspUrl::try_from(url.to_owned()).unwrap().host(), host);
         }
     }
 

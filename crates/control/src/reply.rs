@@ -45,6 +45,12 @@ pub enum ErrorCode {
     EdgeUnreachable,
     /// The catalogue has no such edge, or none at all.
     NoEdge,
+    /// The source that the stream is pulled from is there, and doesn't give it.
+    SourceRefuses,
+    /// The source that the stream is pulled from can't be reached, or brings nothing.
+    SourceUnreachable,
+    /// The stream is being pulled, and nothing has come yet; the same request may soon succeed.
+    SourceStarting,
     /// A limit is reached; the same request may succeed later.
     Limit,
     /// The caller may not do this.
@@ -61,6 +67,9 @@ impl fmt::Display for ErrorCode {
             Self::NoConsent => "no-consent",
             Self::EdgeUnreachable => "edge-unreachable",
             Self::NoEdge => "no-edge",
+            Self::SourceRefuses => "source-refuses",
+            Self::SourceUnreachable => "source-unreachable",
+            Self::SourceStarting => "source-starting",
             Self::Limit => "limit",
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",

@@ -23,6 +23,9 @@ pub struct Started {
     /// The stream's title for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The URL of an Icecast stream that is to be played along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<String>,
 }
 
 /// Who serves a viewer.

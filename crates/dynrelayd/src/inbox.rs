@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use control::Request;
 
 use crate::air::Heard;
+use crate::pulls::Told;
 use crate::reach::Verdict;
 
 /// One thing to act on.
@@ -20,6 +21,8 @@ pub(crate) enum Input {
     Heard(Heard),
     /// It is known now whether an edge can be reached.
     Reach(Verdict),
+    /// A stream that is pulled comes, or doesn't.
+    Pull(Told),
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT.

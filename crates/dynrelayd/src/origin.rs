@@ -6,6 +6,7 @@ use catalog::{Catalog, Run, Stream};
 use control::{Origin, OriginKind, ReplicaStatus};
 use forward::Flow;
 
+use crate::pulls::Pulls;
 use crate::replica::{Replica, SILENCE};
 use crate::supervisor::Supervisor;
 
@@ -14,6 +15,7 @@ pub(crate) struct Origins<'a> {
     catalog: &'a Catalog,
     flows: HashMap<&'a str, Vec<&'a Flow>>,
     replicas: HashMap<&'a str, Vec<&'a Replica>>,
+    pulls: &'a Pulls,
 }
 
 impl Supervisor {
@@ -28,7 +30,7 @@ impl Supervisor {
             add(&replica.stream, replica.flows());
             replicas.entry(replica.stream.as_str()).or_insert_with(Vec::new).push(replica);
         }
-        Origins { catalog: &self.catalog, flows, replicas }
+        Origins { catalog: &self.catalog, flows, replicas, pulls: &self.pulls }
     }
 }
 
@@ -36,7 +38,10 @@ impl Origins<'_> {
     /// Where a stream comes from; none if it isn't in the catalogue.
     pub(crate) fn of(&self, stream: &str) -> Option<Origin> {
         let stream = self.catalog.stream(stream)?;
-        let (state, fault) = self.arrival(&stream.name);
+        let (state, fault) = match &stream.source {
+            Some(source) => self.pulls.tell(&stream.name, source),
+            None => self.arrival(&stream.name),
+        };
         Some(Origin {
             kind: kind(stream),
             state: state.to_owned(),
@@ -75,6 +80,9 @@ impl Origins<'_> {
 
 /// How a stream comes here.
 fn kind(stream: &Stream) -> OriginKind {
+    if stream.source.is_some() {
+        return OriginKind::Rtsp;
+    }
     let elsewhere = stream.replicas.iter().any(|replica| replica.run == Run::Elsewhere);
     let sources = stream.sources().unwrap_or_default();
     let multicast = sources.iter().flatten().any(|source| source.address.is_multicast());

@@ -1,7 +1,7 @@
 //! A route in the data plane's words. `forward` knows nothing of catalogues, so this is where the
 //! two meet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use catalog::{Catalog, Pair, Route};
 use control::FlowKind;
@@ -25,16 +25,24 @@ pub(crate) fn paths(route: &Route) -> impl Iterator<Item = Path<'_>> {
 }
 
 /// What the data plane is to open for a route.
-pub(crate) fn medias(route: &Route) -> Vec<forward::Media> {
-    pairs(&route.pairs)
+pub(crate) fn medias(route: &Route, pulled: &[SocketAddr]) -> Vec<forward::Media> {
+    pairs(&route.pairs, pulled)
 }
 
-/// What the data plane is to open for these flows.
-pub(crate) fn pairs(pairs: &[Pair]) -> Vec<forward::Media> {
+/// What the data plane is to open for these flows; `pulled` is where a pull hands over what it
+/// brings.
+pub(crate) fn pairs(pairs: &[Pair], pulled: &[SocketAddr]) -> Vec<forward::Media> {
+    let path = |of| path(of, pulled);
     pairs
         .iter()
         .map(|pair| forward::Media { rtp: path(&pair.rtp), rtcp: pair.rtcp.as_ref().map(path) })
         .collect()
+}
+
+/// Where a source's packets arrive: `pulled` is where a pull hands over what it brings.
+pub(crate) fn arrival(source: &catalog::Source, pulled: &[SocketAddr]) -> SocketAddr {
+    let at = source.pulled().and_then(|place| pulled.get(place));
+    at.copied().unwrap_or_else(|| source.socket())
 }
 
 /// The address that a route's packets are sent to.
@@ -53,11 +61,12 @@ pub(crate) fn settings(catalog: &Catalog) -> forward::Settings {
     }
 }
 
-fn path(path: &catalog::Path) -> forward::Path {
+fn path(path: &catalog::Path, pulled: &[SocketAddr]) -> forward::Path {
+    let at = arrival(&path.source, pulled);
     forward::Path {
         source: forward::Source {
-            address: path.source.address,
-            port: path.source.port,
+            address: at.ip(),
+            port: at.port(),
             sender: path.source.sender,
             interface: path.source.interface.clone(),
         },

@@ -1,6 +1,6 @@
 //! A relay that runs: its route, its flows, and what is told of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use catalog::Route;
@@ -9,7 +9,7 @@ use forward::{Counters, Flow};
 
 use crate::audience::Audience;
 use crate::pace::{Pace, per_second};
-use crate::path::{Path, paths};
+use crate::path::{Path, arrival, paths};
 use crate::storm::Storm;
 
 /// A relay, as the data plane and the lifecycle know it.
@@ -21,6 +21,8 @@ pub(crate) struct Relay {
     pub(crate) stream: String,
     pub(crate) edge: String,
     pub(crate) route: Route,
+    /// Where what is pulled is handed over; empty where nothing is.
+    pulled: Vec<SocketAddr>,
     /// The edge's.
     pub(crate) address: IpAddr,
     /// In the data plane's order: media by media, RTP before RTCP.
@@ -60,6 +62,7 @@ impl Relay {
         stream: &str,
         edge: &str,
         route: Route,
+        pulled: Vec<SocketAddr>,
         address: IpAddr,
         flows: Vec<Flow>,
         now: Instant,
@@ -70,6 +73,7 @@ impl Relay {
             stream: stream.to_owned(),
             edge: edge.to_owned(),
             route,
+            pulled,
             address,
             flows,
             began: now,
@@ -152,7 +156,12 @@ impl Relay {
             asked: None,
             rules: None,
             closes: Vec::new(),
-            flows: flows.map(|(path, (flow, rate))| flow_status(&path, flow, rate)).collect(),
+            flows: flows
+                .map(|(path, (flow, rate))| FlowStatus {
+                    from: arrival(&path.path.source, &self.pulled),
+                    ..flow_status(&path, flow, rate)
+                })
+                .collect(),
         }
     }
 }

@@ -34,6 +34,7 @@ impl Supervisor {
         self.guests.set_limits(limits);
         // First, so that the ports of those that changed are free.
         self.end_replicas();
+        self.pulls.reorder(&self.catalog);
         self.reroute(now);
         self.tend_replicas(now);
         let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Run};
@@ -93,13 +94,24 @@ impl Replica {
     }
 
     /// Opens its sockets, new ones if it has some: an interface may have been replaced.
-    fn open(&mut self, id: RelayId, plane: &Plane, now: Instant) {
+    /// `pulled` is where a pull hands over what it brings, if its stream is pulled.
+    fn open(
+        &mut self,
+        id: RelayId,
+        pulled: io::Result<Vec<SocketAddr>>,
+        plane: &Plane,
+        now: Instant,
+    ) {
         self.retry = now + RETRY;
         self.flows.clear();
         self.sent = 0;
-        match plane.open(id, &pairs(&self.plan.pairs), forward::Gate::Open) {
+        let opened = pulled.map_err(|error| error.to_string()).and_then(|pulled| {
+            let medias = pairs(&self.plan.pairs, &pulled);
+            plane.open(id, &medias, forward::Gate::Open).map_err(|error| error.to_string())
+        });
+        match opened {
             Ok(flows) => self.flows = flows,
-            Err(error) => self.enter(State::Failed, Some(error.to_string())),
+            Err(why) => self.enter(State::Failed, Some(why)),
         }
     }
 
@@ -209,7 +221,8 @@ impl Supervisor {
         for (id, replica) in &mut self.replicas {
             replica.look();
             if replica.is_down() && replica.retry <= now {
-                replica.open(*id, &self.plane, now);
+                let pulled = self.pulls.sources(&self.catalog, &replica.stream);
+                replica.open(*id, pulled, &self.plane, now);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use catalog::{Consent, Edge, Route, is_name};
+use catalog::{Consent, Edge, Route, RtspUrl, is_name};
 use control::{ErrorCode, Refused, Reply, Started, Via};
 use lifecycle::{FlowKind, State};
 use tracing::{debug, error, info};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// A start that waits until it is known whether an edge can be reached.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    stream: String,
+    pub(crate) stream: String,
     edge: Option<String>,
     client: Option<IpAddr>,
     reply: Sender<String>,
@@ -67,6 +67,8 @@ pub(crate) enum CantOpen {
     Flows(#[from] forward::OpenError),
     #[error("no more relays can be opened: {0}; raise LimitNOFILE in dynrelayd's unit")]
     NoReserve(io::Error),
+    #[error("the stream can't be pulled: {0}")]
+    Pull(io::Error),
 }
 
 /// Makes sure that a reserve of descriptors is left.
@@ -113,7 +115,9 @@ impl Supervisor {
         if asked.edge.is_none()
             && let Some(url) = self.local_url(asked)
         {
-            return Ok(Some(Started { url, via: Via::Origin, edge: None, state: None, title }));
+            let audio = self.audio(&asked.stream, self.catalog.config().origin.url.as_ref());
+            let (via, edge, state) = (Via::Origin, None, None);
+            return Ok(Some(Started { url, via, edge, state, title, audio }));
         }
         let mut why = None;
         let mut asking = false;
@@ -123,12 +127,17 @@ impl Supervisor {
                 None => asking = true,
                 Some(_) if asking => {}
                 Some(Ok(())) => {
+                    if !self.comes(&asked.stream, now)? {
+                        return Ok(None);
+                    }
                     let url = self.watch(&asked.stream, &edge, route, now)?;
                     let state = self.find(&asked.stream, &edge);
                     let state = state.map(|(id, _)| self.state(id));
                     return Ok(Some(Started {
                         url,
                         via: Via::Edge,
+                        audio: self
+                            .audio(&asked.stream, self.catalog.edge(&edge).map(|edge| &edge.url)),
                         edge: Some(edge),
                         state,
                         title,
@@ -144,6 +153,11 @@ impl Supervisor {
             return Ok(None);
         }
         Err(why.unwrap_or_else(|| Refused::new(ErrorCode::NoEdge, "no edge is in the catalogue")))
+    }
+
+    /// The audio that goes with a stream, for a viewer who is sent to this server.
+    fn audio(&self, stream: &str, server: Option<&RtspUrl>) -> Option<String> {
+        self.catalog.stream(stream)?.audio_at(server?.host())
     }
 
     /// Where a viewer watches who is local to the origin.
@@ -225,7 +239,7 @@ impl Supervisor {
                 error!(name: "failed", stream, edge, %error, "the relay can't start");
                 let code = match error {
                     CantOpen::NoReserve(_) => ErrorCode::Limit,
-                    CantOpen::Flows(_) => ErrorCode::Internal,
+                    CantOpen::Flows(_) | CantOpen::Pull(_) => ErrorCode::Internal,
                 };
                 Refused::new(code, format!("{stream}/{edge}: {error}"))
             })?;
@@ -236,7 +250,7 @@ impl Supervisor {
     }
 
     /// Refuses a relay too many, or too soon.
-    fn admit(&mut self, stream: &str, now: Instant) -> Answer<()> {
+    pub(crate) fn admit(&mut self, stream: &str, now: Instant) -> Answer<()> {
         let most = self.catalog.config().limits.relays;
         if self.relays.len() >= most {
             let message = format!("{stream}: {most} relays run already, which is the limit");
@@ -259,25 +273,36 @@ impl Supervisor {
     ) -> Result<(), CantOpen> {
         let Some(address) = address(&route) else { return Ok(()) };
         let id = self.new_id();
-        let flows = self.plane.open(id, &medias(&route), forward::Gate::Open)?;
+        let pulled = self.pulls.sources(&self.catalog, stream).map_err(CantOpen::Pull)?;
+        let flows = self.plane.open(id, &medias(&route, &pulled), forward::Gate::Open)?;
         reserve()?;
         let kinds: Vec<FlowKind> = paths(&route).map(|path| flow_kind(path.kind)).collect();
         let rules = self.catalog.rules(stream);
         info!(name: "opened", stream, edge, %address, "a relay starts");
         self.lifecycle.start(id, address, &kinds, rules, now);
         self.changed = true;
-        self.relays.insert(id, Relay::new(stream, edge, route, address, flows, now));
+        self.relays.insert(id, Relay::new(stream, edge, route, pulled, address, flows, now));
         Ok(())
     }
 
     /// Answers those who have waited long enough.
     pub(crate) fn give_up_waiting(&mut self, now: Instant) {
         let late = self.waiting.extract_if(.., |waiting| waiting.deadline <= now);
-        for waiting in late {
-            let message = format!("{}: no edge answered in time", waiting.stream);
-            let answer = Err(Refused::new(ErrorCode::EdgeUnreachable, message));
+        for waiting in late.collect::<Vec<_>>() {
+            let refused = self.source_is_late(&waiting.stream, now).unwrap_or_else(|| {
+                let message = format!("{}: no edge answered in time", waiting.stream);
+                Refused::new(ErrorCode::EdgeUnreachable, message)
+            });
+            let answer = Err(refused);
             self.turnstile.pass(&waiting.stream, waiting.client, &answer, now);
             waiting.answer(answer);
+        }
+    }
+
+    /// Tries the starts that wait again: there is news.
+    pub(crate) fn start_waiting(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.start(waiting, now);
         }
     }
 }

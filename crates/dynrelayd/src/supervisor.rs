@@ -1,6 +1,6 @@
 //! Binds the catalogue, the lifecycle and the data plane to what is asked and what happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
 use crate::memory::{Memory, Remembered};
 use crate::pace::Pace;
 use crate::path::settings;
+use crate::pulls::Pulls;
 use crate::reach::Reach;
 use crate::relay::{Relay, RelayId, unix_time};
 use crate::replica::Replica;
@@ -58,6 +59,7 @@ pub(crate) struct Supervisor {
     pub(crate) changed: bool,
     pub(crate) reach: Reach,
     pub(crate) air: Air,
+    pub(crate) pulls: Pulls,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) allowance: Allowance,
     pub(crate) guests: Arc<Guests>,
@@ -107,6 +109,7 @@ impl Supervisor {
             memory,
             changed: false,
             reach: Reach::new(post.clone()),
+            pulls: Pulls::new(post.clone()),
             air: Air::new(post),
             waiting: Vec::new(),
             allowance: Allowance::new(starts, now),
@@ -190,6 +193,7 @@ impl Supervisor {
             waiting.answer(Err(refused));
         }
         self.turnstile.close();
+        self.pulls.end_all();
     }
 
     /// Closes the relays that `which` picks.
@@ -221,7 +225,7 @@ impl Supervisor {
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        let busy = !self.relays.is_empty() || !self.replicas.is_empty();
+        let busy = !self.relays.is_empty() || !self.replicas.is_empty() || !self.pulls.is_empty();
         let glance = busy.then(|| self.glanced + GLANCE);
         let patience = self.waiting.iter().map(|waiting| waiting.deadline).min();
         let others = [
@@ -255,8 +259,11 @@ impl Supervisor {
             Input::Heard(heard) => self.learn(heard, now),
             Input::Reach(verdict) => {
                 self.reach.learn(verdict, now);
-                for waiting in std::mem::take(&mut self.waiting) {
-                    self.start(waiting, now);
+                self.start_waiting(now);
+            }
+            Input::Pull(told) => {
+                if self.pulls.learn(told) {
+                    self.start_waiting(now);
                 }
             }
             Input::Reload => {
@@ -346,6 +353,16 @@ impl Supervisor {
         self.give_up_waiting(now);
         self.turnstile.poll(now);
         self.give_up_listening(now);
+        self.end_pulls(now);
+    }
+
+    /// Ends the pulls of streams that neither a relay, a replica nor a viewer on the way needs.
+    fn end_pulls(&mut self, now: Instant) {
+        let relayed = self.relays.values().map(|relay| relay.stream.as_str());
+        let asked = self.waiting.iter().map(|waiting| waiting.stream.as_str());
+        let replicated = self.replicas.values().map(|replica| replica.stream.as_str());
+        let needed: HashSet<&str> = relayed.chain(asked).chain(replicated).collect();
+        self.pulls.end_unneeded(now, |stream| needed.contains(stream));
     }
 
     /// Tells of packets that came back.

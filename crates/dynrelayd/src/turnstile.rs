@@ -148,8 +148,13 @@ fn level(code: ErrorCode) -> Level {
         ErrorCode::NoConsent
         | ErrorCode::EdgeUnreachable
         | ErrorCode::NoEdge
+        | ErrorCode::SourceRefuses
+        | ErrorCode::SourceUnreachable
         | ErrorCode::Limit => Level::WARN,
-        ErrorCode::BadRequest | ErrorCode::UnknownStream | ErrorCode::Forbidden => Level::INFO,
+        ErrorCode::BadRequest
+        | ErrorCode::UnknownStream
+        | ErrorCode::SourceStarting
+        | ErrorCode::Forbidden => Level::INFO,
     }
 }
 
@@ -192,7 +197,14 @@ mod tests {
 
     fn started() -> Answer<Started> {
         let edge = Some("dss2".to_owned());
-        Ok(Started { url: String::new(), via: Via::Edge, edge, state: None, title: None })
+        Ok(Started {
+            url: String::new(),
+            via: Via::Edge,
+            edge,
+            state: None,
+            title: None,
+            audio: None,
+        })
     }
 
     fn told(act: impl FnOnce(&mut Turnstile, Instant)) -> Vec<(&'static str, u64)> {

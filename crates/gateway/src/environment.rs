@@ -23,6 +23,8 @@ pub struct Environment {
     pub host: Option<String>,
     /// HTTP_ACCEPT: the media types that the client takes.
     pub accept: Vec<u8>,
+    /// HTTP_USER_AGENT says that the player is QuickTime.
+    pub quicktime: bool,
     /// Whether a body may wait on standard input.
     pub has_body: bool,
     /// The daemon's socket.
@@ -43,6 +45,7 @@ impl Environment {
             client: address(&bytes("REMOTE_ADDR")),
             host: host(bytes("SERVER_NAME")),
             accept: bytes("HTTP_ACCEPT"),
+            quicktime: bytes("HTTP_USER_AGENT").windows(9).any(|nine| nine == b"QuickTime"),
             has_body: length.iter().any(|digit| *digit != b'0')
                 || !bytes("HTTP_TRANSFER_ENCODING").is_empty(),
             socket: variable("DYNRELAY_SOCKET")
@@ -95,6 +98,13 @@ mod tests {
         }
         assert_eq!(with("REMOTE_ADDR", b"\xff").client, None);
         assert_eq!(with("HTTP_X_FORWARDED_FOR", b"203.0.113.9").client, None);
+    }
+
+    #[test]
+    fn quicktime_is_known_by_its_name() {
+        assert!(with("HTTP_USER_AGENT", b"QuickTime/7.6.6 (qtver=7.6.6;os=Mac 10.5.8)").quicktime);
+        assert!(with("HTTP_USER_AGENT", b"QuickTime (qtver=6.0;os=Windows NT 5.1)").quicktime);
+        assert!(!with("HTTP_USER_AGENT", b"MPlayer \xff").quicktime);
     }
 
     #[test]

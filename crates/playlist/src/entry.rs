@@ -7,6 +7,7 @@ use crate::{Format, escape};
 pub struct Entry {
     url: String,
     title: String,
+    audio: Option<String>,
 }
 
 /// A URL that no document can carry safely: it is not absolute, or has a character in it that
@@ -24,7 +25,18 @@ impl Entry {
         }
         let title: String =
             title.chars().map(|char| if breaks(char) { ' ' } else { char }).collect();
-        Ok(Self { url: url.to_owned(), title: title.trim().to_owned() })
+        Ok(Self { url: url.to_owned(), title: title.trim().to_owned(), audio: None })
+    }
+
+    /// With an Icecast stream to be played along, such as `http://dss2.example.net:8000/news.mp3`.
+    /// QuickTime knows such streams by `icy://`. Of the documents only SMIL has room for it.
+    pub fn with_audio(self, url: &str, quicktime: bool) -> Result<Self, BadUrl> {
+        if !is_absolute(url) {
+            return Err(BadUrl(url.to_owned()));
+        }
+        let icy = url.strip_prefix("http://").filter(|_| quicktime);
+        let audio = icy.map_or_else(|| url.to_owned(), |rest| format!("icy://{rest}"));
+        Ok(Self { audio: Some(audio), ..self })
     }
 
     /// The URL as it was given.
@@ -34,13 +46,19 @@ impl Entry {
 
     /// The document in this format. All but the title is ASCII; the title is UTF-8.
     pub fn document(&self, format: Format) -> String {
-        let Self { url, title } = self;
+        let Self { url, title, audio } = self;
         let (xml_url, xml_title) = (escape(url), escape(title));
         match format {
             // MPlayer, Totem and xine each stumble over more than this: an XML declaration, a
             // comment, upper case, <ref>, <par>, <switch>, a title.
             Format::Smil => {
-                format!("<smil>\n<body>\n<video src=\"{xml_url}\"/>\n</body>\n</smil>\n")
+                let video = format!("<video src=\"{xml_url}\"/>\n");
+                let body = match audio.as_deref().map(escape) {
+                    None => video,
+                    // Both at the same time can't be said with less.
+                    Some(audio) => format!("<par>\n{video}<audio src=\"{audio}\"/>\n</par>\n"),
+                };
+                format!("<smil>\n<body>\n{body}</body>\n</smil>\n")
             }
             Format::QuickTime => format!(
                 "<?xml version=\"1.0\"?>\n\
@@ -90,6 +108,22 @@ mod tests {
             entry.document(Format::Smil),
             "<smil>\n<body>\n<video src=\"rtsp://dss2.example.net/news.sdp\"/>\n</body>\n</smil>\n"
         );
+    }
+
+    #[test]
+    fn audio_is_played_along() {
+        let video = Entry::new("rtsp://dss2.example.net/news.sdp", "").unwrap();
+        let audio = "http://dss2.example.net:8000/news.mp3";
+        let both = video.clone().with_audio(audio, false).unwrap();
+        assert_eq!(
+            both.document(Format::Smil),
+            "<smil>\n<body>\n<par>\n<video src=\"rtsp://dss2.example.net/news.sdp\"/>\n\
+             <audio src=\"http://dss2.example.net:8000/news.mp3\"/>\n</par>\n</body>\n</smil>\n"
+        );
+        assert_eq!(both.document(Format::M3u), video.document(Format::M3u));
+        let quicktime = video.clone().with_audio(audio, true).unwrap().document(Format::Smil);
+        assert!(quicktime.contains("<audio src=\"icy://dss2.example.net:8000/news.mp3\"/>"));
+        assert!(video.with_audio("http://a b/", true).is_err());
     }
 
     #[test]

@@ -38,6 +38,19 @@ proptest! {
     }
 
     #[test]
+    fn smil_says_the_audios_url_too(
+        audio in "(http|icy)://[-a-zA-Z0-9._~:/?#@!$&'()*+,;=%\\[\\]]{1,80}",
+        quicktime: bool,
+    ) {
+        let entry = Entry::new("rtsp://h/", "").unwrap().with_audio(&audio, quicktime).unwrap();
+        let document = entry.document(Format::Smil);
+        let xml = Document::parse(&document).unwrap();
+        let said = said(&xml, "audio", Some("src")).unwrap();
+        prop_assert_eq!(said.split_once("://").unwrap().1, audio.split_once("://").unwrap().1);
+        prop_assert_eq!(elements(&xml), 5);
+    }
+
+    #[test]
     fn lists_have_the_lines_they_should(title in any::<String>()) {
         let entry = Entry::new("rtsp://host/news.sdp", &title).unwrap();
         let m3u = entry.document(Format::M3u);

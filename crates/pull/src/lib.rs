@@ -26,6 +26,6 @@ mod transport;
 pub use backoff::backoff;
 pub use error::{Error, Fault};
 pub use outlet::Outlet;
-pub use pull::{Order, Pull, State};
+pub use pull::{Ending, Order, Pull, State};
 pub use reader::{Item, MAX_BODY, MAX_HEAD, ReadError, Reader};
 pub use transport::Transport;

@@ -14,6 +14,23 @@ pub struct Outlet {
     pub rtcp: SocketAddr,
 }
 
+impl Outlet {
+    /// Free ports of this host's loopback, for so many medias. They stay free for whoever drops the
+    /// sockets, and opens them for good at once.
+    pub fn reserve(medias: usize) -> io::Result<(Vec<Self>, Vec<UdpSocket>)> {
+        let mut reserved = Vec::with_capacity(2 * medias);
+        let mut port = || {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let address = socket.local_addr()?;
+            reserved.push(socket);
+            Ok::<SocketAddr, io::Error>(address)
+        };
+        let outlets: io::Result<Vec<Self>> =
+            (0..medias).map(|_| Ok(Self { rtp: port()?, rtcp: port()? })).collect();
+        Ok((outlets?, reserved))
+    }
+}
+
 /// One of the two, open.
 #[derive(Debug)]
 pub(crate) struct Spout(UdpSocket);

@@ -74,10 +74,21 @@ impl Pull {
         Ok(Self { hold, ended })
     }
 
-    /// Ends it, and waits until it has said goodbye, but no longer than this; true if it has.
-    pub fn end(self, patience: Duration) -> bool {
+    /// Ends it; whoever wants to can wait for that.
+    pub fn ending(self) -> Ending {
         drop(self.hold);
-        self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
+        Ending(self.ended)
+    }
+}
+
+/// A pull that was told to end.
+#[derive(Debug)]
+pub struct Ending(Receiver<()>);
+
+impl Ending {
+    /// Waits until it has said goodbye, but no longer than this; true if it has.
+    pub fn wait(&self, patience: Duration) -> bool {
+        self.0.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 }
 

@@ -118,7 +118,7 @@ fn over_udp_packets_pass_unchanged_and_teardown_ends_it() {
     assert!(server.wait_for("SETUP").contains("/news/track2 RTSP/1.0"));
     assert!(server.wait_for("PLAY").contains("Session: abc\r\n"));
     assert!(server.wait_for("GET_PARAMETER").contains("Session: abc\r\n"), "a sign of life");
-    assert!(scene.pull.end(PATIENCE));
+    assert!(scene.pull.ending().wait(PATIENCE));
     assert!(server.wait_for("TEARDOWN").contains("/news/ RTSP/1.0"));
 }
 
@@ -187,7 +187,7 @@ fn basic_and_digest_open_what_is_locked() {
         let scene = scene(&url(&server).replace("rtsp://", "rtsp://u:secret@"), Transport::Tcp);
         scene.wait_for_play();
         assert_eq!(next(&scene.video), rtp(0, 100));
-        assert!(scene.pull.end(PATIENCE));
+        assert!(scene.pull.ending().wait(PATIENCE));
         let last = server.wait_for("TEARDOWN");
         assert!(last.contains(proof) && !last.contains("secret"), "{last}");
     }
@@ -290,8 +290,8 @@ fn who_never_answers_is_given_up_and_can_be_left_at_any_time() {
     let server = Server::start(vec![mute(), mute(), mute()]);
     let left = scene(&url(&server), Transport::Udp);
     assert_eq!(left.next_state(), State::Connecting);
-    assert!(left.pull.end(PATIENCE));
+    assert!(left.pull.ending().wait(PATIENCE));
     let scene = scene(&url(&server), Transport::Udp);
     assert!(matches!(scene.failure(), Error::NoAnswer { method: "OPTIONS", .. }));
-    assert!(scene.pull.end(PATIENCE));
+    assert!(scene.pull.ending().wait(PATIENCE));
 }

@@ -1,6 +1,7 @@
 //! `dynrelay scan`: which streams are active, by listening to them. Needs no daemon.
 
 mod progress;
+mod pulls;
 mod report;
 mod view;
 
@@ -14,6 +15,7 @@ use clap::Args;
 use ::scan::{Heard, Listening, Media, Scan, Settings};
 
 use self::progress::Progress;
+use self::pulls::Pulls;
 use self::report::{Scanned, Unheard};
 use crate::failure::Failure;
 use crate::json;
@@ -53,10 +55,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure> {
     let catalog = Catalog::load(&wanted.config)?;
     let streams = chosen(&catalog, &wanted.streams)?;
-    let medias: Vec<Result<Vec<Media>, Unheard<'_>>> =
-        streams.iter().map(|stream| audible(stream)).collect();
+    let named = !wanted.streams.is_empty();
+    let mut medias: Vec<Result<Vec<Media>, Unheard<'_>>> =
+        streams.iter().map(|stream| audible(stream, named)).collect();
+    let mut pulls = Pulls::default();
+    for (stream, medias) in streams.iter().zip(&mut medias) {
+        if let (Some(source), Ok(medias)) = (&stream.source, medias) {
+            pulls.order(stream, source, medias)?;
+        }
+    }
     let all: Vec<Media> = medias.iter().flatten().flatten().cloned().collect();
-    let heard = listen(world, all, wanted)?;
+    let heard = listen(world, all, pulls, wanted)?;
     let mut heard = heard.into_iter();
     let scanned: Vec<Scanned<'_>> = streams
         .iter()
@@ -94,11 +103,12 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
     catalog.problems().iter().filter(of_a_stream)
 }
 
-/// The medias of a stream, if there is anything to listen for.
-fn audible(stream: &Stream) -> Result<Vec<Media>, Unheard<'_>> {
+/// The medias of a stream, if there is anything to listen for. One that has to be pulled is pulled if
+/// it was asked for by name: else a look at all would call at every camera.
+fn audible(stream: &Stream, named: bool) -> Result<Vec<Media>, Unheard<'_>> {
     match &stream.source {
-        Some(source) => Err(Unheard::Pulled(source)),
-        None => Media::of(stream).map_err(Unheard::Faulty),
+        Some(source) if !named => Err(Unheard::Pulled(source)),
+        _ => Media::of(stream).map_err(Unheard::Faulty),
     }
 }
 
@@ -131,10 +141,13 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
 fn listen(
     world: &mut World<'_>,
     medias: Vec<Media>,
+    mut pulls: Pulls,
     wanted: &Wanted,
 ) -> Result<Vec<Heard>, Failure> {
     let settings = Settings { quick: wanted.quick, ..Settings::default() };
+    pulls.make_room();
     let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
+    pulls.start()?;
     let progress = Progress::new(world.progress, wanted.time);
     loop {
         progress.show(world.err, &scan.heard())?;

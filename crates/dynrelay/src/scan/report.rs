@@ -159,7 +159,7 @@ fn notes(scanned: &Scanned<'_>) -> Vec<String> {
         Err(Unheard::Faulty(problem)) => vec![format!("{name}: {problem}")],
         Err(Unheard::Pulled(source)) => vec![format!(
             "{name}: it is fetched from {source} while it is needed, and does not arrive by \
-             itself; `dynrelay streams` tells how that goes."
+             itself; `dynrelay scan {name}` fetches it, `dynrelay streams` tells how that goes."
         )],
     }
 }

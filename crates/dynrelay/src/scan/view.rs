@@ -24,7 +24,7 @@ struct StreamView<'a> {
     /// None: nobody can tell.
     active: Option<bool>,
     /// Where it is fetched from, if it doesn't arrive by itself.
-    source: Option<&'a str>,
+    source: Option<String>,
     media: Vec<MediaView<'a>>,
 }
 
@@ -80,7 +80,7 @@ fn stream<'a>(scanned: &'a Scanned<'_>) -> StreamView<'a> {
         title: scanned.stream.title.as_deref(),
         active: scanned.active(),
         source: match scanned.medias {
-            Err(Unheard::Pulled(source)) => Some(source.url()),
+            Err(Unheard::Pulled(source)) => Some(source.to_string()),
             _ => None,
         },
         media: medias.map(|(media, heard)| view(media, heard)).collect(),

@@ -72,16 +72,20 @@ fn what_cannot_be_scanned_is_said() {
 }
 
 #[test]
-fn a_stream_that_is_fetched_is_not_listened_for() {
+fn a_stream_that_is_fetched_is_not_listened_for_unless_it_is_named() {
     let (world, config) = catalogue();
     world.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
-    let ended = world.run(&["scan", "--config", &config, "news"]);
+    let ended = world.run(&["scan", "--config", &config]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
     assert!(ended.out.contains("FETCHED") && !ended.out.contains("secret"), "{}", ended.out);
-    let ended = world.run(&["scan", "--config", &config, "news", "--json"]);
+    let ended = world.run(&["scan", "--config", &config, "--json"]);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
     assert_eq!(json["streams"][0]["source"], "rtsp://192.0.2.7/news");
+    world.write("streams/news.toml", "source = \"rtsp://cam:secret@127.0.0.1:1/news\"\n");
+    let ended = world.run(&["scan", "--config", &config, "--for", "10ms", "news"]);
+    assert_eq!(ended.code, Some(1), "nobody is there: {}", ended.out);
+    assert!(ended.out.contains("NOT ACTIVE") && !ended.out.contains("secret"), "{}", ended.out);
 }
 
 #[test]
