@@ -36,6 +36,8 @@ use crate::turnstile::Turnstile;
 
 /// How often the counters are read while anything is relayed.
 const GLANCE: Duration = Duration::from_millis(500);
+/// How late something may happen by itself, so that of many relays several are seen to at once.
+const SLACK: Duration = Duration::from_millis(20);
 
 /// What the protocol calls a relay that is over.
 const CLOSED: &str = "closed";
@@ -148,7 +150,7 @@ impl Supervisor {
         loop {
             let now = Instant::now();
             let input = match self.next_wake() {
-                Some(at) => inbox.recv_timeout(at.saturating_duration_since(now)),
+                Some(at) => inbox.recv_timeout(at.saturating_duration_since(now).max(SLACK)),
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let now = Instant::now();

@@ -129,6 +129,12 @@ impl<W: Wire> Output<W> {
                 }
             }
             Gate::Open => {
+                let Some(first) = passing.next() else { return };
+                let Some(second) = passing.next() else {
+                    self.send_one(first, tell);
+                    return;
+                };
+                let passing = [first, second].into_iter().chain(passing);
                 let mut slices = [IoSlice::new(&[]); BATCH];
                 let mut count = 0;
                 for (slice, datagram) in slices.iter_mut().zip(passing) {

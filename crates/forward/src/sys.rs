@@ -1,7 +1,7 @@
 //! The system calls that no crate wraps soundly, and nothing else.
 //!
 //! nix's `recvmmsg` keeps a stale `msg_controllen` between calls, and neither nix nor socket2
-//! knows MCAST_JOIN_SOURCE_GROUP. All pointers here live for one call only.
+//! knows MCAST_JOIN_SOURCE_GROUP. Pointers here live for one call, or in a [`Batch`].
 #![expect(unsafe_code, reason = "recvmmsg and setsockopt take raw pointers")]
 
 use socket2::SockAddr;
@@ -35,15 +35,39 @@ pub(crate) struct Batch {
     lengths: [Option<usize>; BATCH],
     count: usize,
     /// Who sent each, if that was asked for.
-    names: [Name; BATCH],
+    names: Box<[Name]>,
     named: bool,
+    /// What the call is told, laid out once. The headers point to the vectors and names, the
+    /// first to `control`, and the vectors to `buffer`: none of these is ever moved or resized.
+    headers: Box<[libc::mmsghdr]>,
+    _vectors: Box<[libc::iovec]>,
+    _control: Box<Control>,
 }
+
+// SAFETY: the pointers lead only to what the batch itself owns on the heap.
+unsafe impl Send for Batch {}
 
 impl Batch {
     pub(crate) fn new() -> Batch {
-        let buffer = vec![0; BATCH * STRIDE].into_boxed_slice();
-        let names = [[0; NAME_LENGTH as usize]; BATCH];
-        Batch { buffer, lengths: [None; BATCH], count: 0, names, named: false }
+        let mut buffer = vec![0; BATCH * STRIDE].into_boxed_slice();
+        let slots = buffer.chunks_exact_mut(STRIDE);
+        let mut vectors: Box<[libc::iovec]> = slots
+            .map(|slot| libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: DATAGRAM })
+            .collect();
+        let mut headers: Box<[libc::mmsghdr]> = vectors.iter_mut().map(header).collect();
+        let mut control: Box<Control> = Box::new([0; 4]);
+        // The counter only grows, so the first datagram's is enough.
+        headers[0].msg_hdr.msg_control = control.as_mut_ptr().cast();
+        Batch {
+            buffer,
+            lengths: [None; BATCH],
+            count: 0,
+            names: vec![[0; NAME_LENGTH as usize]; BATCH].into_boxed_slice(),
+            named: false,
+            headers,
+            _vectors: vectors,
+            _control: control,
+        }
     }
 
     /// One of the datagrams; none if it was cut off or discarded.
@@ -86,54 +110,60 @@ impl Batch {
         self.count
     }
 
-    /// Receives what is there, without waiting; asks who sent it if `senders` are wanted. Returns the socket's drop counter
-    /// (SO_RXQ_OVFL) if the kernel told it, which it does once anything was dropped.
+    /// Receives what is there, without waiting; asks who sent it if `senders` are wanted. Returns
+    /// the socket's drop counter (SO_RXQ_OVFL) if the kernel told it, which it does once anything
+    /// was dropped.
     pub(crate) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
         senders: bool,
     ) -> io::Result<Option<u32>> {
         self.count = 0;
-        self.named = senders;
-        let mut control: Control = [0; 4];
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
-        // SAFETY: mmsghdr is plain data for which all zeroes is valid: no name, no buffers.
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { MaybeUninit::zeroed().assume_init() };
-        let slots = self.buffer.chunks_exact_mut(STRIDE);
-        for ((vector, header), slot) in vectors.iter_mut().zip(&mut headers).zip(slots) {
-            vector.iov_base = slot.as_mut_ptr().cast();
-            vector.iov_len = DATAGRAM;
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
+        if senders || self.named {
+            self.ask_for_names(senders);
         }
-        if senders {
-            for (header, name) in headers.iter_mut().zip(&mut self.names) {
-                header.msg_hdr.msg_name = name.as_mut_ptr().cast();
-                header.msg_hdr.msg_namelen = NAME_LENGTH;
-            }
-        }
-        // The counter only grows, so the first datagram's is enough.
-        headers[0].msg_hdr.msg_control = control.as_mut_ptr().cast();
-        headers[0].msg_hdr.msg_controllen = size_of::<Control>() as _;
-        // SAFETY: the headers point to BATCH live, disjoint slots of DATAGRAM bytes in `buffer`,
-        // maybe to as many names of NAME_LENGTH bytes, and to `control`; all of them outlive the
-        // call, and nothing else uses them meanwhile.
+        // The last call left here how much it wrote.
+        self.headers[0].msg_hdr.msg_controllen = size_of::<Control>() as _;
+        // SAFETY: the headers point to BATCH disjoint slots of DATAGRAM bytes in `buffer`, maybe
+        // to as many names of NAME_LENGTH bytes, and to `control`; all of them live as long as
+        // `self`, which is borrowed alone for the call.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
+                self.headers.as_mut_ptr(),
                 BATCH_CALL,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
             )
         };
         self.count = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        for (length, header) in self.lengths.iter_mut().zip(&headers[..self.count]) {
+        for (length, header) in self.lengths.iter_mut().zip(&self.headers[..self.count]) {
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             *length = usize::try_from(header.msg_len).ok().filter(|_| whole);
         }
-        Ok(read_drops(&headers[0].msg_hdr))
+        Ok(read_drops(&self.headers[0].msg_hdr))
     }
+
+    /// Has the next call write down who sent each datagram, or not.
+    fn ask_for_names(&mut self, wanted: bool) {
+        self.named = wanted;
+        for (header, name) in self.headers.iter_mut().zip(&mut self.names) {
+            let (room, length) = match wanted {
+                true => (name.as_mut_ptr().cast(), NAME_LENGTH),
+                false => (std::ptr::null_mut(), 0),
+            };
+            header.msg_hdr.msg_name = room;
+            header.msg_hdr.msg_namelen = length;
+        }
+    }
+}
+
+fn header(vector: &mut libc::iovec) -> libc::mmsghdr {
+    // SAFETY: mmsghdr is plain data for which all zeroes is valid: no name, no buffers.
+    let mut header: libc::mmsghdr = unsafe { MaybeUninit::zeroed().assume_init() };
+    header.msg_hdr.msg_iov = vector;
+    header.msg_hdr.msg_iovlen = 1;
+    header
 }
 
 /// The SO_RXQ_OVFL counter in a received message's control data.

@@ -68,6 +68,8 @@ pub(crate) struct Worker {
     ingests: HashMap<u32, Ingest>,
     /// When to try again for memberships that are lost, in coarse milliseconds.
     retry: Option<u64>,
+    /// Ingests whose last batch was full: epoll tells only of what arrives anew.
+    unfinished: Vec<u64>,
     receive_buffer: usize,
     rest: Duration,
     tell: Tell,
@@ -102,6 +104,7 @@ impl Worker {
             interfaces,
             ingests: HashMap::new(),
             retry: None,
+            unfinished: Vec::with_capacity(EVENTS),
             receive_buffer,
             rest,
             tell,
@@ -122,8 +125,13 @@ impl Worker {
     fn serve(&mut self) -> io::Result<()> {
         let mut events = vec![EpollEvent::empty(); EVENTS];
         let mut reply = [0; READ_BACK_BUFFER];
+        let mut unfinished = Vec::with_capacity(EVENTS);
         loop {
-            let patience = self.retry.map_or(EpollTimeout::NONE, |_| RETRY.into());
+            let patience = match self.retry {
+                _ if !self.unfinished.is_empty() => EpollTimeout::ZERO,
+                Some(_) => RETRY.into(),
+                None => EpollTimeout::NONE,
+            };
             let count = match self.epoll.wait(&mut events, patience) {
                 Ok(count) => count,
                 Err(nix::Error::EINTR) => continue,
@@ -131,6 +139,10 @@ impl Worker {
             };
             let now = coarse_millis();
             let (mut woken, mut changed, mut bursts) = (false, false, false);
+            std::mem::swap(&mut unfinished, &mut self.unfinished);
+            for socket in unfinished.drain(..) {
+                self.handle(socket, now, &mut reply);
+            }
             for event in &events[..count] {
                 match event.data() {
                     WAKE => woken = true,
@@ -156,15 +168,20 @@ impl Worker {
 
     /// Serves a socket; true if part of a burst was received, so that more is on its way.
     fn handle(&mut self, socket: u64, now: u64, reply: &mut [u8]) -> bool {
-        let [ingest, output] = [socket >> 32, socket & 0xffff_ffff].map(u32::try_from);
-        let (Ok(ingest), Ok(output)) = (ingest, output) else { return false };
-        let Some(ingest) = self.ingests.get_mut(&ingest) else { return false };
+        let [key, output] = [socket >> 32, socket & 0xffff_ffff].map(u32::try_from);
+        let (Ok(key), Ok(output)) = (key, output) else { return false };
+        let Some(ingest) = self.ingests.get_mut(&key) else { return false };
         if output == 0 {
             return match ingest.forward(&mut self.batch, now, &self.tell) {
-                Ok(count) => (2..BATCH).contains(&count),
+                Ok(BATCH) => {
+                    self.unfinished.push(socket);
+                    false
+                }
+                Ok(count) => count > 1,
                 Err(error) => {
                     if error.kind() != io::ErrorKind::WouldBlock {
                         tracing::debug!(source = %ingest.source, %error, "receiving failed");
+                        self.unfinished.push(socket);
                     }
                     false
                 }
@@ -210,7 +227,9 @@ impl Worker {
 
     fn watch(&self, socket: &impl AsFd, ingest: u32, output: u32) -> nix::Result<()> {
         let data = u64::from(ingest) << 32 | u64::from(output);
-        self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))
+        // An ingest is emptied each time, so epoll need not look again whether it is.
+        let once = if output == 0 { EpollFlags::EPOLLET } else { EpollFlags::empty() };
+        self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN | once, data))
     }
 
     fn close(&mut self, key: u32, output: u32) {
