@@ -21,10 +21,14 @@ def sdp(address, port, more=""):
 
 
 class Broadcast:
-    """rtp_sender.py on `host`: so many `streams`, `RATE` packets a second each, in step."""
+    """rtp_sender.py on `host`: so many `streams`, `RATE` packets a second each, in step.
 
-    def __init__(self, host, streams=1):
-        self.groups = [f"239.1.1.{number}" for number in range(1, streams + 1)]
+    They go to groups of their own, or the only one of them to the address `to`.
+    """
+
+    def __init__(self, host, streams=1, to=None):
+        groups = [f"239.1.1.{number}" for number in range(1, streams + 1)]
+        self.groups = [to] if to else groups
         script = host.install(Path(__file__).with_name("rtp_sender.py"), "/run/rtp_sender.py")
         targets = [f"{group}:{PORT}" for group in self.groups]
         self.program = host.start("sender", ["/usr/bin/python3", script, str(RATE), *targets])

@@ -14,21 +14,24 @@ class Rehearsal:
     """A network on which `streams` streams are broadcast that the edge dss2 agreed to take.
 
     `shutdown` and `settings`, of [daemon], go to dynrelayd's configuration, `more` into the streams'
-    SDP files.
+    SDP files, and `files` (name to text) into the streams folder. With `to`, an address of the
+    origin, the only stream is sent there by unicast.
     """
 
-    def __init__(self, streams=1, shutdown=None, more="", settings=None):
+    def __init__(self, streams=1, shutdown=None, more="", settings=None, to=None, files=None):
         self.network = Network()
         try:
-            self.broadcast = Broadcast(self["encoder"], streams)
+            self.broadcast = Broadcast(self["encoder"], streams, to)
             self.edge = StandIn(self["dss2"])
             self.daemon = Daemon(self["origin"], ["dss2"], shutdown, settings=settings)
             self.streams = [f"s{number:02}" for number in range(1, streams + 1)]
             self.ports = [stand_in.PORT + 2 * number for number in range(streams)]
             for name, group, port in zip(self.streams, self.broadcast.groups, self.ports):
-                sdp = broadcast.sdp(f"{group}/4", broadcast.PORT, more)
+                sdp = broadcast.sdp(group if to else f"{group}/4", broadcast.PORT, more)
                 self.daemon.consent(f"{name}.sdp", sdp)
                 self.daemon.consent(f"{name}.dss2.sdp", broadcast.sdp(self.edge.address, port))
+            for name, text in (files or {}).items():
+                self.daemon.consent(name, text)
             self.daemon.start()
         except BaseException:
             self.strike()

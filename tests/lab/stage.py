@@ -3,7 +3,7 @@
 from . import edge
 from .daemon import Daemon
 from .edge import Edge
-from .encoder import Encoder, addressed_to
+from .encoder import GROUP, Encoder, addressed_to
 from .network import Network, address
 from .web import Apache
 from .wire import Wire
@@ -16,15 +16,24 @@ class Stage:
 
     `edges` are the hosts that run an RTSP server, `refusing` those of them that do not serve the
     stream, and `without_consent` those whose SDP file is not in the catalogue. `shutdown` and
-    `serves` go to dynrelayd's configuration.
+    `serves` go to dynrelayd's configuration, `files` (name to text) into the streams folder. The
+    encoder sends to the group or address `to`.
     """
 
     def __init__(
-        self, web=Apache, edges=("dss2",), refusing=(), without_consent=(), shutdown=None, serves=None
+        self,
+        web=Apache,
+        edges=("dss2",),
+        refusing=(),
+        without_consent=(),
+        shutdown=None,
+        serves=None,
+        to=GROUP,
+        files=None,
     ):
         self.network = Network()
         try:
-            self.encoder = Encoder(self.network["encoder"])
+            self.encoder = Encoder(self.network["encoder"], to)
             self.encoder.start()
             self.edges = {name: self._edge(name, name in refusing) for name in edges}
             self.daemon = Daemon(self.network["origin"], edges, shutdown, serves)
@@ -32,6 +41,8 @@ class Stage:
             for name in edges:
                 if name not in without_consent:
                     self.daemon.consent(f"news.{name}.sdp", self.sdp_for(name))
+            for name, text in (files or {}).items():
+                self.daemon.consent(name, text)
             self.daemon.start()
             self.web = web(self.network["origin"])
         except BaseException:

@@ -134,7 +134,15 @@ impl Section {
         if let Some((key, _)) = lone {
             return Err(format!("has `{key}`, which is for a `group`, and names none"));
         }
-        let multicast = arrivals.iter().flatten().any(|one| one.rtp.address.is_multicast());
+        let sources = || arrivals.iter().flatten().map(|one| &one.rtp);
+        let multicast = sources().any(|source| source.address.is_multicast());
+        let pulled = sources().any(|source| source.pulled().is_some());
+        if pulled && (self.dss.is_some() || self.run == Run::Elsewhere) {
+            return Err("is for a stream with a `source`, and those go to a `group` alone".into());
+        }
+        if pulled && self.ports.is_none() {
+            return Err("names no `ports` of the group, and its stream has a `source`".into());
+        }
         if multicast && self.dss.is_some() {
             return Err("has `dss`, but the stream arrives in a group: DSS1 can join that".into());
         }

@@ -5,8 +5,8 @@
 //! So each source remembers what came lately. A packet that comes again from the one who sent it is
 //! a duplicate such as networks make, and passes; from anybody else it has come back, and ends here.
 //!
-//! Who sent a packet is asked of the kernel only while packets come again: otherwise none of this
-//! costs more than a bit to set.
+//! Who sent a packet is asked of the kernel only for a moment when a stream begins, and while packets
+//! come again: otherwise none of this costs more than a bit to set.
 
 use crate::rtcp;
 use rtp_rs::RtpReader;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 const WINDOW: u16 = 4096;
 const WORDS: usize = WINDOW as usize / 64;
 
-/// For how many batches senders are asked for since a packet came again.
+/// For how many batches senders are asked for since a stream began or a packet came again.
 const WATCH: u8 = 32;
 
 /// How often a sender report may come again. Nobody sends one twice, but a network may double it.
@@ -85,14 +85,14 @@ impl Returns {
         let Some(track) = self.tracks.iter_mut().flatten().find(|track| track.ssrc == ssrc) else {
             self.next = (self.next + 1) % TRACKS;
             self.tracks[self.next] = Some(Track::begin(ssrc, number, sender));
+            self.watch = WATCH;
             return false;
         };
         if !track.repeats(number, sender) {
             return false;
         }
-        let first = track.sender;
-        self.be_watchful();
-        first.zip(sender).is_some_and(|(first, sender)| first != sender)
+        self.watch = WATCH;
+        track.sender.zip(sender).is_some_and(|(first, sender)| first != sender)
     }
 
     fn see_report(&mut self, ssrc: u32, mark: u64) -> bool {
@@ -107,17 +107,8 @@ impl Returns {
             return false;
         }
         report.repeats = report.repeats.saturating_add(1);
-        let back = report.repeats > REPEATS;
-        self.be_watchful();
-        back
-    }
-
-    fn be_watchful(&mut self) {
-        if self.watch == 0 {
-            // What was known of senders may be long ago.
-            self.tracks.iter_mut().flatten().for_each(|track| track.sender = None);
-        }
         self.watch = WATCH;
+        report.repeats > REPEATS
     }
 }
 
@@ -263,18 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_come_back_only_arouses_suspicion() {
+    fn one_packet_does_not_go_round() {
         let mut returns = Returns::default();
-        let all = (0..50).map(|number| {
-            assert!(!see(&mut returns, number, encoder()));
-            see(&mut returns, number, stranger())
-        });
-        assert_eq!(all.filter(|back| *back).count(), 49);
+        (0..100).for_each(|number| assert!(!see(&mut returns, number, encoder())));
+        assert!(!returns.wants_senders());
+        let passed = (0..100).filter(|_| !see(&mut returns, 99, stranger())).count();
+        assert_eq!(passed, 1, "the first only arouses suspicion");
+        let passed = (0..100).filter(|_| !see(&mut returns, 99, encoder())).count();
+        assert_eq!(passed, 100, "who sent it may send it again");
     }
 
     #[test]
     fn nobody_is_asked_for_while_all_is_new() {
         let mut returns = Returns::default();
+        assert!(!see(&mut returns, 0, encoder()));
+        (0..WATCH).for_each(|_| returns.next_batch());
         for number in [1, 2, 5, 3, 4, 6, 7000, 7001, 60_000, 60_001, 30_000, 30_001] {
             assert!(!see(&mut returns, number, encoder()));
             assert!(!returns.wants_senders(), "{number}");

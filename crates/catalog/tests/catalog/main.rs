@@ -17,6 +17,8 @@ mod manual;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod sdp_cases;

@@ -1,0 +1,238 @@
+"""A unicast encoder is replicated to a group and to DSS1, and relayed; nothing goes round."""
+
+import json
+from pathlib import Path
+
+from lab import broadcast
+from lab.broadcast import PORT, RATE
+from lab.encoder import VIDEO_PORT
+from lab.player import Mplayer
+from lab.rtp import gaps, numbers
+from lab.stand_in import StandIn
+from lab.web import SITE
+from lab.wire import Wire, is_run_of
+
+# The origin on the studio's cable, where the encoder sends to.
+ORIGIN = "10.9.0.1"
+GROUP, COPY = "239.255.1.2", 7004
+DSS = 6970
+
+REPLICA = f"""
+[replica]
+group = "{GROUP}"
+ports = [{COPY}]
+interface = "studio"
+"""
+
+
+def replica(scene, stream="s01", place=0):
+    """What is told of a stream's replica."""
+    return scene.daemon.ask("show", stream)["origin"]["replicas"][place]
+
+
+def wait_for_replica(scene, state, stream="s01", place=0):
+    """Waits until a replica is in this state; returns it."""
+    scene.daemon.wait_until(
+        lambda: replica(scene, stream, place)["state"] == state, f"the replica should be {state}"
+    )
+    return replica(scene, stream, place)
+
+
+def reload(scene, text, stream="s01"):
+    """Changes the stream's settings; what the reload says."""
+    scene.daemon.consent(f"{stream}.toml", text)
+    return scene.daemon.run("reload")
+
+
+def receive(scene, sdp):
+    """A receiver of the group plays a second of what the SDP file describes."""
+    host = scene["encoder"]
+    file = host.write("/run/replica.sdp", sdp)
+    command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
+    command += ["-i", file, "-map", "0:v", "-frames:v", "25", "-f", "null", "-"]
+    return host.start("receiver", command)
+
+
+def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(stage):
+    settings = REPLICA.replace(f"[{COPY}]", f"[{COPY}, {COPY + 2}]") + f"dss = [{DSS}, {DSS + 2}]\n"
+    scene = stage(to=ORIGIN, files={"news.toml": settings})
+    wait_for_replica(scene, "running", "news")
+    # DSS1 has no viewer, and refuses.
+    wait_for_replica(scene, "running", "news", place=1)
+    dss = StandIn(scene["origin"])
+    dss.open(DSS)
+
+    arriving = Wire(scene["origin"], "studio", f"udp and dst host {ORIGIN}")
+    leaving = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 1")
+    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
+    copied = scene.encoder.sdp.replace(ORIGIN, f"{GROUP}/1").replace("m=video 5004", f"m=video {COPY}")
+    receiver = receive(scene, copied.replace("m=audio 5006", f"m=audio {COPY + 2}"))
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    assert receiver.wait(60) == 0, "a receiver plays the group"
+    arriving.wait_for(lambda packets: sum(one.target_port == 5005 for one in packets) >= 2)
+    leaving.wait_for(lambda packets: sum(one.target_port == COPY + 1 for one in packets) >= 2)
+    for wire in (leaving, out, arriving):
+        wire.stop()
+
+    for port, to in [(VIDEO_PORT, COPY), (VIDEO_PORT + 1, COPY + 1), (5006, COPY + 2)]:
+        came, went = arriving.payloads(port), leaving.payloads(to)
+        start = next(at for at, packet in enumerate(went) if packet in came)
+        assert is_run_of(went[start:], came), f"{port} to {to}"
+    assert is_run_of(out.payloads(6970)[:100], arriving.payloads(VIDEO_PORT))
+    at_dss = dss.received(DSS)
+    assert is_run_of(at_dss[-50:], arriving.payloads(VIDEO_PORT)) or len(at_dss) > 100
+    assert gaps(at_dss) == 0
+
+    shown = scene.daemon.ask("show", "news")
+    assert shown["origin"]["kind"] == "unicast" and shown["origin"]["state"] == "running"
+    assert shown["relays"][0]["origin"]["kind"] == "unicast"
+    assert "news arrives by unicast: running" in scene.daemon.run("show", "news")
+    assert "unicast running" in scene.daemon.run("streams")
+    player.leave()
+    scene.daemon.wait_for("news/dss2", state="closed")
+    wait_for_replica(scene, "running", "news")
+
+
+def test_a_replica_on_demand_runs_while_a_relay_does(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
+    assert replica(scene)["state"] == "idle"
+    assert scene.daemon.ask("show", "s01")["origin"]["state"] == "idle"
+    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP}")
+    scene.watch()
+    wait_for_replica(scene, "running")
+    wire.wait_for(lambda packets: len(packets) >= RATE)
+    scene.daemon.run("stop", "s01/dss2")
+    assert replica(scene)["state"] == "idle"
+    before = len(wire.packets)
+    scene.let_pass(RATE)
+    wire.stop()
+    assert len(wire.packets) - before <= 2, "what was captured late"
+
+
+def test_a_reload_leaves_alone_what_it_does_not_concern(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA})
+    wait_for_replica(scene, "running")
+    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP}")
+    wire.wait_for(lambda packets: packets)
+    for title in ("one", "two"):
+        reload(scene, f'title = "{title}"\n{REPLICA}')
+    scene.daemon.consent("more.sdp", broadcast.sdp("239.1.1.77", PORT))
+    scene.daemon.run("reload")
+    count = len(wire.packets)
+    wire.wait_for(lambda packets: len(packets) >= count + RATE)
+    wire.stop()
+    assert gaps(wire.payloads(COPY)) == 0
+
+    reload(scene, REPLICA.replace(GROUP, "239.255.1.3"))
+    wait_for_replica(scene, "running")
+    moved = Wire(scene["origin"], "studio", "udp and dst net 239.255.0.0/16")
+    moved.wait_for(lambda packets: len(packets) >= RATE)
+    moved.stop()
+    assert {packet.target for packet in moved.packets} == {"239.255.1.3"}
+    reload(scene, "")
+    assert "replicas" not in scene.daemon.ask("show", "s01")["origin"]
+    assert scene.daemon.program.said("has ended")
+
+
+def test_a_replica_waits_for_packets_and_survives_its_interface(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA.replace("studio", "eth0")})
+    wait_for_replica(scene, "running")
+    scene.broadcast.tell("pause")
+    wait_for_replica(scene, "waiting")
+    assert scene.daemon.ask("show", "s01")["origin"]["state"] == "waiting"
+    scene.broadcast.tell("resume")
+    wait_for_replica(scene, "running")
+    scene["origin"].run(["ip", "link", "set", "eth0", "down"])
+    failed = wait_for_replica(scene, "failed")
+    assert failed["detail"]
+    assert "failed" in scene.daemon.run("show", "s01")
+    scene["origin"].run(["ip", "link", "set", "eth0", "up"])
+    wait_for_replica(scene, "running")
+
+
+def test_what_would_go_round_is_refused_with_its_cycle(rehearsal):
+    scene = rehearsal(to=ORIGIN)
+    itself = reload(scene, f"[replica]\ndss = [{PORT}]\n")
+    assert f"s01 → {ORIGIN}:{PORT} → s01" in itself
+    scene.daemon.consent("sport.sdp", broadcast.sdp(GROUP, COPY))
+    scene.daemon.consent("sport.toml", '[replica]\ngroup = "239.255.1.9"\nports = [5004]\n')
+    scene.daemon.consent("talk.sdp", broadcast.sdp("239.255.1.9", 5004))
+    scene.daemon.consent("talk.toml", f'[replica]\ngroup = "{GROUP}"\nports = [{COPY}]\n')
+    through = reload(scene, REPLICA)
+    cycle = f"sport → 239.255.1.9:5004 → talk → {GROUP}:{COPY} → sport"
+    assert cycle in through
+    assert "replicas" not in scene.daemon.ask("show", "sport")["origin"]
+    # A replica may well be another stream's source.
+    wait_for_replica(scene, "running")
+    check = ["/run/bin/dynrelay", "check", "--config", "/run/etc/dynrelay.toml"]
+    assert cycle in " ".join(scene["origin"].run(check, check=False).stdout.split())
+
+
+# Sends back to the origin, from an address of its own, whatever comes to the group.
+REFLECTOR = f"""
+import socket, struct
+air = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+air.bind(("{GROUP}", {COPY}))
+group = socket.inet_aton("{GROUP}") + socket.inet_aton("10.9.0.3")
+air.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out.bind(("10.9.0.3", 9999))
+print("ready", flush=True)
+while True:
+    out.sendto(air.recv(65536), ("{ORIGIN}", {PORT}))
+"""
+
+
+def test_what_comes_back_all_the_same_is_reported_and_goes_no_further(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA})
+    wait_for_replica(scene, "running")
+    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and dst port {COPY}")
+    scene["encoder"].run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
+    reflector = scene["encoder"].start("reflector", ["/usr/bin/python3", "-c", REFLECTOR])
+    reflector.wait_for("ready")
+    told = scene.daemon.program.wait_for("come back")
+    assert "s01" in told and "10.9.0.3:9999" in told
+    scene.watch()
+    count = len(wire.packets)
+    wire.wait_for(lambda packets: len(packets) >= count + 4 * RATE)
+    scene.wait_for_packets(2 * RATE)
+    wire.stop()
+    sent = numbers(wire.payloads(COPY))
+    assert len(sent) - len(set(sent)) < 10, "each goes out once but for the first that came back"
+    assert gaps(scene.edge.received(scene.ports[0])) == 0
+    flow = scene.show()["flows"][0]
+    assert flow["returned"] > RATE
+    assert "came back" in scene.daemon.run("show", "s01")
+    assert sum("come back" in line for line in scene.daemon.program.lines) == 1
+
+
+# What Darwin Streaming Server does by its relayconfig.xml, as far as that is a UDP relay.
+DARWIN = Path(__file__).parent / "lab" / "darwin_relay.py"
+
+
+def test_darwin_keeps_the_encoders_port_and_sends_the_replica_itself(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "elsewhere"\nttl = 3\n'})
+    command = ["/run/bin/dynrelay", "sdp", "relayconfig", "s01", "--config", "/run/etc/dynrelay.toml"]
+    origin = scene["origin"]
+    fragment = origin.run(command).stdout
+    assert "s01" not in active(scene)
+    origin.write("/run/relayconfig.xml", f"<RELAY_CONFIG>\n{fragment}</RELAY_CONFIG>\n")
+    script = origin.install(DARWIN, "/run/darwin_relay.py")
+    darwin = origin.start("darwin", ["/usr/bin/python3", script, "/run/relayconfig.xml"])
+    darwin.wait_for("^ready")
+    assert "s01" in active(scene)
+    scene.watch()
+    scene.wait_for_packets(RATE)
+    assert gaps(scene.edge.received(scene.ports[0])) == 0
+    shown = scene.daemon.ask("show", "s01")["origin"]
+    assert (shown["kind"], shown["replicas"][0]["state"]) == ("unicast", "elsewhere")
+    assert "another program sends" in scene.daemon.run("show", "s01")
+
+
+def active(scene):
+    """The streams that `dynrelay scan` hears."""
+    told = json.loads(scene.daemon.scan("s01", "--for", "2s", "--json").stdout)
+    medias = {stream["name"]: stream["media"] for stream in told["streams"]}
+    return [name for name, of in medias.items() if all(one["active"] for one in of)]
