@@ -1,5 +1,7 @@
 """What `dynrelay sdp offer` and `dynrelay check` say of real systems."""
 
+import json
+
 from lab.player import Mplayer
 from lab.web import SITE
 
@@ -8,6 +10,19 @@ def findings(scene, about):
     """What `dynrelay check` says of one part: pairs of severity and what was found."""
     found = scene.daemon.check()["findings"]
     return [(one["severity"], one["what"]) for one in found if one["about"] == about]
+
+
+def walk_command(scene, *words):
+    """`dynrelay check --edge dss2 …`"""
+    return ["/run/bin/dynrelay", "check", "--config", scene.daemon.config, "--edge", "dss2", *words]
+
+
+def walk(scene, *words):
+    """What a walk to dss2 finds: whether all is well, and its steps with their outcomes."""
+    done = scene["origin"].run(walk_command(scene, *words, "--json"), check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == (0 if told["ok"] else 1)
+    return told["ok"], [(step["step"], step["outcome"]) for step in told["steps"]]
 
 
 def nft(host, *commands):
@@ -144,3 +159,52 @@ def test_what_cannot_be_looked_at_is_unknown_and_not_fine(rehearsal):
     assert "unknown this host's firewall rules can't be seen" in said
     assert "unknown dynrelayd can't be asked" in said
     assert "could not be looked at." in said
+
+
+BEFORE_THE_ANSWER = [(step, "ok") for step in ("files", "source", "edge", "relay", "packets")]
+
+
+def test_a_walk_ends_at_refusals_where_nobody_watches_and_stops_what_it_started(rehearsal):
+    scene = rehearsal(shutdown={"errors": 1000})
+    ok, steps = walk(scene, "s01", "--wait", "2s")
+    assert not ok
+    # RTCP is refused as well, which harms nothing.
+    assert steps[:6] == [*BEFORE_THE_ANSWER, ("answer", "failed")]
+    assert steps[-1] == ("end", "ok")
+    assert scene.daemon.relays() == []
+    assert scene.wait_for(state="closed")["reason"] == "stopped"
+
+
+def test_a_walk_sees_the_edge_accept_when_a_viewer_comes(rehearsal):
+    scene = rehearsal(shutdown={"errors": 1000})
+    command = walk_command(scene, "s01", "--wait", "60s")
+    program = scene["origin"].start("walk", command)
+    program.wait_for("ok +packets +video H264 is sent to 198.51.100.7:6970")
+    program.wait_for("dss2 refuses: its ports are closed")
+    scene.edge.open(*scene.ports)
+    program.wait_for("ok +answer +video H264 is accepted at 198.51.100.7:6970")
+    program.wait_for("ok +end +s01/dss2 is stopped: it did not run before")
+    assert program.wait() == 0
+    assert scene.daemon.relays() == []
+
+
+def test_a_walk_leaves_a_relay_that_runs_alone(rehearsal):
+    scene = rehearsal()
+    scene.edge.report_viewers(1)
+    scene.watch()
+    before = scene.wait_for(viewers=1)
+    ok, steps = walk(scene)
+    assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "ok")]
+    after = scene.wait_for(state="live")
+    assert (after["started"], after["refusals"]) == (before["started"], 0)
+
+
+def test_a_walk_ends_where_nothing_arrives_or_nobody_answers(rehearsal):
+    scene = rehearsal()
+    scene.edge.program.stop()
+    assert walk(scene) == (False, [("files", "ok"), ("source", "ok"), ("edge", "failed")])
+    scene.broadcast.tell("pause")
+    assert walk(scene) == (False, [("files", "ok"), ("source", "failed")])
+    scene.daemon.consent("s01.dss2.sdp", "v=0\n")
+    assert walk(scene, "s01") == (False, [("files", "failed")])
+    assert scene.daemon.relays() == []

@@ -3,7 +3,7 @@
 
 Usage: udp_edge.py FOLDER TCP-PORT
 
-It accepts TCP connections, as an RTSP server does, and keeps what comes to its open ports.
+It accepts TCP connections and answers as an RTSP server does, once, and keeps what comes to its open ports.
 Commands come as lines on standard input, and each is answered by a line with its own word:
 
 open PORT…   opens UDP ports
@@ -13,6 +13,7 @@ count PORT   prints how many datagrams came
 viewers N    answers sender reports from now on as Darwin Streaming Server does, with N viewers
 """
 
+import contextlib
 import os
 import selectors
 import socket
@@ -33,7 +34,8 @@ class Edge:
         self._viewers = None
         self._ready = selectors.DefaultSelector()
         listener = socket.create_server(("", port))
-        self._ready.register(listener, selectors.EVENT_READ, lambda: listener.accept()[0].close())
+        self._ready.register(listener, selectors.EVENT_READ, lambda: self._greet(listener))
+        self._callers = []
         self._ready.register(0, selectors.EVENT_READ, self._read_commands)
         self._typed = b""
 
@@ -42,6 +44,13 @@ class Edge:
         while True:
             for key, _ in self._ready.select():
                 key.data()
+
+    def _greet(self, listener):
+        """Answers whatever is going to be asked. To hang up first would cut the caller short."""
+        caller, _ = listener.accept()
+        with contextlib.suppress(OSError):
+            caller.send(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: stand-in\r\n\r\n")
+        self._callers = [*self._callers[-10:], caller]
 
     def _read_commands(self):
         chunk = os.read(0, 1 << 16)

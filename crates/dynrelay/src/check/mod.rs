@@ -18,15 +18,18 @@ mod running;
 mod socket;
 mod state;
 mod visitor;
+mod walk;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use catalog::Catalog;
+use catalog::{Catalog, parse_duration};
 use clap::Args;
 
 use self::config::Written;
 pub(crate) use self::interfaces::ipv4_of;
 use self::report::Report;
+use self::walk::Walk;
 use crate::failure::Failure;
 use crate::world::World;
 
@@ -39,10 +42,28 @@ pub(crate) struct Check {
     /// Whom the web server runs as [default: www-data]
     #[arg(long, value_name = "USER")]
     web_user: Option<String>,
+    /// Walk through the way of a stream to this edge instead, step by step
+    #[arg(long, value_name = "EDGE")]
+    edge: Option<String>,
+    /// The stream to walk through [default: the first that the edge takes]
+    #[arg(value_name = "STREAM", requires = "edge")]
+    stream: Option<String>,
+    /// How long to wait for the edge to accept the stream
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "edge", value_parser = time)]
+    wait: Duration,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// Checks, prints what was found, and fails if there are errors.
 pub(crate) fn run(world: &mut World<'_>, check: &Check) -> Result<(), Failure> {
+    if let Some(edge) = &check.edge {
+        let catalog = Catalog::load(&check.config)?;
+        let Check { stream, wait, .. } = check;
+        return Walk { catalog: &catalog, stream: stream.as_deref(), edge, wait: *wait }.run(world);
+    }
     let report = findings(check, world.now);
     report.print(world)?;
     if report.errors() > 0 { Err(Failure::Unsound) } else { Ok(()) }
@@ -51,7 +72,7 @@ pub(crate) fn run(world: &mut World<'_>, check: &Check) -> Result<(), Failure> {
 /// Everything there is to say. What a section with a fault would say of this host is not looked at:
 /// it would be the default's fault.
 fn findings(check: &Check, now: u64) -> Report {
-    let Check { config, web_user } = check;
+    let Check { config, web_user, .. } = check;
     let (catalog, faults) = match Catalog::salvage(config) {
         Ok(read) => read,
         Err(error) => return Report::new(config, config::unusable(config, &error)),

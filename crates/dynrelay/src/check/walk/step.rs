@@ -1,0 +1,138 @@
+//! The steps of a walk, told as they are taken.
+
+use std::io;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::human::silence;
+use crate::paint::Paint;
+use crate::text::wrapped;
+use crate::world::World;
+use crate::{json, text};
+
+/// The columns before a step's words.
+const INDENT: usize = 19;
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    /// As it should.
+    Ok,
+    /// Not as it should.
+    Failed,
+    /// It can't be told.
+    Unknown,
+}
+
+#[derive(Serialize)]
+struct Step {
+    step: &'static str,
+    outcome: Outcome,
+    what: String,
+    advice: String,
+    ms: u64,
+}
+
+/// The steps so far.
+pub(super) struct Steps<'w, 'o> {
+    world: &'w mut World<'o>,
+    stream: String,
+    edge: String,
+    taken: Vec<Step>,
+    since: Instant,
+    /// Standard output can't be written to any more.
+    broken: Option<io::Error>,
+}
+
+/// The walk for programs.
+#[derive(Serialize)]
+struct Shape<'a> {
+    stream: &'a str,
+    edge: &'a str,
+    ok: bool,
+    steps: &'a [Step],
+}
+
+impl<'w, 'o> Steps<'w, 'o> {
+    pub(super) fn new(world: &'w mut World<'o>, stream: &str, edge: &str) -> Self {
+        let (stream, edge) = (stream.to_owned(), edge.to_owned());
+        Self { world, stream, edge, taken: Vec::new(), since: Instant::now(), broken: None }
+    }
+
+    /// Says what is walked through.
+    pub(super) fn title(&mut self) -> io::Result<()> {
+        if self.world.json {
+            return Ok(());
+        }
+        let title = format!("{} to {}", self.stream, self.edge);
+        self.world.heading(&title, Paint::Bold)?;
+        self.world.out.flush()
+    }
+
+    /// Tells a step that was taken since the one before, and what to do about it.
+    pub(super) fn tell(
+        &mut self,
+        step: &'static str,
+        outcome: Outcome,
+        what: String,
+        advice: &str,
+    ) {
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since = Instant::now();
+        let step = Step { step, outcome, what, advice: advice.to_owned(), ms };
+        if !self.world.json && self.broken.is_none() {
+            self.broken = print(self.world, &step).err();
+        }
+        self.taken.push(step);
+    }
+
+    /// Tells people something that is no step.
+    pub(super) fn note(&mut self, text: &str) {
+        if self.world.json || self.broken.is_some() {
+            return;
+        }
+        let lines = wrapped(text, self.world.width.saturating_sub(INDENT));
+        let said = lines
+            .iter()
+            .try_for_each(|line| self.world.say(&format!("{:INDENT$}{line}", "")))
+            .and_then(|()| self.world.out.flush());
+        self.broken = said.err();
+    }
+
+    /// Ends the walk; whether no step failed.
+    pub(super) fn end(self) -> io::Result<bool> {
+        let ok = !self.taken.iter().any(|step| step.outcome == Outcome::Failed);
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        if self.world.json {
+            let shape = Shape { stream: &self.stream, edge: &self.edge, ok, steps: &self.taken };
+            json::line(self.world.out, &serde_json::to_string(&shape)?)?;
+        }
+        Ok(ok)
+    }
+}
+
+/// `✓ ok      source  video H264 arrives, from 10.9.0.2:41000 (12ms)`
+fn print(world: &mut World<'_>, step: &Step) -> io::Result<()> {
+    let (mark, word, paint) = match step.outcome {
+        Outcome::Ok => ("✓", "ok", Paint::Green),
+        Outcome::Failed => ("✗", "failed", Paint::Red),
+        Outcome::Unknown => ("?", "unknown", Paint::Yellow),
+    };
+    let width = world.width.saturating_sub(INDENT);
+    let what = text::plain(&format!("{} ({})", step.what, silence(step.ms)));
+    let mut lines = wrapped(&what, width);
+    let advice = wrapped(&text::plain(&step.advice), width.saturating_sub(3));
+    let arrow = std::iter::once("-> ").chain(std::iter::repeat("   "));
+    lines.extend(arrow.zip(advice).map(|(arrow, line)| format!("{arrow}{line}")));
+    let mut head =
+        format!("{} {:<8}", paint.on(&format!("{mark} {word:<7}"), world.colour), step.step);
+    for line in lines {
+        writeln!(world.out, "{head} {line}")?;
+        head = " ".repeat(INDENT - 1);
+    }
+    world.out.flush()
+}
