@@ -105,7 +105,7 @@ def test_events_tell_of_each_state_and_of_restarts(rehearsal):
     states = [json.loads(line)["state"] for line in programs.said("^{")]
     assert states == ["starting", "live", "closed"]
     for follower in people:
-        follower.wait_for(r"^\d{4}-\d\d-\d\dT[\d:]+Z s01/dss2 closed: stopped \(somebody stopped it\)$")
+        follower.wait_for(r"^\d{4}-\d\d-\d\dT[\d:]+Z s01/dss2 closed: stopped \(by an administrator, or with the daemon\)$")
         assert len(follower.said("s01/dss2 ")) == 3
 
     gone = "dynrelayd is gone: waiting for it"

@@ -94,7 +94,7 @@ mod tests {
             out,
             "\
 2024-07-16T12:00:00Z news/dss2 starting
-2024-07-16T12:00:00Z news/dss2 closed: stopped (somebody stopped it)
+2024-07-16T12:00:00Z news/dss2 closed: stopped (by an administrator, or with the daemon)
 "
         );
         assert_eq!(

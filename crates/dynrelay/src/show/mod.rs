@@ -1,9 +1,10 @@
 //! `dynrelay show`: one stream's relays, flow by flow.
 
-use control::{
-    After, FlowKind, FlowStatus, Gate, Prospect, RelayDetail, RelayShow, RelayStatus, Request,
-};
+mod story;
 
+use control::{FlowKind, FlowStatus, Gate, RelayDetail, RelayShow, RelayStatus, Request};
+
+use crate::clock::utc;
 use crate::failure::Failure;
 use crate::human::{age, count, grouped, rate, silence, size};
 use crate::origin;
@@ -12,6 +13,9 @@ use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 use crate::which::Which;
 use crate::world::World;
+
+/// How far in a fact stands.
+const INDENT: usize = 11;
 
 /// Prints the relays of a stream, or the one to an edge.
 pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
@@ -42,14 +46,20 @@ fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     let relay = &detail.relay;
     world.heading(&heading(relay, world.now), Paint::of_state(&relay.state))?;
     for (what, fact) in facts(detail, world.now) {
-        world.say(&format!("  {what:<8} {fact}"))?;
+        // What goes on is said below its beginning.
+        let lines = wrapped(&fact, world.width.saturating_sub(INDENT));
+        for (what, line) in std::iter::once(what).chain(std::iter::repeat("")).zip(&lines) {
+            world.say(&format!("  {what:<8} {line}"))?;
+        }
     }
     if !detail.flows.is_empty() {
         world.say("")?;
         world.print(&flows(detail))?;
     }
     for note in detail.flows.iter().filter_map(note) {
-        world.say(&note)?;
+        for line in wrapped(&note, world.width.saturating_sub(2)) {
+            world.say(&format!("  {line}"))?;
+        }
     }
     if !detail.answers && detail.relay.state != "closed" {
         world.say("")?;
@@ -65,22 +75,28 @@ fn heading(relay: &RelayStatus, now: u64) -> String {
     let time = age(now.saturating_sub(*since));
     match reason {
         None => format!("{stream}/{edge} is {state} (for {time})"),
-        Some(reason) => format!("{stream}/{edge} closed {time} ago: {}", explained(reason)),
+        Some(reason) => format!("{stream}/{edge} closed {time} ago: {reason}"),
     }
 }
 
+/// The story first, and then the numbers.
 fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     let relay = &detail.relay;
-    let closed = relay.state == "closed";
+    let ago = |at: u64| format!("{} ago", age(now.saturating_sub(at)));
     let sent = format!("{} in {}", size(relay.bytes), count(relay.packets, "packet"));
-    let mut facts = vec![("to", detail.address.to_string())];
-    if closed {
+    let why = story::why(detail, now);
+    let mut facts: Vec<_> = (!why.is_empty()).then_some(("why", why)).into_iter().collect();
+    facts.push(("since", utc(relay.since)));
+    facts.extend(story::closing(detail, now).into_iter().map(|what| ("closes", what)));
+    facts.extend(detail.asked.map(|asked| ("asked", ago(asked))));
+    if relay.state == "closed" {
         facts.push(("ran for", age(relay.since.saturating_sub(relay.started))));
         facts.push(("sent", sent));
     } else {
-        facts.push(("began", format!("{} ago", age(now.saturating_sub(relay.started)))));
+        facts.push(("began", ago(relay.started)));
         facts.push(("sent", format!("{sent}, {} now", rate(relay.rate))));
     }
+    facts.push(("to", detail.address.to_string()));
     facts.push(("refused", count(relay.refusals, "time")));
     let reports: u64 = detail.flows.iter().map(|flow| flow.reports).sum();
     if reports > 0 {
@@ -90,19 +106,7 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
         Some(viewers) => ("viewers", viewers.to_string()),
         None => ("viewers", "the edge does not say".to_owned()),
     });
-    facts.extend(detail.closes.iter().map(|prospect| ("closes", closing(prospect))));
     facts
-}
-
-/// What would close a relay.
-fn closing(Prospect { reason, after }: &Prospect) -> String {
-    match after {
-        After::Refusals(left) => format!("as {reason} after {}", count(*left, "more refusal")),
-        After::Silence(left) => {
-            format!("as {reason} in {} if the source stays silent", age(*left))
-        }
-        After::Seconds(left) => format!("as {reason} in {} if nobody comes", age(*left)),
-    }
 }
 
 /// What it means that no refusal came back, and what to do.
@@ -113,22 +117,6 @@ fn never_answered(detail: &RelayDetail) -> String {
          destination-unreachable through from there to here, or set a lease in [shutdown].",
         detail.address
     )
-}
-
-/// A close reason with what it means.
-fn explained(reason: &str) -> String {
-    let meaning = match reason {
-        "no-viewers" => "nobody watches there any more",
-        "never-accepted" => "the edge never took it: no consent there, or no player came",
-        "edge-unreachable" => "its host or the way to it went down",
-        "source-ended" => "nothing arrived from the encoder any more",
-        "lease-expired" => "nobody asked for it again in time",
-        "stopped" => "somebody stopped it",
-        "not-in-catalog" => "its files went away, or changed",
-        "failed" => "it could not go on; the daemon's log says why",
-        _ => return reason.to_owned(),
-    };
-    format!("{reason} ({meaning})")
 }
 
 /// The flows; where there is room, with the port that each is sent from.
@@ -197,7 +185,7 @@ fn note(flow: &FlowStatus) -> Option<String> {
     if flow.ssrc_changes > 0 {
         notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
     }
-    (!notes.is_empty()).then(|| format!("  {}: {}", name(&flow.media, flow.kind), notes.join("; ")))
+    (!notes.is_empty()).then(|| format!("{}: {}", name(&flow.media, flow.kind), notes.join("; ")))
 }
 
 #[cfg(test)]
@@ -238,9 +226,12 @@ mod tests {
             out,
             "\
 news/dss2 is live (for 1m 0s)
-  to       198.51.100.7
+  why      The edge takes it. But it refuses video H264: only probes of that are
+           sent. Nothing arrives from the encoder.
+  since    2024-07-16T11:59:00Z
   began    1h 1m ago
   sent     1.2 kB in 1 packet, 1.2 Mbit/s now
+  to       198.51.100.7
   refused  0 times
   heard    2 packets from the edge
   viewers  the edge does not say
@@ -276,10 +267,12 @@ video RTP  239.1.2.3:5004  :40000  :6970  probe        7        1  no input
         let relays = format!(r#"{{"relays":[{closed},{closed}]}}"#);
         let out = Fake::answering(&relays).run(|world| run(world, &Which::typed(&["news"])));
         let one = "\
-news/dss2 closed 1m 0s ago: no-viewers (nobody watches there any more)
-  to       198.51.100.7
+news/dss2 closed 1m 0s ago: no-viewers
+  why      Nobody watches there any more.
+  since    2024-07-16T11:59:00Z
   ran for  1h 0m
   sent     1.2 kB in 1 packet
+  to       198.51.100.7
   refused  0 times
   viewers  the edge does not say
 ";
@@ -287,19 +280,14 @@ news/dss2 closed 1m 0s ago: no-viewers (nobody watches there any more)
     }
 
     #[test]
-    fn what_would_close_it_is_said() {
-        let closes = r#""closes":[{"reason":"no-viewers","refusals":7},
-            {"reason":"source-ended","silence":23},{"reason":"lease-expired","seconds":7200}]"#;
-        let relay = detail("suspect", "", "").replace(r#""answers":true"#, closes);
+    fn an_edge_that_never_answered_is_told_of() {
+        let relay = detail("suspect", "", "").replace(r#""answers":true"#, r#""answers":false"#);
         let mut fake = Fake::answering(&format!(r#"{{"relays":[{relay}]}}"#));
         let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
         let end = out.split_once("the edge does not say\n").unwrap().1;
         assert_eq!(
             end,
-            "  closes   as no-viewers after 7 more refusals
-  closes   as source-ended in 23s if the source stays silent
-  closes   as lease-expired in 2h 0m if nobody comes
-
+            "
 No refusal has ever come back from 198.51.100.7. If none does when its viewers
 have left, a firewall drops ICMP errors, and refusals can't close this relay:
 let ICMP destination-unreachable through from there to here, or set a lease in

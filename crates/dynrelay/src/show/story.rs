@@ -1,0 +1,308 @@
+//! Why a relay is as it is, and what would close it, in sentences.
+
+use control::{After, FlowKind, FlowStatus, Gate, Prospect, RelayDetail, Rules};
+
+use crate::human::{age, count, silence};
+use crate::reason::meaning;
+
+/// A media of which nothing has come for so many milliseconds is silent.
+const SILENT: u64 = 2000;
+
+/// Why it is in its state.
+pub(super) fn why(detail: &RelayDetail, now: u64) -> String {
+    let sentences = match detail.relay.state.as_str() {
+        "starting" => starting(detail, now),
+        "live" => live(detail),
+        "suspect" => suspect(detail),
+        "closed" => closed(detail),
+        _ => Vec::new(),
+    };
+    sentences.join(" ")
+}
+
+/// What would close it and when, the likeliest first.
+pub(super) fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
+    let mut all: Vec<String> = detail.closes.iter().map(|one| prospect(detail, one)).collect();
+    all.extend(detail.rules.and_then(|rules| later(detail, rules, now)));
+    all
+}
+
+fn starting(detail: &RelayDetail, now: u64) -> Vec<String> {
+    if rtp(detail).all(|flow| flow.idle_ms.is_none()) {
+        return vec!["It was asked for, and nothing arrives from the encoder yet.".into()];
+    }
+    let mut said = vec![
+        "It was asked for, and the edge may refuse it until the player has got there.".to_owned(),
+    ];
+    said.extend(detail.rules.map(|rules| {
+        let (quiet, left) = (silence(rules.quiet_ms), within(grace_left(detail, rules, now)));
+        format!(
+            "It is live once nothing was refused for {quiet}, and suspect if all is still \
+             refused{left}."
+        )
+    }));
+    said.extend(silent(detail));
+    said
+}
+
+fn live(detail: &RelayDetail) -> Vec<String> {
+    let mut said = vec![match detail.relay.viewers {
+        Some(viewers) => {
+            let watch = if viewers == 1 { "watches" } else { "watch" };
+            format!("The edge takes it, and says that {viewers} {watch}.")
+        }
+        None => "The edge takes it.".to_owned(),
+    }];
+    let refused = labels(rtp(detail).filter(|flow| flow.gate != Gate::Open));
+    if !refused.is_empty() {
+        said.push(format!("But it refuses {refused}: only probes of that are sent."));
+    }
+    said.extend(silent(detail));
+    said
+}
+
+fn suspect(detail: &RelayDetail) -> Vec<String> {
+    let reason = detail.closes.first().map(|prospect| prospect.reason.as_str());
+    let why = match reason {
+        Some("never-accepted") => {
+            "The edge has refused it ever since it was asked for: no player has come there, or it \
+             takes it on other ports."
+        }
+        Some("edge-unreachable") => "The edge, or the way to it, is down: nothing gets there.",
+        _ => "The edge took it and now refuses it: nobody watches there any more, it seems.",
+    };
+    let next = "Only probes are sent. It is live again when one is not refused, and starts again \
+                when a viewer asks.";
+    vec![why.to_owned(), next.to_owned()]
+}
+
+fn closed(detail: &RelayDetail) -> Vec<String> {
+    let reason = detail.relay.reason.as_deref().unwrap_or_default();
+    let arrived = detail.flows.iter().any(|flow| flow.idle_ms.is_some());
+    if reason == "source-ended" && !arrived && !detail.flows.is_empty() {
+        let stream = &detail.relay.stream;
+        let look = format!("`dynrelay scan {stream}` tells what does.");
+        return vec!["Nothing ever arrived from the encoder.".to_owned(), look];
+    }
+    let mut said: Vec<String> = meaning(reason).map(sentence).into_iter().collect();
+    if reason == "never-accepted" {
+        let file = format!("{}.{}.sdp", detail.relay.stream, detail.relay.edge);
+        said.push(format!(
+            "If one did come: are the ports of {file} those of the edge's own file?"
+        ));
+    }
+    said
+}
+
+/// That nothing arrives, of some medias or at all.
+fn silent(detail: &RelayDetail) -> Option<String> {
+    let (silent, heard): (Vec<_>, Vec<_>) =
+        rtp(detail).partition(|flow| flow.idle_ms.is_none_or(|idle| idle >= SILENT));
+    match (silent.is_empty(), heard.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some("Nothing arrives from the encoder.".to_owned()),
+        (false, false) => Some(format!("Nothing arrives of {}.", labels(silent.into_iter()))),
+    }
+}
+
+fn rtp(detail: &RelayDetail) -> impl Iterator<Item = &FlowStatus> {
+    detail.flows.iter().filter(|flow| flow.kind == FlowKind::Rtp)
+}
+
+fn labels<'a>(flows: impl Iterator<Item = &'a FlowStatus>) -> String {
+    let labels: Vec<&str> = flows.map(|flow| flow.media.as_str()).collect();
+    labels.join(" and ")
+}
+
+/// A meaning as a sentence of its own.
+fn sentence(meaning: &str) -> String {
+    let mut letters = meaning.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+/// Something that is under way.
+fn prospect(detail: &RelayDetail, Prospect { reason, after }: &Prospect) -> String {
+    match after {
+        After::Refusals(left) => {
+            let left = count(*left, "more refused probe");
+            let pace = if detail.address.is_ipv6() { "ten" } else { "one" };
+            format!("as {reason} after {left}, at most {pace} a second")
+        }
+        After::Silence(left) => {
+            format!("as {reason} in {} if the source stays silent", age(*left))
+        }
+        After::Seconds(left) => {
+            let unless = match reason.as_str() {
+                "no-viewers" => "if the edge still says then that nobody watches",
+                _ => "if nobody asks for it before",
+            };
+            format!("as {reason} in {} {unless}", age(*left))
+        }
+    }
+}
+
+/// What is not under way, and would close it if it came.
+fn later(detail: &RelayDetail, rules: Rules, now: u64) -> Option<String> {
+    let refuses = match detail.relay.state.as_str() {
+        "live" => "refuses every media".to_owned(),
+        "starting" => {
+            format!("still refuses every media{}", within(grace_left(detail, rules, now)))
+        }
+        _ => return None,
+    };
+    let probes = count(rules.errors, "probe");
+    let mut when = vec![format!("the edge {refuses}, and then {probes} of each")];
+    let under_way = |reason: &str| detail.closes.iter().any(|one| one.reason == reason);
+    if !under_way("source-ended") {
+        when.push(format!("the source is silent for {}", silence(rules.source_silence_ms)));
+    }
+    if detail.relay.viewers.is_some() && !under_way("no-viewers") {
+        let time = silence(rules.no_viewers_ms);
+        when.push(format!("the edge says for {time} that nobody watches"));
+    }
+    let last = when.pop()?;
+    let all = if when.is_empty() { last } else { format!("{}, or {last}", when.join(", ")) };
+    Some(if detail.closes.is_empty() { format!("when {all}") } else { format!("else when {all}") })
+}
+
+/// ` in 17s`, or nothing if that is now.
+fn within(seconds: u64) -> String {
+    if seconds == 0 { String::new() } else { format!(" in {}", age(seconds)) }
+}
+
+/// For how many seconds refusals are still expected.
+fn grace_left(detail: &RelayDetail, rules: Rules, now: u64) -> u64 {
+    let until = detail.asked.unwrap_or(detail.relay.since) + rules.grace_ms.div_ceil(1000);
+    until.saturating_sub(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fake::NOW;
+
+    const RULES: &str = r#"{"errors":10,"quiet_ms":3000,"grace_ms":20000,
+        "source_silence_ms":30000,"no_viewers_ms":30000}"#;
+
+    /// A relay of video and audio that somebody asked for three seconds ago, changed by `change`.
+    fn relay(state: &str, change: impl FnOnce(&mut Value)) -> RelayDetail {
+        let flow = |media: &str| {
+            json!({
+                "media": media, "kind": "rtp", "from": "239.1.2.3:5004", "to": "198.51.100.7:6970",
+                "via": "192.0.2.1:40000", "gate": "open", "packets": 9, "bytes": 9, "refusals": 0,
+                "drops": 0, "gaps": 0, "ssrc_changes": 0, "idle_ms": 20,
+            })
+        };
+        let mut json = json!({
+            "stream": "news", "edge": "dss2", "state": state, "since": NOW - 60,
+            "started": NOW - 60, "packets": 9, "bytes": 9, "rate": 9, "refusals": 0,
+            "address": "198.51.100.7", "answers": true, "asked": NOW - 3, "closes": [],
+            "rules": serde_json::from_str::<Value>(RULES).unwrap(),
+            "flows": [flow("video H264"), flow("audio MPA")],
+        });
+        change(&mut json);
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn same(_: &mut Value) {}
+
+    #[test]
+    fn a_relay_that_starts() {
+        let starting = relay("starting", same);
+        assert_eq!(
+            why(&starting, NOW),
+            "It was asked for, and the edge may refuse it until the player has got there. It is \
+             live once nothing was refused for 3s, and suspect if all is still refused in 17s."
+        );
+        assert_eq!(
+            closing(&starting, NOW),
+            ["when the edge still refuses every media in 17s, and then 10 probes of each, or the \
+              source is silent for 30s"]
+        );
+        let silent = relay("starting", |relay| {
+            relay["flows"][0]["idle_ms"] = Value::Null;
+            relay["flows"][1]["idle_ms"] = Value::Null;
+            relay["closes"] = json!([{"reason": "source-ended", "silence": 12}]);
+        });
+        assert!(why(&silent, NOW).contains("nothing arrives from the encoder yet"));
+        let closes = closing(&silent, NOW);
+        assert_eq!(closes[0], "as source-ended in 12s if the source stays silent");
+        assert_eq!(
+            closes[1],
+            "else when the edge still refuses every media in 17s, and then 10 probes of each"
+        );
+    }
+
+    #[test]
+    fn a_live_relay() {
+        assert_eq!(why(&relay("live", same), NOW), "The edge takes it.");
+        let all = "when the edge refuses every media, and then 10 probes of each, or the source is silent for 30s";
+        assert_eq!(closing(&relay("live", same), NOW), [all]);
+        let odd = relay("live", |relay| {
+            relay["viewers"] = 1.into();
+            relay["flows"][0]["gate"] = "probe".into();
+            relay["flows"][1]["idle_ms"] = 5000.into();
+        });
+        assert_eq!(
+            why(&odd, NOW),
+            "The edge takes it, and says that 1 watches. But it refuses video H264: only probes \
+             of that are sent. Nothing arrives of audio MPA."
+        );
+        assert!(closing(&odd, NOW)[0].ends_with("or the edge says for 30s that nobody watches"));
+        let silent = relay("live", |relay| {
+            relay["flows"][0]["idle_ms"] = 3000.into();
+            relay["flows"][1]["idle_ms"] = Value::Null;
+        });
+        assert_eq!(why(&silent, NOW), "The edge takes it. Nothing arrives from the encoder.");
+        let unwatched = relay("live", |relay| {
+            relay["viewers"] = 0.into();
+            relay["closes"] = json!([{"reason": "no-viewers", "seconds": 25},
+                {"reason": "lease-expired", "seconds": 7200}]);
+        });
+        let closes = closing(&unwatched, NOW);
+        assert_eq!(
+            closes[0],
+            "as no-viewers in 25s if the edge still says then that nobody watches"
+        );
+        assert_eq!(closes[1], "as lease-expired in 2h 0m if nobody asks for it before");
+        assert_eq!(closes[2], format!("else {all}"));
+    }
+
+    #[test]
+    fn a_suspect_relay() {
+        let suspect = |reason: &str| {
+            relay("suspect", |relay| {
+                relay["closes"] = json!([{"reason": reason, "refusals": 7}]);
+            })
+        };
+        for (reason, said) in [
+            ("no-viewers", "The edge took it and now refuses it"),
+            ("never-accepted", "The edge has refused it ever since"),
+            ("edge-unreachable", "is down"),
+        ] {
+            assert!(why(&suspect(reason), NOW).contains(said), "{reason}");
+            let closes = closing(&suspect(reason), NOW);
+            let left = format!("as {reason} after 7 more refused probes, at most one a second");
+            assert_eq!(closes, [left]);
+        }
+    }
+
+    #[test]
+    fn a_closed_relay() {
+        let ended = |idle: Value| {
+            let ended = relay("closed", |relay| {
+                relay["reason"] = "source-ended".into();
+                relay["rules"] = Value::Null;
+                relay["flows"][0]["idle_ms"] = idle;
+                relay["flows"][1]["idle_ms"] = Value::Null;
+            });
+            assert!(closing(&ended, NOW).is_empty());
+            why(&ended, NOW)
+        };
+        assert_eq!(ended(30_000.into()), "Nothing arrived from the encoder any more.");
+        assert!(ended(Value::Null).contains("`dynrelay scan news` tells what does"));
+    }
+}
