@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::arrival::{self, Arrival};
+use crate::catalog::Catalog;
 use crate::config::Rtcp;
 use crate::fit::{self, Consented};
 use crate::problem::{Problem, Severity};
@@ -41,19 +42,30 @@ struct Side<'a> {
     session: Session,
 }
 
+/// Where each media of the stream arrives, or why that can't be said.
+type Arrivals = Result<Vec<Vec<Arrival>>, Problem>;
+
 impl Comparison {
-    /// Reads two SDP files and compares them. The edge's address is `address`, or else the one in
-    /// its file. An error is a file that can't be read, or that is no SDP.
-    pub fn of(stream: &Path, edge: &Path, address: Option<IpAddr>) -> Result<Self, Problem> {
+    /// Reads two SDP files and compares them. The edge's address is the one in its file. An error is
+    /// a file that can't be read, or that is no SDP.
+    pub fn of(stream: &Path, edge: &Path) -> Result<Self, Problem> {
         let stream = Side { file: stream, session: Session::read(stream)? };
         let edge = Side { file: edge, session: Session::read(edge)? };
+        let own = edge.session.media.iter().flat_map(|media| &media.connections);
+        let own = own.map(|connection| connection.address).find(|address| !address.is_multicast());
+        let address = own.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let arrivals = arrival::arrivals(&stream.session, stream.file, None);
+        Ok(Self::made(&stream, &edge, &arrivals, address))
+    }
+
+    fn made(stream: &Side<'_>, edge: &Side<'_>, arrivals: &Arrivals, address: IpAddr) -> Self {
         let pairs = stream.session.media.len().max(edge.session.media.len());
-        let media: Vec<Compared> = (0..pairs).map(|at| compared(&stream, &edge, at)).collect();
-        let mut comparison = Self { media, problems: remarks(&edge) };
+        let media = (0..pairs).map(|at| compared(stream, edge, arrivals, at)).collect();
+        let mut comparison = Self { media, problems: remarks(edge) };
         if comparison.fits() {
-            comparison.judge(&stream, &edge, address);
+            comparison.judge(stream, edge, arrivals, address);
         }
-        Ok(comparison)
+        comparison
     }
 
     /// Whether they fit.
@@ -63,22 +75,39 @@ impl Comparison {
     }
 
     /// What the catalogue makes of files whose medias fit one by one.
-    fn judge(&mut self, stream: &Side<'_>, edge: &Side<'_>, address: Option<IpAddr>) {
-        let own = edge.session.media.iter().flat_map(|media| &media.connections);
-        let own = own.map(|connection| connection.address).find(|address| !address.is_multicast());
-        let address = address.or(own).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    fn judge(&mut self, stream: &Side<'_>, edge: &Side<'_>, arrivals: &Arrivals, address: IpAddr) {
         let (file, session, rtcp) = (edge.file, &edge.session, Rtcp::default());
         let consent = Consented { file, session, address, rtcp };
-        let pairs = arrival::arrivals(&stream.session, stream.file, None).and_then(|arrivals| {
-            fit::pairs(&stream.session, &arrivals, consent, &mut self.problems)
+        let pairs = arrivals.as_ref().map_err(Clone::clone).and_then(|arrivals| {
+            fit::pairs(&stream.session, arrivals, consent, &mut self.problems)
         });
         self.problems.extend(pairs.err());
     }
 }
 
-fn compared(stream: &Side<'_>, edge: &Side<'_>, at: usize) -> Compared {
+impl Catalog {
+    /// Compares an edge's SDP file for a stream with the stream's. `None` if there is no such stream
+    /// or no such edge; an error is a file of the edge's that can't be read, or that is no SDP.
+    pub fn compare(&self, stream: &str, edge: &str) -> Option<Result<Comparison, Problem>> {
+        let (known, edge) = (self.stream(stream)?, self.edge(edge)?);
+        let folder = &self.config().streams;
+        let ours = folder.join(format!("{stream}.sdp"));
+        let theirs = folder.join(format!("{stream}.{}.sdp", edge.name));
+        let stream = Side { file: &ours, session: known.session.clone() };
+        Some(Session::read(&theirs).map(|session| {
+            let side = Side { file: &theirs, session };
+            Comparison::made(&stream, &side, &known.arrivals, edge.address)
+        }))
+    }
+}
+
+fn compared(stream: &Side<'_>, edge: &Side<'_>, arrivals: &Arrivals, at: usize) -> Compared {
     let (ours, theirs) = (stream.session.media.get(at), edge.session.media.get(at));
-    let arrivals = ours.map(|ours| arrival::of_media(ours, None));
+    // If not all is known, it is asked of each media what is wrong with it.
+    let arrivals = ours.map(|ours| match arrivals {
+        Ok(all) => Ok(all.get(at).cloned().unwrap_or_default()),
+        Err(_) => arrival::of_media(ours, None),
+    });
     let rtp = |arrivals: &Vec<Arrival>| arrivals.iter().map(|one| one.rtp.socket()).collect();
     let from: Vec<SocketAddr> = arrivals.iter().flatten().map(rtp).next().unwrap_or_default();
     let targets = ours.zip(theirs).map(|(ours, theirs)| fit::targets(ours, theirs, from.len()));

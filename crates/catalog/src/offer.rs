@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::arrival::{Arrival, arrivals};
+use crate::arrival::Arrival;
 use crate::catalog::Catalog;
 use crate::edge::Edge;
 use crate::fit::{self, Consented};
@@ -97,10 +97,9 @@ impl Catalog {
     ) -> Result<Offer, OfferError> {
         let known = self.stream(stream).ok_or_else(|| Refusal::UnknownStream(stream.to_owned()))?;
         let edge = self.edge(edge).ok_or_else(|| Refusal::UnknownEdge(edge.to_owned()))?;
-        let path = self.config().streams.join(format!("{stream}.sdp"));
-        let interface = self.config().origin.interface.as_deref();
-        let arrivals = arrivals(&known.session, &path, interface).map_err(OfferError::Stream)?;
-        let (needs, taken) = (needs(&arrivals), self.taken(stream, edge));
+        let arrivals =
+            known.arrivals.as_ref().map_err(|error| OfferError::Stream(error.clone()))?;
+        let (needs, taken) = (needs(arrivals), self.taken(stream, edge));
         let ports = match ports {
             Some(ports) => given(stream, edge, ports, &needs, &taken)?,
             None => chosen(stream, edge, &needs, &taken)?,
@@ -111,7 +110,7 @@ impl Catalog {
             medias: known.media().zip(ports.iter().map(|(port, _)| *port)).collect(),
             file,
         };
-        fits(known, &arrivals, edge, &offer)?;
+        fits(known, arrivals, edge, &offer)?;
         Ok(offer)
     }
 

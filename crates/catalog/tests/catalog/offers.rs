@@ -118,7 +118,7 @@ fn every_case_that_can_be_relayed_can_be_offered() {
         assert!(!text.contains("IP4 239.") && !text.contains("source-filter"), "{text}");
         let world = world.file("news.dss2.sdp", &offer.sdp);
         let [stream, edge] = ["news.sdp", "news.dss2.sdp"].map(|name| world.streams().join(name));
-        let comparison = Comparison::of(&stream, &edge, None).unwrap();
+        let comparison = Comparison::of(&stream, &edge).unwrap();
         assert!(comparison.fits() && comparison.problems.is_empty(), "{comparison:?}");
         offered += 1;
     }
@@ -143,8 +143,24 @@ fn what_fits_is_what_the_catalogue_relays() {
     ] {
         let world = world().file("news.dss2.sdp", sdp(edge));
         let [stream, theirs] = ["news.sdp", "news.dss2.sdp"].map(|name| world.streams().join(name));
-        let comparison = Comparison::of(&stream, &theirs, None).unwrap();
+        let comparison = Comparison::of(&stream, &theirs).unwrap();
         assert_eq!(comparison.fits(), fits, "{comparison:?}");
-        assert_eq!(world.load().route("news", "dss2").is_ok(), fits, "{edge:?}");
+        let catalog = world.load();
+        assert_eq!(catalog.route("news", "dss2").is_ok(), fits, "{edge:?}");
+        assert_eq!(catalog.compare("news", "dss2").unwrap().unwrap().fits(), fits, "{edge:?}");
     }
+}
+
+/// Of a stream that is pulled only kinds and formats count; where it arrives is nobody's business.
+#[test]
+fn a_stream_that_is_pulled_can_be_offered() {
+    let lines = ["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "m=audio 0 RTP/AVP 14"];
+    let world = World::new()
+        .file("news.sdp", sdp(&lines))
+        .file("news.toml", "source = \"rtsp://192.0.2.9/news\"\n");
+    let offer = world.load().offer("news", "dss2", Some(&[6000, 6002])).unwrap();
+    let world = world.file("news.dss2.sdp", &offer.sdp);
+    let catalog = world.load();
+    assert!(catalog.route("news", "dss2").is_ok(), "{:?}", catalog.problems());
+    assert!(catalog.compare("news", "dss2").unwrap().unwrap().fits());
 }

@@ -30,7 +30,8 @@ struct Arrival {
 pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let interface = catalog.config().origin.interface.as_deref();
     let mut arrivals: BTreeMap<Arrival, (PathBuf, Option<usize>)> = BTreeMap::new();
-    for stream in catalog.streams() {
+    // Where a stream that is pulled would arrive by its file is nobody's business.
+    for stream in catalog.streams().filter(|stream| stream.source.is_none()) {
         for media in &stream.session.media {
             let place = (file_of(catalog, &stream.name), Some(media.line));
             for arrival in arrivals_of(media, interface) {

@@ -1,6 +1,6 @@
 //! `dynrelay sdp check`: whether an edge's SDP file fits a stream's.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use catalog::{Compared, Comparison, Problem, Severity, is_name};
@@ -31,7 +31,7 @@ pub(crate) struct Compare {
 struct Pair {
     stream: PathBuf,
     edge: PathBuf,
-    address: Option<IpAddr>,
+    comparison: Comparison,
     /// Why the catalogue doesn't relay by them, beyond what the files say.
     refusal: Option<String>,
 }
@@ -40,12 +40,11 @@ struct Pair {
 pub(super) fn run(world: &mut World<'_>, compare: &Compare) -> Result<(), Failure> {
     let files = [&compare.stream, &compare.edge].map(|word| !is_name(word) || is_file(word));
     let pair = match files {
-        [true, true] => Pair {
-            stream: compare.stream.clone().into(),
-            edge: compare.edge.clone().into(),
-            address: None,
-            refusal: None,
-        },
+        [true, true] => {
+            let (stream, edge) = (PathBuf::from(&compare.stream), PathBuf::from(&compare.edge));
+            let comparison = Comparison::of(&stream, &edge)?;
+            Pair { stream, edge, comparison, refusal: None }
+        }
         [false, false] => named(compare)?,
         _ => {
             let what = "give two files, or a stream and an edge; a file's name ends in .sdp or \
@@ -53,14 +52,14 @@ pub(super) fn run(world: &mut World<'_>, compare: &Compare) -> Result<(), Failur
             return Err(Failure::Usage(what.into()));
         }
     };
-    let comparison = Comparison::of(&pair.stream, &pair.edge, pair.address)?;
+    let comparison = &pair.comparison;
     let refusal = pair.refusal.as_ref().filter(|_| comparison.fits());
     let fits = comparison.fits() && refusal.is_none();
     if world.json {
-        let shape = Shape::of(&comparison, fits, refusal);
+        let shape = Shape::of(comparison, fits, refusal);
         json::line(world.out, &serde_json::to_string(&shape).map_err(std::io::Error::from)?)?;
     } else {
-        print(world, &pair, &comparison, refusal)?;
+        print(world, &pair, refusal)?;
     }
     if fits { Ok(()) } else { Err(Failure::Unsound) }
 }
@@ -83,20 +82,18 @@ fn named(Compare { stream, edge, config }: &Compare) -> Result<Pair, Failure> {
             file.display()
         )));
     }
+    let gone = || Failure::Unfit(format!("there is no {stream}/{edge} in the catalogue"));
+    let comparison = catalog.compare(stream, edge).ok_or_else(gone)??;
     Ok(Pair {
         stream: folder.join(format!("{stream}.sdp")),
         edge: file,
-        address: catalog.edge(edge).map(|edge| edge.address),
+        comparison,
         refusal: catalog.route(stream, edge).err().map(|refusal| refusal.to_string()),
     })
 }
 
-fn print(
-    world: &mut World<'_>,
-    pair: &Pair,
-    comparison: &Comparison,
-    refusal: Option<&String>,
-) -> Result<(), Failure> {
+fn print(world: &mut World<'_>, pair: &Pair, refusal: Option<&String>) -> Result<(), Failure> {
+    let Pair { comparison, .. } = pair;
     let mut table = Table::new([
         Column::text("MEDIA"),
         Column::name("FROM"),

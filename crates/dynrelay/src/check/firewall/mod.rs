@@ -96,8 +96,10 @@ fn judged(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
 fn streams(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut dropped: BTreeMap<Fate, Vec<String>> = BTreeMap::new();
     let mut igmp = false;
-    for stream in catalog.streams() {
-        for source in stream.sources().into_iter().flatten().flatten() {
+    // A stream that is pulled comes from this host, over the loopback.
+    for stream in catalog.streams().filter(|stream| stream.source.is_none()) {
+        let sources = stream.sources().into_iter().flatten().flatten();
+        for source in sources.filter(|source| !source.address.is_loopback()) {
             igmp |= source.address.is_ipv4() && source.address.is_multicast();
             let fate = rules.fate(&Packet::media(source));
             if fate != Fate::Passes {
