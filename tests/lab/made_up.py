@@ -163,7 +163,8 @@ def _detail(relay):
             }
         )
     closes = [{"reason": "source-ended", "silence": 28}, {"reason": "lease-expired", "seconds": 5220}]
-    return {**relay, "address": address, "answers": True, "closes": closes, "flows": flows}
+    asked = int(time.time()) - 180
+    return {**relay, "address": address, "answers": True, "asked": asked, "closes": closes, "flows": flows}
 
 
 _ANSWERS = {"ping": ping, "list": list_, "streams": streams, "show": show}

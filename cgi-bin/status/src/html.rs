@@ -44,9 +44,19 @@ impl Site {
 
     /// A link to a relay's page.
     pub(crate) fn relay(&self, stream: &str, edge: &str) -> String {
+        let text = format!("{}/<wbr/>{}", escape(stream), escape(edge));
+        self.link(stream, edge, &text)
+    }
+
+    /// The same, where the stream was named already.
+    pub(crate) fn edge(&self, stream: &str, edge: &str) -> String {
+        self.link(stream, edge, &escape(edge))
+    }
+
+    fn link(&self, stream: &str, edge: &str, text: &str) -> String {
         let part = |name: &str| percent_encode(name.as_bytes());
         let href = format!("{}/relay/{}/{}", self.own, part(stream), part(edge));
-        format!("<a href=\"{href}\">{}/<wbr/>{}</a>", escape(stream), escape(edge))
+        format!("<a href=\"{href}\">{text}</a>")
     }
 
     /// A page. `heading`, `title` and `main` are HTML; what is in `main` is kept up to date. All but

@@ -10,7 +10,6 @@ mod metrics;
 mod moment;
 mod overview;
 mod plot;
-mod reason;
 mod relay;
 mod table;
 #[cfg(test)]

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use cgi::http::StatusCode;
 use control::{RelayStatus, StreamStatus};
 use gateway::Response;
-use human::{age, count, grouped, rate, size};
+use human::{age, count, grouped, is_trouble, meaning, rate, size};
 use playlist::escape;
 
 use crate::daemon::Overview;
 use crate::html::{HOME, Site, facts, origin, state, viewers};
-use crate::reason::{is_trouble, meaning};
 use crate::table::{Column, Table};
 use crate::{moment, plot};
 
@@ -158,7 +157,10 @@ pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> St
 pub(crate) fn why(reason: &str) -> String {
     let class = if is_trouble(reason) { "trouble" } else { "calm" };
     let reason_ = escape(reason);
-    format!("<span class=\"{class}\">{reason_}</span> <small>{}</small>", meaning(reason))
+    format!(
+        "<span class=\"{class}\">{reason_}</span> <small>{}</small>",
+        meaning(reason).unwrap_or_default()
+    )
 }
 
 fn stream_table(streams: &[StreamStatus], site: &Site) -> String {
@@ -172,7 +174,7 @@ fn stream_table(streams: &[StreamStatus], site: &Site) -> String {
             Some(false) => "<span class=\"air off\">off air</span>",
             None => "<span class=\"air unknown\">not known</span>",
         };
-        let relays = stream.relayed_to.iter().map(|edge| site.relay(&stream.name, edge));
+        let relays = stream.relayed_to.iter().map(|edge| site.edge(&stream.name, edge));
         table.row(
             &format!("stream/{}", stream.name),
             [

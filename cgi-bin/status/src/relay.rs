@@ -79,6 +79,7 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
         facts.push(("Ran for", age(relay.since.saturating_sub(relay.started))));
     } else {
         facts.push(("In this state for", age(now.saturating_sub(relay.since))));
+        facts.extend(detail.asked.map(|asked| ("Last asked for", ago(asked))));
         facts.push(("Rate", rate(relay.rate)));
     }
     facts.push(("Sent", sent));

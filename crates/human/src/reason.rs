@@ -1,7 +1,7 @@
 //! Why relays close, in words.
 
-/// All of them.
-pub(crate) const ALL: [&str; 8] = [
+/// Every reason there is.
+pub const REASONS: [&str; 8] = [
     "no-viewers",
     "never-accepted",
     "edge-unreachable",
@@ -12,22 +12,33 @@ pub(crate) const ALL: [&str; 8] = [
     "failed",
 ];
 
-/// What a reason means.
-pub(crate) fn meaning(reason: &str) -> &'static str {
-    match reason {
+/// What a reason means; nothing for one that isn't known here.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    Some(match reason {
         "no-viewers" => "nobody watches there any more",
         "never-accepted" => "the edge never took it: no consent there, or no player came",
         "edge-unreachable" => "its host or the way to it went down",
         "source-ended" => "nothing arrived from the encoder any more",
         "lease-expired" => "nobody asked for it again in time",
-        "stopped" => "somebody stopped it",
+        "stopped" => "by an administrator, or with the daemon",
         "not-in-catalog" => "its files went away, or changed",
         "failed" => "it could not go on; the daemon's log says why",
-        _ => "",
-    }
+        _ => return None,
+    })
 }
 
 /// Whether somebody should look into it.
-pub(crate) fn is_trouble(reason: &str) -> bool {
+pub fn is_trouble(reason: &str) -> bool {
     matches!(reason, "never-accepted" | "edge-unreachable" | "failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_meaning() {
+        assert!(REASONS.iter().all(|reason| meaning(reason).is_some()));
+        assert_eq!(meaning("whim"), None);
+    }
 }
