@@ -118,6 +118,28 @@ def test_events_tell_of_each_state_and_of_restarts(rehearsal):
         assert follower.stop() != 0
 
 
+def test_show_tells_why_and_what_would_close_it(rehearsal):
+    scene = rehearsal(shutdown={"errors": 30})
+
+    def story():
+        return " ".join(scene.daemon.run("show", "s01").split())
+
+    scene.daemon.ask("start", "s01")
+    assert "the edge may refuse it until the player has got there" in story()
+    scene.wait_for(state="suspect")
+    told = story()
+    assert "why The edge has refused it ever since it was asked for" in told
+    assert re.search(r"closes as never-accepted after \d+ more refused probes, at most one a second", told)
+    scene.edge.open(*scene.ports)
+    scene.wait_for(state="live")
+    told = story()
+    assert "why The edge takes it." in told
+    assert "closes when the edge refuses every media, and then 30 probes of each, or the source is silent for 4s" in told
+    assert all(len(line) <= 80 for line in scene.daemon.run("show", "s01").splitlines())
+    scene.daemon.ask("stop", "s01", "dss2")
+    assert "why By an administrator, or with the daemon." in story()
+
+
 def test_a_reader_of_events_that_leaves_ends_it(rehearsal):
     scene = rehearsal()
     pipe = ["sh", "-c", "/run/bin/dynrelay --socket $0 events | head -n 1", "/run/dynrelay/control.sock"]

@@ -9,8 +9,13 @@ pub(crate) fn unix_time() -> u64 {
 
 /// A moment in seconds since 1970, as logs have it: `2024-07-16T12:00:00Z`.
 pub(crate) fn utc(seconds: u64) -> String {
+    format!("{}T{}", ::report::date(seconds / 86_400), time_of_day(seconds))
+}
+
+/// The same without its date: `12:00:00Z`.
+pub(crate) fn time_of_day(seconds: u64) -> String {
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{}T{hour:02}:{minute:02}:{second:02}Z", ::report::date(seconds / 86_400))
+    format!("{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   dynrelay list                     what is relayed now, and to whom
-  dynrelay show news                why is nothing seen? every flow of every relay of news
+  dynrelay show news                why is nothing seen? every flow of news
   dynrelay start news --edge dss2   relay it now, as if a viewer had asked
   dynrelay stop news/dss2           close that relay
   dynrelay check && dynrelay reload take over a changed configuration
@@ -68,12 +68,12 @@ impl Arguments {
 pub(crate) enum Command {
     /// Show the streams that can be relayed, and the edges that take them
     #[command(after_help = "A stream can be relayed to an edge when both STREAM.sdp and \
-        STREAM.EDGE.sdp are in the streams\nfolder and fit. One that is missing here has a \
+        STREAM.EDGE.sdp are in the streams folder and fit. One that is missing here has a \
         faulty file: `dynrelay check` names it.")]
     Streams,
     /// Show what is relayed now
     #[command(after_help = "States:\n  \
-        starting  everything is sent; the edge may still refuse, until the player has reached it\n  \
+        starting  everything is sent; the edge may refuse until the player gets there\n  \
         live      everything is sent, and taken\n  \
         suspect   the edge refuses: only probes are sent, and soon the relay closes\n  \
         closed    over; see WHY\n\n\
@@ -86,21 +86,21 @@ pub(crate) enum Command {
     /// Show a stream's relays, flow by flow
     #[command(after_help = "Examples:\n  dynrelay show news\n  dynrelay show news dss2\n  \
         dynrelay show news/dss2\n\n\
-        GATE is what a flow lets through: open everything, probe the next packet, shut nothing.\n\
+        GATE is what a flow lets through: open everything, probe the next packet, shut nothing. \
         SILENT is the time since the encoder's last packet; `no input` if none ever came.")]
     Show(Which),
     /// Watch the relays in a live table; a line per event where that is no terminal
     #[command(
         after_help = "q or Ctrl-C ends it. FOR is the time in this state, AGE the time since \
-        the relay began; VIEWERS\nis what the edge says, if it does. When the daemon goes away it \
-        waits until that is back.\nFor root and the daemon's own user."
+        the relay began; VIEWERS is what the edge says, if it does. When the daemon goes away it \
+        waits until that is back.\n\nFor root and the daemon's own user."
     )]
     Watch,
     /// Print a line for each change of a relay's state
     #[command(after_help = "Examples:\n  dynrelay events\n  \
         dynrelay events --json | jq -r 'select(.state == \"closed\") | .reason'\n\n\
         Once it says whom it follows (on standard error), it misses nothing. When the daemon goes \
-        away it\nsays so there too, and waits. For root and the daemon's own user.")]
+        away it says so there too, and waits until that is back.\n\nFor root and the daemon's own user.")]
     Events,
     /// Relay a stream, as if a viewer had asked for it
     #[command(after_help = "Examples:\n  dynrelay start news --edge dss2\n  \
@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Stop(Which),
     /// Read the configuration and the streams folder again
     #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
-        file is named, and the others\nare used all the same; `dynrelay check` before is safer.")]
+        file is named, and the others are used all the same; `dynrelay check` before is safer.")]
     Reload,
     /// Ask whether the daemon is there
     Ping,
@@ -138,7 +138,7 @@ pub(crate) enum Command {
     /// payload type of the stream's SDP. Relays are not disturbed.
     #[command(after_help = "Examples:\n  dynrelay scan\n  dynrelay scan news --for 30s\n  \
         dynrelay scan news --quick >/dev/null && echo news is on air\n\n\
-        RATE counts UDP payload, LOST what is missing in the sequence of RTP packets.\n\
+        RATE counts UDP payload, LOST what is missing in the sequence of RTP packets. \
         A unicast port that a program on this host uses can't be shared: PORT IN USE.\n\n\
         Exit codes: 0 every media of the streams is active, 1 one is not.")]
     Scan(scan::Wanted),

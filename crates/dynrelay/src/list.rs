@@ -142,6 +142,16 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
     }
 
     #[test]
+    fn long_names_fit_a_terminal() {
+        for length in [10, 40, 60] {
+            let long = relays().replace("a-long-name", &"x".repeat(length));
+            let out = Fake::answering(&long).run(|world| run(world, true)).unwrap();
+            assert!(out.lines().all(|line| line.len() <= 80), "{out}");
+            assert!(out.contains(&format!("{}/oslo", "x".repeat(length))) && out.contains("RATE"));
+        }
+    }
+
+    #[test]
     fn states_have_colours_at_a_terminal() {
         let mut fake = Fake::answering(&relays()).in_colour();
         let out = fake.run(|world| run(world, false)).unwrap();
