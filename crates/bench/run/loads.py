@@ -183,6 +183,23 @@ def edges(bench):
     ])
 
 
+def replica(bench):
+    """What a replica costs beside a relay: at most what one more edge does."""
+    copied = dataclasses.replace(BURSTS, replica=True)
+    samples = bench.compare({
+        "one edge": (DYNRELAYD, BURSTS),
+        "one edge and a replica": (DYNRELAYD, copied),
+        "two edges": (DYNRELAYD, dataclasses.replace(BURSTS, edges=2)),
+    })
+    # Of two edges each packet counts twice, of a replica it doesn't count.
+    cpu = {name: median(of, "cpu") for name, of in samples.items()}
+    times = cpu["one edge and a replica"] / (2 * cpu["two edges"])
+    return Row("One flow with a replica, 40,000/s in bursts of 32", samples, [
+        Bar(f"{CPU}, one edge and a replica ÷ two edges", times, 1.15),
+        no_loss(samples["one edge and a replica"]),
+    ])
+
+
 def delay(bench):
     samples = bench.compare({p.name: (p, Load(1, 20_000)) for p in ALL})
     added = {what: median(samples["dynrelayd"], what) - median(samples["plain"], what)
@@ -260,5 +277,5 @@ def cgi(bench):
     return Row("relay.cgi, process start to exit", figures, [Bar("÷ a static C program", times, 1.5)])
 
 
-LOADS = {load.__name__: load for load in (burst, flood, many, relays, edges, delay, start, cgi,
-                                       variants)}
+LOADS = {load.__name__: load for load in (burst, flood, many, relays, edges, replica, delay, start,
+                                       cgi, variants)}

@@ -22,6 +22,7 @@ class Load:
     singly: bool = False  # the packets of a frame arrive one by one, not back to back
     medias: int = 1  # flows of one stream
     edges: int = 1  # where each stream goes
+    replica: bool = False  # each stream is replicated to a group, too
 
     @property
     def streams(self):

@@ -106,6 +106,13 @@ relays = 2000
 starts_per_second = 100000
 """
 
+# On the network of the edges, where nobody has joined the group: what comes there is dropped.
+REPLICA = """\
+[replica]
+group = "239.10.0.{number}"
+interface = "o1"
+"""
+
 SDP = """\
 v=0
 o=- 1 1 IN IP4 {address}
@@ -152,6 +159,8 @@ class Dynrelayd(Program):
             name = f"s{stream}"
             arriving = [group(flow) for flow in flows]
             (folder / f"streams/{name}.sdp").write_text(sdp(name, arriving))
+            if load.replica:
+                (folder / f"streams/{name}.toml").write_text(REPLICA.format(number=stream + 1))
             for edge in range(load.edges):
                 leaving = [(EDGES[edge], target(flow)[1]) for flow in flows]
                 (folder / f"streams/{name}.e{edge}.sdp").write_text(sdp(name, leaving))

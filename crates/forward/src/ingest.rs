@@ -55,7 +55,7 @@ impl Ingest {
             self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
         }
-        self.stop_returns(batch);
+        self.stop_returns(batch, now);
         for output in &mut self.outputs {
             output.forward(batch.datagrams(), tell);
         }
@@ -68,11 +68,11 @@ impl Ingest {
     }
 
     /// Takes the datagrams out of a batch that have come back.
-    fn stop_returns(&mut self, batch: &mut Batch) {
+    fn stop_returns(&mut self, batch: &mut Batch, now: u64) {
         for at in 0..batch.count() {
             let sender = batch.sender(at);
             let Some(datagram) = batch.datagram(at) else { continue };
-            if self.returns.see(datagram, sender) {
+            if self.returns.see(datagram, sender, now) {
                 batch.discard(at);
                 self.arrivals.returned.add(1);
                 if let Some(sender) = sender {

@@ -6,7 +6,7 @@
 //! a duplicate such as networks make, and passes; from anybody else it has come back, and ends here.
 //!
 //! Who sent a packet is asked of the kernel only for a moment when a stream begins, and while packets
-//! come again: otherwise none of this costs more than a bit to set.
+//! come again: otherwise none of this costs more than a number to note.
 
 use crate::rtcp;
 use rtp_rs::RtpReader;
@@ -14,12 +14,15 @@ use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
-/// How many sequence numbers back are remembered.
-const WINDOW: u16 = 4096;
-const WORDS: usize = WINDOW as usize / 64;
+/// How many packets are remembered.
+const WINDOW: usize = 1024;
 
 /// For how many batches senders are asked for since a stream began or a packet came again.
 const WATCH: u8 = 32;
+
+/// After how many milliseconds without anything new whoever sends on is the sender: an encoder that
+/// begins anew may well send the same again.
+const SILENCE: u64 = 1000;
 
 /// How often a sender report may come again. Nobody sends one twice, but a network may double it.
 const REPEATS: u8 = 2;
@@ -30,9 +33,9 @@ const TRACKS: usize = 2;
 /// What came lately at one source.
 #[derive(Debug, Default)]
 pub(crate) struct Returns {
-    tracks: [Option<Track>; TRACKS],
+    tracks: [Option<Box<Track>>; TRACKS],
     reports: [Option<Report>; TRACKS],
-    /// The track and the report that the next new SSRC takes the place of.
+    /// The track or the report that the next new SSRC takes the place of.
     next: usize,
     /// Batches left to ask senders for.
     watch: u8,
@@ -42,13 +45,12 @@ pub(crate) struct Returns {
 #[derive(Debug)]
 struct Track {
     ssrc: u32,
-    newest: u16,
-    /// A bit for each of the last sequence numbers, by the number's remainder.
-    seen: [u64; WORDS],
+    /// Their marks, by sequence number; 0 is none.
+    seen: [u16; WINDOW],
     /// The one who sends what is new, as far as that is known.
     sender: Option<SocketAddr>,
-    /// The number after one that was far behind: if it comes, the sequence began anew.
-    awaited: Option<u16>,
+    /// When the last new packet came, in coarse milliseconds.
+    fresh: u64,
 }
 
 /// The last sender report of one SSRC.
@@ -71,28 +73,46 @@ impl Returns {
         self.watch = self.watch.saturating_sub(1);
     }
 
-    /// Sees a datagram, with its sender where that is known; true if it has come back.
-    pub(crate) fn see(&mut self, datagram: &[u8], sender: Option<SocketAddr>) -> bool {
+    /// Sees a datagram that came at `now` (in coarse milliseconds), with its sender where that is
+    /// known; true if it has come back.
+    pub(crate) fn see(&mut self, datagram: &[u8], sender: Option<SocketAddr>, now: u64) -> bool {
         if rtcp::is_rtcp(datagram) {
             let sender = rtcp::reporting_sender(datagram);
             return sender.is_some_and(|ssrc| self.see_report(ssrc, mark(datagram)));
         }
         let Ok(packet) = RtpReader::new(datagram) else { return false };
-        self.see_packet(packet.ssrc(), packet.sequence_number().into(), sender)
-    }
-
-    fn see_packet(&mut self, ssrc: u32, number: u16, sender: Option<SocketAddr>) -> bool {
+        let number: u16 = packet.sequence_number().into();
+        let ssrc = packet.ssrc();
         let Some(track) = self.tracks.iter_mut().flatten().find(|track| track.ssrc == ssrc) else {
-            self.next = (self.next + 1) % TRACKS;
-            self.tracks[self.next] = Some(Track::begin(ssrc, number, sender));
-            self.watch = WATCH;
+            self.begin(ssrc);
             return false;
         };
-        if !track.repeats(number, sender) {
+        let (place, mark) = (usize::from(number) % WINDOW, short_mark(datagram));
+        if track.seen[place] != mark {
+            track.seen[place] = mark;
+            track.fresh = now;
+            track.sender = sender.or(track.sender);
             return false;
         }
         self.watch = WATCH;
-        track.sender.zip(sender).is_some_and(|(first, sender)| first != sender)
+        let Some((first, sender)) = track.sender.zip(sender) else { return false };
+        if now.saturating_sub(track.fresh) >= SILENCE {
+            track.sender = Some(sender);
+            return false;
+        }
+        first != sender
+    }
+
+    /// Follows one more SSRC, in the place of another if there are many.
+    fn begin(&mut self, ssrc: u32) {
+        self.next = (self.next + 1) % TRACKS;
+        let track = Track { ssrc, seen: [0; WINDOW], sender: None, fresh: 0 };
+        match &mut self.tracks[self.next] {
+            // Two that take turns must not cost an allocation each time.
+            Some(old) => **old = track,
+            none => *none = Some(Box::new(track)),
+        }
+        self.watch = WATCH;
     }
 
     fn see_report(&mut self, ssrc: u32, mark: u64) -> bool {
@@ -112,59 +132,25 @@ impl Returns {
     }
 }
 
-impl Track {
-    fn begin(ssrc: u32, number: u16, sender: Option<SocketAddr>) -> Track {
-        let mut seen = [0; WORDS];
-        let (word, bit) = place(number);
-        seen[word] = bit;
-        Track { ssrc, newest: number, seen, sender, awaited: None }
-    }
-
-    /// Takes a packet in; true if it was there before.
-    fn repeats(&mut self, number: u16, sender: Option<SocketAddr>) -> bool {
-        let step = number.wrapping_sub(self.newest).cast_signed();
-        let (word, bit) = place(number);
-        if step > 0 {
-            self.forget(step.unsigned_abs());
-            self.newest = number;
-            self.sender = sender.or(self.sender);
-        } else if step.unsigned_abs() >= WINDOW {
-            if self.awaited == Some(number) {
-                *self = Track::begin(self.ssrc, number, sender);
-            } else {
-                self.awaited = Some(number.wrapping_add(1));
-            }
-            return false;
-        }
-        self.awaited = None;
-        let there = self.seen[word] & bit != 0;
-        self.seen[word] |= bit;
-        there
-    }
-
-    /// Makes room for so many numbers after the newest.
-    fn forget(&mut self, step: u16) {
-        if step >= WINDOW {
-            self.seen = [0; WORDS];
-            return;
-        }
-        for ahead in 1..=step {
-            let (word, bit) = place(self.newest.wrapping_add(ahead));
-            self.seen[word] &= !bit;
-        }
-    }
+/// Tells an RTP packet from others of its SSRC by its header, its length and how its payload begins:
+/// an encoder that begins anew may use the numbers of before. Never 0.
+fn short_mark(datagram: &[u8]) -> u16 {
+    let mut begin = [0; 32];
+    let length = datagram.len().min(begin.len());
+    begin[..length].copy_from_slice(&datagram[..length]);
+    let (words, _) = begin.as_chunks::<8>();
+    let mark = words.iter().fold(datagram.len() as u64, |mark, word| {
+        let mixed = (mark ^ u64::from_ne_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed.rotate_left(29)
+    });
+    let [high, low, ..] = mark.to_be_bytes();
+    u16::from_be_bytes([high, low]).max(1)
 }
 
 fn mark(datagram: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(datagram);
     hasher.finish()
-}
-
-/// The word and the bit of a sequence number.
-fn place(number: u16) -> (usize, u64) {
-    let at = number % WINDOW;
-    (usize::from(at / 64), 1 << (at % 64))
 }
 
 /// The one who sent a packet back, on its way from the worker to whoever asks. The worker puts one
@@ -225,9 +211,9 @@ mod tests {
     }
 
     /// As the ingest does: the sender is told only where it is wanted; each packet a batch.
-    fn see(returns: &mut Returns, number: u16, sender: SocketAddr) -> bool {
+    fn see(returns: &mut Returns, packet: &[u8], sender: SocketAddr, now: u64) -> bool {
         let sender = returns.wants_senders().then_some(sender);
-        let back = returns.see_packet(7, number, sender);
+        let back = returns.see(packet, sender, now);
         returns.next_batch();
         back
     }
@@ -238,45 +224,47 @@ mod tests {
         report
     }
 
+    fn rtp(ssrc: u8, number: u16, content: u8) -> Vec<u8> {
+        let [high, low] = number.to_be_bytes();
+        vec![0x80, 96, high, low, 0, 0, 0, 0, 0, 0, 0, ssrc, content, 1, 2, 3]
+    }
+
     #[test]
     fn a_packet_from_another_sender_has_come_back_and_a_duplicate_has_not() {
         let mut returns = Returns::default();
         for number in 0..100 {
-            assert!(!see(&mut returns, number, encoder()));
-            assert!(!see(&mut returns, number, encoder()), "a duplicate");
+            assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
+            assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5), "a duplicate");
         }
-        let mut back = 0;
         for number in 100..200 {
-            assert!(!see(&mut returns, number, encoder()));
-            back += u32::from(see(&mut returns, number, stranger()));
+            assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
+            assert!(see(&mut returns, &rtp(7, number, 1), stranger(), 5));
         }
-        assert_eq!(back, 100);
     }
 
     #[test]
     fn one_packet_does_not_go_round() {
         let mut returns = Returns::default();
-        (0..100).for_each(|number| assert!(!see(&mut returns, number, encoder())));
-        assert!(!returns.wants_senders());
-        let passed = (0..100).filter(|_| !see(&mut returns, 99, stranger())).count();
-        assert_eq!(passed, 1, "the first only arouses suspicion");
-        let passed = (0..100).filter(|_| !see(&mut returns, 99, encoder())).count();
-        assert_eq!(passed, 100, "who sent it may send it again");
+        for number in 0..100 {
+            assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
+        }
+        assert!(!returns.wants_senders(), "nobody is asked for while all is new");
+        let mut passed =
+            |sender| (0..100).filter(|_| !see(&mut returns, &rtp(7, 99, 1), sender, 6)).count();
+        assert_eq!(passed(stranger()), 1, "the first only arouses suspicion");
+        assert_eq!(passed(encoder()), 100, "who sent it may send it again");
     }
 
     #[test]
-    fn nobody_is_asked_for_while_all_is_new() {
+    fn an_encoder_that_begins_anew_loses_nothing() {
         let mut returns = Returns::default();
-        assert!(!see(&mut returns, 0, encoder()));
-        (0..WATCH).for_each(|_| returns.next_batch());
-        for number in [1, 2, 5, 3, 4, 6, 7000, 7001, 60_000, 60_001, 30_000, 30_001] {
-            assert!(!see(&mut returns, number, encoder()));
-            assert!(!returns.wants_senders(), "{number}");
-        }
-        see(&mut returns, 30_001, encoder());
-        assert!(returns.wants_senders());
-        (0..WATCH).for_each(|_| returns.next_batch());
-        assert!(!returns.wants_senders());
+        let mut passed = |sender, content, now| {
+            let packets = (0..500).map(|number| rtp(7, number, content));
+            packets.filter(|packet| !see(&mut returns, packet, sender, now)).count()
+        };
+        assert_eq!(passed(encoder(), 1, 1000), 500);
+        assert_eq!(passed(stranger(), 2, 1001), 500, "other content");
+        assert_eq!(passed(encoder(), 2, 3000), 500, "the same, after a while");
     }
 
     #[test]
@@ -285,17 +273,18 @@ mod tests {
         let mut back = 0;
         for number in 0..50 {
             for ssrc in [7, 8] {
-                assert!(!returns.see_packet(ssrc, number, Some(encoder())));
-                back += u32::from(returns.see_packet(ssrc, number, Some(stranger())));
+                assert!(!returns.see(&rtp(ssrc, number, 1), Some(encoder()), 5));
+                back += u32::from(returns.see(&rtp(ssrc, number, 1), Some(stranger()), 5));
             }
         }
-        assert_eq!(back, 100);
+        // Of each the first packet is not remembered.
+        assert_eq!(back, 98);
     }
 
     #[test]
     fn a_sender_report_does_not_go_round_for_ever() {
         let mut returns = Returns::default();
-        let mut passed = |report: &[u8]| (0..9).filter(|_| !returns.see(report, None)).count();
+        let mut passed = |report: &[u8]| (0..9).filter(|_| !returns.see(report, None, 5)).count();
         assert_eq!(passed(&report(1, 0)), 3);
         assert_eq!(passed(&report(2, 0)), 3);
         assert_eq!(passed(&report(2, 4)), 3);
@@ -317,29 +306,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exactly_what_was_there_is_there_again(
-            start: u16,
-            steps in prop::collection::vec(-50_i16..60, 1..500),
-        ) {
-            let mut track = Track::begin(7, start, None);
-            let (mut seen, mut at) = (std::collections::HashSet::from([start]), start);
-            for step in steps {
-                at = at.wrapping_add_signed(step);
-                // Only those within the window are remembered.
-                let behind = track.newest.wrapping_sub(at).cast_signed();
-                let expected = seen.contains(&at);
-                if behind < WINDOW.cast_signed() {
-                    prop_assert_eq!(track.repeats(at, None), expected);
-                    seen.insert(at);
-                }
-            }
-        }
-
-        #[test]
         fn no_bytes_make_it_panic(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
             let mut returns = Returns::default();
             for bytes in all {
-                returns.see(&bytes, None);
+                returns.see(&bytes, None, 5);
             }
         }
     }
