@@ -48,6 +48,9 @@ def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage)
     player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
     scene.daemon.wait_for("news/dss2", state="live")
+    ok, steps = walk(scene, "news")
+    assert ok and steps[:4] == [(step, "ok") for step in ("files", "source", "source", "edge")]
+    assert scene.daemon.wait_for("news/dss2")["state"] == "live"
     player.leave()
 
 

@@ -126,9 +126,9 @@ pub(crate) enum Command {
     /// at is said to be unknown.
     #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
         dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n  \
-        dynrelay check --edge dss2 news   from its files to the first packet that dss2 accepts\n\n\
-        With --edge the stream is relayed for as long as that takes, and stopped again if it \
-        wasn't\nbefore. An edge accepts it while somebody watches there.\n\n\
+        dynrelay check --edge dss2 news   the way of news to dss2, step by step\n\n\
+        With --edge the stream is relayed for as long as that takes, and stopped again if it wasn't \
+        before. An edge accepts it while somebody watches there.\n\n\
         Exit codes: 0 no errors (there may be warnings), 1 errors.")]
     Check(check::Check),
     /// Listen which streams are active; needs no daemon

@@ -150,6 +150,13 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
         let all = json["findings"].as_array().unwrap().iter();
         let edges: Vec<_> = all.filter(|one| one["about"] == "edges").collect();
         assert_eq!(edges.len(), warnings, "{json}");
+        // The stand-in says that it is relayed, and has joined nothing.
+        let groups = json["findings"].as_array().unwrap().iter();
+        let groups: Vec<_> = groups.filter(|one| one["about"] == "groups").collect();
+        assert_eq!(groups.len(), 1, "{json}");
+        assert!(
+            groups[0]["what"].as_str().unwrap().contains("no member of its group 239.255.77.1")
+        );
         if let [silent] = edges[..] {
             let what = silent["what"].as_str().unwrap();
             assert!(what.starts_with("dss2 (198.51.100.7) has never answered a refusal"), "{what}");
