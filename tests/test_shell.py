@@ -79,6 +79,17 @@ def test_a_scan_shares_groups_with_a_relay_and_leaves_it_alone(stage):
     assert scene.daemon.scan("news", "--for", "1s").returncode == 1
 
 
+def test_a_scan_shows_its_progress_at_a_terminal(rehearsal):
+    scene = rehearsal()
+    config = ["--config", "/run/etc/dynrelay.toml"]
+    for environment, status in (([], "\x1b[32mACTIVE\x1b[0m"), (["env", "NO_COLOR=1"], " ACTIVE ")):
+        screen = Terminal([*environment, *scene.daemon.command("scan", *config, "--for", "1s")])
+        progress, _, answer = screen.wait_for_end().rpartition("\r\x1b[K")
+        assert progress.startswith("\rListening: 0 of 1 media active, 2 s left\x1b[K")
+        assert "\rListening: 1 of 1 media active" in progress
+        assert answer.startswith(("STREAM", "\x1b[1mSTREAM")) and status in answer
+
+
 def crash_and_return(scene, meanwhile):
     """The daemon is killed, and comes back when `meanwhile()` has returned."""
     scene.daemon.program.send_signal(signal.SIGKILL)
