@@ -174,8 +174,14 @@ impl Replica {
         self.since = unix_time();
         (self.state, self.fault) = (state, fault);
         match &self.fault {
-            Some(why) => warn!("{} has failed, and is tried again: {why}", self.name()),
-            None => info!("{} is {}", self.name(), state.word()),
+            Some(why) => {
+                let (stream, state) = (&self.stream, state.word());
+                warn!(name: "replica", stream, state, "{} has failed, and is tried again: {why}", self.name());
+            }
+            None => {
+                let (stream, state) = (&self.stream, state.word());
+                info!(name: "replica", stream, state, "{} is {state}", self.name());
+            }
         }
     }
 
@@ -199,7 +205,8 @@ impl Supervisor {
         self.replicas.retain(|_, replica| {
             let goes_on = wanted.contains(&(replica.stream.as_str(), &replica.plan));
             if !goes_on {
-                info!("{} has ended", replica.name());
+                let stream = &replica.stream;
+                info!(name: "replica", stream, state = "ended", "{} has ended", replica.name());
             }
             goes_on
         });

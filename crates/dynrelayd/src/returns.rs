@@ -27,7 +27,7 @@ impl Returns {
                 self.0.insert(key, now);
                 let returned = flow.counters().returned;
                 warn!(
-                    %stream, %sender, returned,
+                    name: "returned", stream, %sender, returned,
                     "packets of {stream} come back: {sender} sends them here again; they are not sent on"
                 );
             }

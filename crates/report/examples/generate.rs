@@ -44,9 +44,8 @@ fn main() -> io::Result<()> {
     }
     while written < bytes {
         // As much of the time has gone as of the bytes.
-        let at = FROM * 86_400_000
-            + (DAYS * 86_400_000 / 1000) * (written * 1000 / bytes)
-            + (DAYS * 86_400) * (written * 1_000_000 / bytes % 1000);
+        let gone = u128::from(DAYS * 86_400_000) * u128::from(written) / u128::from(bytes);
+        let at = FROM * 86_400_000 + u64::try_from(gone).unwrap_or(0);
         let text = match kind.as_str() {
             "darwin" => session(&mut dice, at),
             "journal" => life(&mut dice, at, journal),

@@ -42,11 +42,10 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     if kinds.daemon {
         let running = match report.running {
             0 => String::new(),
-            1 => ", and 1 that still ran".to_owned(),
-            more => format!(", and {} that still ran", grouped(more)),
+            running => format!(", {} still ran at the end", grouped(running)),
         };
         lines.push(format!(
-            "Viewers asked {}; {} that closed{running}: {} in all.",
+            "Viewers asked {}. {} closed{running}; {} were relayed in all.",
             count(total.starts, "time"),
             count(total.relays, "relay"),
             age(total.relayed),

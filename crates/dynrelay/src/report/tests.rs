@@ -47,7 +47,7 @@ fn sheets_for_people() {
         out.starts_with(
             "\
 dynrelayd logged from 2024-07-15 12:00 to 2024-07-17 11:59 UTC (2d 0h).
-Viewers asked 1 time; 1 relay that closed: 1h 0m in all.
+Viewers asked 1 time. 1 relay closed; 1h 0m were relayed in all.
 Sent to edges: 1.2 MB. Relaying all the time would have taken 56 MB more: 97 %
 were saved.
 Servers logged 1 session: 30m 0s of watching, 600 kB sent to viewers; 1 more got
