@@ -48,7 +48,7 @@ def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage)
     player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
     scene.daemon.wait_for("news/dss2", state="live")
-    ok, steps = walk(scene, "news")
+    ok, steps = walk(scene, "news", "--wait", "60s")
     assert ok and steps[:4] == [(step, "ok") for step in ("files", "source", "source", "edge")]
     assert scene.daemon.wait_for("news/dss2")["state"] == "live"
     player.leave()
@@ -169,7 +169,7 @@ BEFORE_THE_ANSWER = [(step, "ok") for step in ("files", "source", "edge", "relay
 
 def test_a_walk_ends_at_refusals_where_nobody_watches_and_stops_what_it_started(rehearsal):
     scene = rehearsal(shutdown={"errors": 1000})
-    ok, steps = walk(scene, "s01", "--wait", "2s")
+    ok, steps = walk(scene, "s01", "--wait", "8s")
     assert not ok
     # RTCP is refused as well, which harms nothing.
     assert steps[:6] == [*BEFORE_THE_ANSWER, ("answer", "failed")]
@@ -196,7 +196,7 @@ def test_a_walk_leaves_a_relay_that_runs_alone(rehearsal):
     scene.edge.report_viewers(1)
     scene.watch()
     before = scene.wait_for(viewers=1)
-    ok, steps = walk(scene)
+    ok, steps = walk(scene, "--wait", "60s")
     assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "ok")]
     after = scene.wait_for(state="live")
     assert (after["started"], after["refusals"]) == (before["started"], 0)

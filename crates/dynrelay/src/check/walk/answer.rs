@@ -9,6 +9,8 @@ use crate::human::count;
 
 /// An edge sends about one ICMP error a second for all flows together (Linux's limit on IPv4).
 const BETWEEN_ERRORS: Duration = Duration::from_secs(1);
+/// Errors that other flows, or a busy host, may get in between.
+const SPARE_ERRORS: u32 = 2;
 
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,8 @@ pub(super) struct Answers {
 impl Answers {
     /// Nothing is known of so many flows. `quiet`: how long nothing may be refused.
     pub(super) fn new(flows: usize, quiet: Duration) -> Self {
-        let errors = BETWEEN_ERRORS * u32::try_from(flows).unwrap_or(u32::MAX);
+        let flows = u32::try_from(flows).unwrap_or(u32::MAX);
+        let errors = BETWEEN_ERRORS.saturating_mul(flows.saturating_add(SPARE_ERRORS));
         Self { flows: Vec::new(), quiet: quiet.max(errors) }
     }
 
@@ -224,7 +227,7 @@ mod tests {
         assert_eq!(outcomes(&answers.news(false)), [("packets", Outcome::Ok)]);
         answers.look(&detail(50, 0, 0, true), at(3));
         assert!(answers.news(false).is_empty() && !answers.all_taken());
-        answers.look(&detail(60, 0, 0, true), at(4));
+        answers.look(&detail(60, 0, 0, true), at(5));
         assert_eq!(outcomes(&answers.news(false)), [("answer", Outcome::Ok)]);
         assert!(answers.all_taken() && answers.news(true).is_empty());
     }
@@ -248,7 +251,7 @@ mod tests {
         answers.look(&detail(6, 2, 1, true), at(2));
         answers.look(&detail(7, 2, 1, true), at(4));
         assert!(answers.is_refused() && !answers.all_taken());
-        answers.look(&detail(99, 2, 1, true), at(5));
+        answers.look(&detail(99, 2, 1, true), at(6));
         assert!(answers.all_taken() && !answers.is_refused());
     }
 
