@@ -83,7 +83,7 @@ def test_a_scan_shows_its_progress_at_a_terminal(rehearsal):
     scene = rehearsal()
     config = ["--config", "/run/etc/dynrelay.toml"]
     for environment, status in (([], "\x1b[32mACTIVE\x1b[0m"), (["env", "NO_COLOR=1"], " ACTIVE ")):
-        screen = Terminal([*environment, *scene.daemon.command("scan", *config, "--for", "1s")])
+        screen = Terminal([*environment, *scene.daemon.command("scan", *config, "--for", "2s")])
         progress, _, answer = screen.wait_for_end().rpartition("\r\x1b[K")
         assert progress.startswith("\rListening: 0 of 1 media active, 2 s left\x1b[K")
         assert "\rListening: 1 of 1 media active" in progress
@@ -135,8 +135,12 @@ def test_show_tells_why_and_what_would_close_it(rehearsal):
     def story():
         return " ".join(scene.daemon.run("show", "s01").split())
 
-    scene.daemon.ask("start", "s01")
-    assert "the edge may refuse it until the player has got there" in story()
+    def is_starting():
+        # Each start begins its grace anew.
+        scene.daemon.ask("start", "s01")
+        return "the edge may refuse it until the player has got there" in story()
+
+    scene.daemon.wait_until(is_starting, "show should tell why it is starting")
     scene.wait_for(state="suspect")
     told = story()
     assert "why The edge has refused it ever since it was asked for" in told
