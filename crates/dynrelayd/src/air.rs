@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::Stream;
-use control::{Reply, StreamList};
+use control::{Reply, StreamList, StreamStatus};
 use scan::{Media, Settings, Verdict};
 use tracing::warn;
 
@@ -119,9 +119,13 @@ impl Supervisor {
         }
     }
 
-    /// The streams that can be listened to, but for those that are relayed.
+    /// The streams that can be listened to, but for those that are received anyway.
     fn unheard(&self, told: &StreamList) -> Vec<Audible> {
-        let idle = told.streams.iter().filter(|stream| stream.relayed_to.is_empty());
+        let received = |stream: &&StreamStatus| {
+            let origin = stream.origin.as_ref();
+            !stream.relayed_to.is_empty() || origin.is_some_and(|origin| origin.state == "running")
+        };
+        let idle = told.streams.iter().filter(|stream| !received(stream));
         let streams = idle.filter_map(|told| self.catalog.stream(&told.name));
         let audible = streams.map(|stream| (stream.name.clone(), audible(stream)));
         audible.filter(|(_, medias)| !medias.is_empty()).collect()
@@ -155,8 +159,12 @@ fn say(reply: &Sender<String>, told: StreamList) {
 }
 
 /// The medias of a stream that can be listened to: those in multicast groups. To listen at a
-/// unicast port would take it from the relay that may start any moment.
+/// unicast port would take it from the relay that may start any moment, and of a stream that is
+/// pulled nothing arrives before.
 fn audible(stream: &Stream) -> Vec<Media> {
+    if stream.source.is_some() {
+        return Vec::new();
+    }
     let medias = Media::of(stream).unwrap_or_default().into_iter();
     medias
         .filter(|media| media.sources.iter().all(|source| source.address.is_multicast()))

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use control::{
-    After, ErrorCode, Prospect, Refused, RelayDetail, RelayList, RelayShow, RelayStatus, Rules,
-    StreamList, StreamStatus,
+    After, ErrorCode, OriginKind, Prospect, Refused, RelayDetail, RelayList, RelayShow,
+    RelayStatus, Rules, StreamList, StreamStatus,
 };
 use lifecycle::When;
 
@@ -80,14 +80,18 @@ impl Supervisor {
             let mut relayed_to: Vec<_> = relays.iter().map(|relay| relay.edge.clone()).collect();
             relayed_to.sort();
             let counted = relays.iter().filter_map(|relay| relay.on_air(SILENCE, now)).max();
+            let origin = origins.of(name);
+            // A replica may see it arrive where no relay does.
+            let arrives = origin.as_ref().filter(|origin| origin.state == "running");
+            let arrives = arrives.filter(|origin| origin.kind != OriginKind::Rtsp).map(|_| true);
             StreamStatus {
                 name: name.to_owned(),
                 title: stream.title.clone(),
                 media: stream.media().collect(),
                 edges: stream.edges().map(str::to_owned).collect(),
                 relayed_to,
-                on_air: counted.or_else(|| self.air.known(name, now)),
-                origin: origins.of(name),
+                on_air: counted.or(arrives).or_else(|| self.air.known(name, now)),
+                origin,
             }
         });
         StreamList { streams: streams.collect() }
