@@ -40,6 +40,8 @@ class Scene:
             self.edge = StandIn(self.network["dss2"])
             self.edge.open(stand_in.PORT)
             self.machine = Machine(self.network["origin"], tree)
+            names = self.network["origin"].path("/run/replaced/etc/hosts").read_text()
+            self.machine.write("/etc/hosts", names)
         except BaseException:
             self.network.power_off()
             raise
@@ -242,13 +244,14 @@ def test_the_units_are_sound(scene, packages):
 def apache(module):
     """Debian's Apache with one of its CGI modules."""
 
-    def start(machine):
+    def start(scene):
+        machine = scene.machine
         if module == "cgi":
             machine.run(["a2dismod", "mpm_event"])
             machine.run(["a2enmod", "mpm_prefork"])
         machine.run(["a2enmod", module])
         machine.run(["a2enconf", "dynrelay"])
-        assert f"mods-enabled/{module}.load" in machine.run(["ls", "-d", f"/etc/apache2/mods-enabled/{module}.load"]).stdout
+        machine.run(["test", "-e", f"/etc/apache2/mods-enabled/{module}.load"])
         machine.run(["systemctl", "restart", "apache2"])
 
     return start
@@ -257,9 +260,13 @@ def apache(module):
 def lighttpd(*modules):
     """Debian's lighttpd, perhaps with other modules beside."""
 
-    def start(machine):
+    def start(scene):
+        machine = scene.machine
         machine.run(["lighty-enable-mod", *modules, "dynrelay"])
         machine.run(["systemctl", "restart", "lighttpd"])
+        listening = ["ss", "-Hltn", "sport = :80"]
+        origin = scene.network["origin"]
+        machine.wait_until(lambda: origin.run(listening).stdout, "lighttpd should listen")
 
     return start
 
@@ -272,7 +279,7 @@ def lighttpd(*modules):
 def test_the_web_servers_settings_work_as_they_are_shipped(scene, packages, start):
     install(scene.machine, packages[1])
     scene.configure()
-    start(scene.machine)
+    start(scene)
     assert scene.fetch("/s01.smil") == 200
     assert scene.fetch("/other.smil") == 404
     assert scene.fetch("") == 200

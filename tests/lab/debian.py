@@ -1,6 +1,7 @@
 """A fresh Debian, of the release that this machine runs: made once a test run, copied by layers."""
 
 import fcntl
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def release():
 
 def fresh(folder):
     """A Debian with systemd and web servers, but nothing of ours, in `folder`; whoever comes first
-    makes it, others wait."""
+    makes it, others wait. DYNRELAY_DEBIAN names one to use that was made before."""
+    if made := os.environ.get("DYNRELAY_DEBIAN"):
+        return Path(made)
     tree = folder / "debian"
     with open(folder / "debian.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

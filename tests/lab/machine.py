@@ -42,13 +42,16 @@ hostname origin
 pivot_root . mnt
 umount -l mnt
 exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    /lib/systemd/systemd --log-target=null --show-status=no
+    /lib/systemd/systemd --log-target=journal --show-status=no
 """
 
-# Takes the group away.
+# Takes the group away, once its processes are gone.
 _CLEAR = """
 mount -t cgroup2 cgroup2 /mnt
-find "/mnt/$NAME" -depth -type d -exec rmdir {} +
+for try in $(seq 100); do
+    find "/mnt/$NAME" -depth -type d -exec rmdir {} + 2>/dev/null && break
+    sleep 0.1
+done
 """
 
 
