@@ -25,6 +25,9 @@ const ASKS: &str = "_DYNRELAY_COMPLETE";
 /// Who presses Tab waits for no daemon that hangs.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// zsh reads the script at the first Tab, and expects that Tab's answer of it, too.
+const AT_FIRST: &str = "[[ $funcstack[1] == _dynrelay ]] && _clap_dynamic_completer_dynrelay\n";
+
 /// A shell that can complete words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
@@ -43,6 +46,9 @@ pub(crate) fn run(world: &mut World<'_>, shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     shell.write_registration(ASKS, "dynrelay", "dynrelay", "dynrelay", &mut script)?;
     world.out.write_all(script.trim_ascii_start())?;
+    if shell.name() == "zsh" {
+        world.out.write_all(AT_FIRST.as_bytes())?;
+    }
     Ok(())
 }
 
