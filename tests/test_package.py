@@ -63,10 +63,10 @@ class Scene:
         self.machine.write("/etc/dynrelay/streams/s01.dss2.sdp", taken)
         self.machine.run(["systemctl", "reload", "dynrelayd"])
 
-    def fetch(self, document):
-        """The HTTP status that a viewer gets."""
-        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{SITE}{document}"]
-        return int(self.network["viewer"].run(command, check=False).stdout)
+    def fetch(self, document, site=SITE, host="viewer"):
+        """The HTTP status that a viewer, or another host, gets."""
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{site}{document}"]
+        return int(self.network[host].run(command, check=False).stdout)
 
     def wait_for_packets(self):
         """Waits until the edge gets packets, more than were on their way."""
@@ -87,24 +87,30 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def shared(tmp_path_factory):
+    """A folder for all who run these tests at the same time."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="module")
+def tree(shared):
     """A fresh Debian."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     return debian.fresh(shared)
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory):
+def packages(shared):
     """The package in two versions, the older first."""
-    folder = tmp_path_factory.mktemp("packages")
+    versions = ("0.1.0~early", "0.1.0")
 
-    def package(version):
-        command = [PROJECT / "scripts/package", "--from", BUILT, "--to", folder]
-        subprocess.run([*command, "--version", version], check=True, capture_output=True)
-        return next(folder.glob(f"dynrelay_{version}_*.deb"))
+    def make(folder):
+        for version in versions:
+            command = [PROJECT / "scripts/package", "--from", BUILT, "--to", folder]
+            subprocess.run([*command, "--version", version], check=True, capture_output=True)
 
-    return package("0.1.0~early"), package("0.1.0")
+    folder = debian.once(shared / "packages", make)
+    return [next(folder.glob(f"dynrelay_{version}_*.deb")) for version in versions]
 
 
 @pytest.fixture
@@ -284,6 +290,10 @@ def test_the_web_servers_settings_work_as_they_are_shipped(scene, packages, star
     assert scene.fetch("/other.smil") == 404
     assert scene.fetch("") == 200
     scene.wait_for_packets()
+    status = SITE.replace("relay", "status")
+    for page in ("", "/metrics", "/relays.json"):
+        assert scene.fetch(page, status) == 403, "what is relayed is not for everybody"
+        assert scene.fetch(page, "http://127.0.0.1/cgi-bin/status.cgi", "origin") == 200
 
 
 def test_what_scripts_install_puts_there_and_takes_away(scene):

@@ -18,22 +18,30 @@ def release():
 
 
 def fresh(folder):
-    """A Debian with systemd and web servers, but nothing of ours, in `folder`; whoever comes first
-    makes it, others wait. DYNRELAY_DEBIAN names one to use that was made before."""
+    """A Debian with systemd and web servers, but nothing of ours, in `folder`. DYNRELAY_DEBIAN names
+    one to use that was made before."""
     if made := os.environ.get("DYNRELAY_DEBIAN"):
         return Path(made)
-    tree = folder / "debian"
-    with open(folder / "debian.lock", "w") as lock:
+
+    def make(tree):
+        subprocess.run(
+            ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
+            # Its servers are for the tests to start.
+            + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd']
+            + [release(), tree, f"deb {_MIRROR} {release()} main"],
+            check=True,
+            timeout=900,
+        )
+
+    return once(folder / "debian", make)
+
+
+def once(folder, make):
+    """A folder that `make(folder)` fills. Whoever comes first does that, others wait."""
+    with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.exists():
-            making = folder / "debian.new"
-            subprocess.run(
-                ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
-                # Its servers are for the tests to start.
-                + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd']
-                + [release(), making, f"deb {_MIRROR} {release()} main"],
-                check=True,
-                timeout=900,
-            )
-            making.rename(tree)
-    return tree
+        if not folder.exists():
+            making = folder.with_suffix(".new")
+            make(making)
+            making.rename(folder)
+    return folder
