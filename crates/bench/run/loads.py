@@ -9,6 +9,7 @@ import time
 
 from lab import ORIGIN, OTHER_CORE, SENDER
 from measure import Load, Run
+from pulls import FFMPEG, PULLER
 from programs import ALL, DYNRELAYD, FLOOR, MULTICAT, PLAIN, VARIANTS, Control
 
 # How much of a core others may use before a measurement is done again.
@@ -67,6 +68,10 @@ class Bench:
             tries.append(measure())
             if tries[-1].strangers <= CALM or len(tries) == self.tries:
                 return min(tries, key=lambda sample: sample.strangers)
+
+    def calm_share(self, measure):
+        """Measures a share of a core; the smallest of the tries, since others only add to it."""
+        return min(measure() for _ in range(self.tries))
 
     def compare(self, contests):
         """Runs each program with its load in turn, in every round; the samples of each."""
@@ -240,6 +245,31 @@ def start(bench):
     ])
 
 
+# 20 Mbit/s in packets of 1200 bytes: as frames of video, fifty a second, and one by one.
+PULLED = 2083
+PULLS = {"in frames of 42": 42, "one by one": 1}
+
+
+def pull(bench):
+    """An RTSP source over TCP: dynrelayd beside ffmpeg, which copies the packets' content."""
+    figures, lost = {}, 0
+    for number in range(bench.rounds):
+        for name, frame in PULLS.items():
+            for program in (PULLER, FFMPEG):
+                with program.pull(bench.lab, PULLED, frame) as run:
+                    share = bench.calm_share(lambda: run.share(bench.seconds))
+                    lost += run.lost()
+                figures.setdefault(f"{program.name}, {name}", []).append(share)
+                bench.say(f"  round {number + 1}  {program.name:12} {name:16} {share:.2f} % of a core")
+    figures = {f"{name} %": statistics.median(of) for name, of in figures.items()}
+    bars = [
+        Bar(f"{name}: share of a core", figures[f"dynrelayd, {name} %"],
+            max(5, figures[f"ffmpeg, {name} %"]), " %")
+        for name in PULLS
+    ]
+    return Row("A pull over TCP at 20 Mbit/s", figures, [*bars, Bar("lost", lost, 0)])
+
+
 ANSWER = r"""
 #include <stdio.h>
 int main(void) {
@@ -278,4 +308,4 @@ def cgi(bench):
 
 
 LOADS = {load.__name__: load for load in (burst, flood, many, relays, edges, replica, delay, start,
-                                       cgi, variants)}
+                                       pull, cgi, variants)}

@@ -11,6 +11,7 @@ mod percentile;
 mod plain;
 mod ports;
 mod schedule;
+mod serve;
 mod sink;
 mod socket;
 mod sys;
@@ -32,6 +33,8 @@ enum Part {
     Blast(blast::Blast),
     /// Receive them; for each line read, print what has arrived since the last one as JSON.
     Sink(sink::Sink),
+    /// Play numbered, timed packets to RTSP clients, interleaved.
+    Serve(serve::Serve),
     /// Forward with recv and send, one packet a call.
     Plain(plain::Plain),
     /// Forward with recvmmsg and segmented sends: as little work as it can be done with.
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().part {
         Part::Blast(blast) => blast.run(),
         Part::Sink(sink) => sink.run(),
+        Part::Serve(serve) => serve.run(),
         Part::Plain(plain) => plain.run(),
         Part::Floor(floor) => floor.run(),
         Part::Uring(uring) => uring.run(),

@@ -1,0 +1,49 @@
+"""A stream with audio from Icecast, which Icecast's own relay carries to the edge's side."""
+
+import xml.etree.ElementTree
+
+from lab.icecast import Icecast
+from lab.network import address
+from lab.programs import PROJECT
+from lab.web import SITE, Apache
+
+MOUNT = "/s01.mp3"
+URL = f"http://dss2.example.net:8000{MOUNT}"
+
+
+def par(viewer, *options):
+    """What the SMIL document has played at the same time: elements and URLs."""
+    smil = viewer.run(["curl", "-sSf", *options]).stdout
+    return [(part.tag, part.get("src")) for part in xml.etree.ElementTree.fromstring(smil).find("body/par")]
+
+
+def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listens(rehearsal):
+    scene = rehearsal()
+    viewer, document = scene["viewer"], f"{SITE}/s01.smil"
+    Apache(scene["origin"])
+    scene.daemon.consent("s01.toml", 'audio = "http://{edge}:8000/s01.mp3"\n')
+    scene.daemon.ask("reload")
+    video = ("video", "rtsp://dss2.example.net/s01.sdp")
+    assert par(viewer, document) == [video, ("audio", URL)]
+    icy = ("audio", URL.replace("http:", "icy:"))
+    assert par(viewer, "-A", "QuickTime/7.6.6 (qtver=7.6.6)", document) == [video, icy]
+    assert par(viewer, f"{document}?player=quicktime") == [video, icy]
+    m3u = viewer.run(["curl", "-sSf", f"{SITE}/s01.m3u"]).stdout
+    assert video[1] in m3u and "8000" not in m3u
+
+    source = Icecast(scene["origin"])
+    source.feed(MOUNT)
+    fragment = (PROJECT / "share/icecast-edge.xml").read_text().replace("/news.mp3", MOUNT)
+    Icecast(scene["dss2"], fragment).program.wait_for("Adding relay source")
+    assert source.listeners(address("dss2")) == 0, "nobody listens yet"
+    listener = viewer.start("listener", ["curl", "-sS", "-o", "/run/heard.mp3", URL])
+    heard = viewer.path("/run/heard.mp3")
+    scene.daemon.wait_until(
+        lambda: heard.exists() and heard.stat().st_size > 50_000, "audio should be heard"
+    )
+    assert b"\xff\xfb" in heard.read_bytes()[:4096], "MPEG audio, layer 3"
+    assert source.listeners(address("dss2")) == 1
+    listener.stop()
+    scene.daemon.wait_until(
+        lambda: source.listeners(address("dss2")) == 0, "the relay should end with its listener"
+    )
