@@ -1,0 +1,43 @@
+//! What an RTSP server sends: messages, and packets interleaved with them.
+//!
+//! The first byte says in what pieces the rest comes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pull::{Item, MAX_BODY, Reader};
+use rtsp_types::Message;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&size, mut rest)) = input.split_first() else { return };
+    let mut reader = Reader::default();
+    let mut taken = 0;
+    loop {
+        loop {
+            match reader.next() {
+                Err(_) => return,
+                Ok(None) => break,
+                Ok(Some(Item::Packet { payload, .. })) => taken += 4 + payload.len(),
+                Ok(Some(Item::Message(message))) => {
+                    let body = match *message {
+                        Message::Response(response) => response.into_body(),
+                        Message::Request(request) => request.into_body(),
+                        Message::Data(_) => unreachable!("packets are read apart"),
+                    };
+                    assert!(body.len() <= MAX_BODY);
+                    taken += body.len();
+                }
+            }
+        }
+        assert!(taken <= input.len());
+        if rest.is_empty() {
+            return;
+        }
+        let room = reader.room();
+        let length = usize::from(size).max(1).min(rest.len()).min(room.len());
+        assert!(length > 0, "there is always room");
+        let (piece, after) = rest.split_at(length);
+        room[..length].copy_from_slice(piece);
+        reader.filled(length);
+        rest = after;
+    }
+});
