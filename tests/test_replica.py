@@ -125,6 +125,10 @@ def test_a_reload_leaves_alone_what_it_does_not_concern(rehearsal):
     wire.stop()
     assert gaps(wire.payloads(COPY)) == 0
 
+    # The encoder's port is the daemon's; a scan hears the stream by its replica.
+    assert active(scene) == ["s01"]
+    assert scene.daemon.ask("streams")["streams"][-1]["on_air"] is True
+
     reload(scene, REPLICA.replace(GROUP, "239.255.1.3"))
     wait_for_replica(scene, "running")
     moved = Wire(scene["origin"], "studio", "udp and dst net 239.255.0.0/16")

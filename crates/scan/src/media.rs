@@ -1,7 +1,7 @@
 //! What is listened for.
 
 use catalog::sdp::Format;
-use catalog::{Problem, Stream};
+use catalog::{Pair, Place, Problem, Replica, Run, Stream};
 use forward::Source;
 
 /// One media of a stream.
@@ -29,6 +29,26 @@ impl Media {
                 formats: media.formats.clone(),
             })
             .collect())
+    }
+
+    /// The medias of a stream as its replica in a group carries them, if it has one that always
+    /// runs: for when a program on this host has the ports that it arrives on.
+    pub fn of_replica(stream: &Stream) -> Option<Vec<Self>> {
+        let in_group =
+            |replica: &&Replica| replica.place == Place::Group && replica.run == Run::Always;
+        let replica = stream.replicas.iter().find(in_group)?;
+        let copied = |own: &Source| {
+            let of = |pair: &&Pair| source(&pair.rtp.source) == *own;
+            let path = &replica.pairs.iter().find(of)?.rtp;
+            let interface = path.multicast.as_ref().and_then(|one| one.interface.clone());
+            let (address, port) = (path.target.ip(), path.target.port());
+            Some(Source { address, port, sender: None, interface })
+        };
+        let mut medias = Self::of(stream).ok()?;
+        for media in &mut medias {
+            media.sources = media.sources.iter().map(copied).collect::<Option<_>>()?;
+        }
+        Some(medias)
     }
 
     /// Whether packets of this payload type are its own.

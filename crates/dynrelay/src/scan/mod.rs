@@ -6,6 +6,7 @@ mod report;
 mod view;
 
 use std::io;
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,8 +109,19 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
 fn audible(stream: &Stream, named: bool) -> Result<Vec<Media>, Unheard<'_>> {
     match &stream.source {
         Some(source) if !named => Err(Unheard::Pulled(source)),
-        _ => Media::of(stream).map_err(Unheard::Faulty),
+        _ => Media::of(stream).map(|own| heard_here(stream, own)).map_err(Unheard::Faulty),
     }
+}
+
+/// Where a stream can be heard: by its replica, if a program on this host, most likely dynrelayd, has
+/// the ports that it arrives on.
+fn heard_here(stream: &Stream, own: Vec<Media>) -> Vec<Media> {
+    let taken = own.iter().flat_map(|media| &media.sources).any(|source| {
+        let bound = UdpSocket::bind((source.address, source.port));
+        !source.address.is_multicast()
+            && bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    });
+    taken.then(|| Media::of_replica(stream)).flatten().unwrap_or(own)
 }
 
 /// The streams of these names, each once; all if there are no names.
