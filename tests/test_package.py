@@ -169,6 +169,7 @@ def test_a_package_from_its_installation_to_its_purge(scene, packages):
 
     scene.configure()
     serve_by_apache(machine)
+    machine.run(["dynrelay", "check"])
     assert scene.fetch("/s01.smil") == 200
     scene.wait_for_packets()
     assert "relays: 1, streams: 1, edges: 1" in machine.property("StatusText")

@@ -169,7 +169,9 @@ fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     }
     if metadata.mode() & 0o002 != 0 {
         let what = format!("everybody on this host may open {shown}, and so start relays");
-        return Some(Finding::warning(ABOUT, what, "restart dynrelayd: it makes its socket 0660"));
+        let advice = "restart dynrelayd, which makes its socket 0660; if systemd makes it, set \
+                      SocketMode=0660 in dynrelayd.socket, and restart that";
+        return Some(Finding::warning(ABOUT, what, advice));
     }
     let Visitor { name, .. } = visitor.filter(|who| !who.may(&metadata, 0o2))?;
     let (owner, mode) = (metadata.gid(), metadata.mode() & 0o777);
