@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, poll};
@@ -36,6 +37,9 @@ const LEAVING: Duration = Duration::from_secs(1);
 const REPORTING: Duration = Duration::from_secs(5);
 /// How often a server may send us elsewhere on the same host.
 const REDIRECTIONS: usize = 3;
+/// How long the thread rests after packets came over the connection, so that more come with the
+/// next call: TCP delays them by more than that anyhow, and each wake-up costs as much as a packet.
+const REST: Duration = Duration::from_millis(1);
 /// How often the clock is looked at if nothing happens.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -183,6 +187,9 @@ impl<'a> Session<'a> {
             }
             if silent && self.last.is_some() {
                 first(self.server);
+            }
+            if self.transport == Transport::Tcp && self.last == Some(now) {
+                thread::sleep(REST);
             }
         }
     }

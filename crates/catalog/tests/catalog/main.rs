@@ -17,6 +17,8 @@ mod manual;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod pulled;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod routes;

@@ -1,0 +1,78 @@
+//! Streams that are pulled from an RTSP server, and audio that goes with a stream.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use catalog::{Catalog, Problem};
+
+use crate::world::{World, sdp};
+
+const AT: &str = "c=IN IP4 198.51.100.7";
+const MEDIAS: [&str; 3] =
+    ["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "m=audio 0 RTP/AVP 14"];
+
+fn world(toml: &str) -> World {
+    let consent = sdp(&[AT, "m=video 6970 RTP/AVP 96", MEDIAS[1], "m=audio 6972 RTP/AVP 14"]);
+    World::new()
+        .file("news.sdp", sdp(&MEDIAS))
+        .file("news.dss2.sdp", consent)
+        .file("news.toml", toml)
+}
+
+fn problems(catalog: &Catalog) -> String {
+    let problems: Vec<String> = catalog.problems().iter().map(Problem::to_string).collect();
+    problems.join("\n")
+}
+
+fn keep_secret(world: &World, file: &str) {
+    fs::set_permissions(world.streams().join(file), fs::Permissions::from_mode(0o640)).unwrap();
+}
+
+#[test]
+fn of_a_pulled_stream_ports_and_addresses_do_not_matter() {
+    let catalog = world("source = \"rtsp://cam.example.org/news\"").load();
+    assert_eq!(problems(&catalog), "");
+    let route = catalog.route("news", "dss2").unwrap();
+    let flows: Vec<_> = route.paths().map(|p| (p.source.pulled(), p.target.port())).collect();
+    assert_eq!(flows, [(Some(0), 6970), (Some(1), 6971), (Some(2), 6972), (Some(3), 6973)]);
+    assert!(world("").load().route("news", "dss2").is_err(), "by itself it can't arrive at port 0");
+}
+
+#[test]
+fn a_password_comes_from_the_url_or_a_file() {
+    let world = world("source = \"rtsp://u@cam/\"\npassword_file = \"cam.password\"")
+        .file("cam.password", "open sesame\r\n");
+    keep_secret(&world, "cam.password");
+    let catalog = world.load();
+    assert_eq!(problems(&catalog), "");
+    let source = catalog.stream("news").unwrap().source.clone().unwrap();
+    assert_eq!((source.user(), source.password()), (Some("u"), Some("open sesame")));
+    assert!(!format!("{catalog:?}").contains("sesame"));
+}
+
+#[test]
+fn what_is_wrong_is_said_without_the_password() {
+    for (toml, said) in [
+        ("source = \"http://u:secret@cam/\"", "rtsp:// only"),
+        ("source = \"rtsp://u:secret@ca m/\"", "no host"),
+        ("source = [\"rtsp://u:secret@cam/\"]", "column"),
+        ("password_file = \"x\"", "no `source`"),
+        ("source = \"rtsp://cam/\"\npassword_file = \"x\"", "no user"),
+        ("source = \"rtsp://u:secret@cam/\"\npassword_file = \"x\"", "which one?"),
+        ("source = \"rtsp://u@cam/\"\npassword_file = \"nowhere\"", "can't be read"),
+        ("source = \"rtsp://u@cam/\"\npassword_file = \"news.sdp\"", "is no password"),
+        ("source = \"rtsp://u:secret@cam/\"", "everybody on this host can read it"),
+        ("audio = \"ftp://cam/\"", "http://"),
+    ] {
+        let world = world(toml);
+        let problems = problems(&world.load());
+        assert!(problems.contains(said) && !problems.contains("secret"), "{toml}: {problems}");
+    }
+}
+
+#[test]
+fn audio_goes_with_the_server_that_a_viewer_is_sent_to() {
+    let catalog = world("source = \"rtsp://cam/\"\naudio = \"http://{edge}:8000/n\"").load();
+    let stream = catalog.stream("news").unwrap();
+    assert_eq!(stream.audio_at("dss2.example.net").unwrap(), "http://dss2.example.net:8000/n");
+}
