@@ -7,6 +7,7 @@ mod check;
 mod choice;
 mod confine;
 mod door;
+mod glance;
 mod guests;
 mod history;
 mod inbox;

@@ -1,7 +1,6 @@
 //! Binds the catalogue, the lifecycle and the data plane to what is asked and what happens.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -10,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use catalog::Catalog;
 use control::{ErrorCode, Event, Pong, Refused, Reply, Request};
-use forward::{Feedback, Happened, Plane};
-use lifecycle::{Action, CloseReason, Lifecycle, Seen};
+use forward::Plane;
+use lifecycle::{Action, CloseReason, Lifecycle};
 use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::air::Air;
 use crate::allowance::Allowance;
+use crate::glance::GLANCE;
 use crate::guests::Guests;
 use crate::history::History;
 use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
@@ -30,12 +30,10 @@ use crate::replica::Replica;
 use crate::returns::Returns;
 use crate::session::line_of;
 use crate::start::Waiting;
-use crate::story::{tell_of_end, tell_of_storm};
+use crate::story::tell_of_end;
 use crate::systemd::{self, Watchdog};
 use crate::turnstile::Turnstile;
 
-/// How often the counters are read while anything is relayed.
-const GLANCE: Duration = Duration::from_millis(500);
 /// How late something may happen by itself, so that of many relays several are seen to at once.
 const SLACK: Duration = Duration::from_millis(20);
 
@@ -53,7 +51,7 @@ pub(crate) struct Supervisor {
     pub(crate) relays: BTreeMap<RelayId, Relay>,
     /// Those that are to be sent now, by numbers that no relay has.
     pub(crate) replicas: BTreeMap<RelayId, Replica>,
-    returns: Returns,
+    pub(crate) returns: Returns,
     next_id: RelayId,
     pub(crate) history: History,
     memory: Memory,
@@ -68,7 +66,8 @@ pub(crate) struct Supervisor {
     pub(crate) turnstile: Turnstile,
     watchers: Vec<Watcher>,
     began: Instant,
-    glanced: Instant,
+    /// When the counters were read last.
+    pub(crate) glanced: Instant,
     /// Of all relays together.
     pub(crate) pace: Pace,
     /// When the last step of the paces ended, and its number.
@@ -303,79 +302,6 @@ impl Supervisor {
         }
     }
 
-    /// Something happened to a flow.
-    fn observe(&mut self, event: forward::Event, now: Instant) {
-        let (relay, flow) = (event.relay, event.flow);
-        if let Some(replica) = self.replicas.get_mut(&relay) {
-            return replica.observe(event);
-        }
-        for happened in event.read() {
-            let seen = match happened {
-                Happened::Refused { errno } => refusal(errno),
-                Happened::Probed => Seen::Probed,
-                Happened::Report(Feedback::Viewers(count)) => Seen::Viewers(count),
-                Happened::Report(Feedback::ReceiverReport { .. }) => Seen::ReceiverReport,
-                Happened::Report(Feedback::Goodbye) => continue,
-                Happened::Failed => {
-                    self.lifecycle.stop(relay, CloseReason::Failed, now);
-                    continue;
-                }
-            };
-            self.lifecycle.observe(relay, flow, seen, now);
-        }
-    }
-
-    /// Reads the counters when it is time to, gives up on edges that don't answer, and lets the
-    /// lifecycle see what is due.
-    fn let_time_pass(&mut self, now: Instant) {
-        let glance = now >= self.glanced + GLANCE;
-        if glance || self.changed {
-            self.tend_replicas(now);
-        }
-        if glance {
-            self.glanced = now;
-            self.look_for_returns(now);
-            for (id, relay) in &mut self.relays {
-                relay.measure(now);
-                relay.audience.count(self.lifecycle.viewers(*id), now);
-                if let Some(count) = relay.storm.look(relay.media_refusals(), now) {
-                    tell_of_storm(relay, self.lifecycle.state(*id), count);
-                }
-                for (flow, counters) in relay.flows.iter().map(forward::Flow::counters).enumerate()
-                {
-                    let traffic =
-                        Seen::Traffic { received: counters.received, sent: counters.packets };
-                    self.lifecycle.observe(*id, flow, traffic, now);
-                }
-            }
-        }
-        self.step(now);
-        self.lifecycle.poll(now);
-        self.act();
-        self.give_up_waiting(now);
-        self.turnstile.poll(now);
-        self.give_up_listening(now);
-        self.end_pulls(now);
-    }
-
-    /// Ends the pulls of streams that neither a relay, a replica nor a viewer on the way needs.
-    fn end_pulls(&mut self, now: Instant) {
-        let relayed = self.relays.values().map(|relay| relay.stream.as_str());
-        let asked = self.waiting.iter().map(|waiting| waiting.stream.as_str());
-        let replicated = self.replicas.values().map(|replica| replica.stream.as_str());
-        let needed: HashSet<&str> = relayed.chain(asked).chain(replicated).collect();
-        self.pulls.end_unneeded(now, |stream| needed.contains(stream));
-    }
-
-    /// Tells of packets that came back.
-    fn look_for_returns(&mut self, now: Instant) {
-        let relays = self.relays.values().map(|relay| (&relay.stream, relay.flows.as_slice()));
-        let replicas = self.replicas.values().map(|replica| (&replica.stream, replica.flows()));
-        for (stream, flows) in relays.chain(replicas) {
-            self.returns.look(stream, flows, now);
-        }
-    }
-
     /// Does what the lifecycle decided.
     pub(crate) fn act(&mut self) {
         for action in self.lifecycle.take_actions() {
@@ -430,14 +356,6 @@ fn line<T: Serialize>(answer: Answer<T>) -> String {
         Ok(answer) => Reply::Ok(answer),
         Err(refused) => Reply::Error(refused),
     })
-}
-
-/// An ICMP error, or a send that failed, in the lifecycle's words.
-fn refusal(errno: i32) -> Seen {
-    match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::ConnectionRefused => Seen::Refused,
-        _ => Seen::Unreachable,
-    }
 }
 
 fn gate_of(gate: lifecycle::Gate) -> forward::Gate {
