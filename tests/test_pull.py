@@ -169,11 +169,13 @@ def test_a_source_that_cannot_send_by_udp_is_503_at_first_and_then_comes_by_tcp(
 
 
 def test_vlc_is_pulled_too(pulled):
-    scene = pulled(dss1=Vlc, source=with_login(LOGIN))
-    # At first it has no sound yet, and so it isn't what news.sdp says.
+    # Nobody plays it here, so the relay must not close meanwhile.
+    scene = pulled(dss1=Vlc, source=with_login(LOGIN), shutdown={"grace": "10m"})
     viewer = scene["viewer"]
     scene.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "VLC should play")
-    player = watch(scene)
-    scene.wait_for_pull("comes over")
-    leave(scene, player)
+    arrived = Wire(scene["dss2"], "eth0", f"udp dst port {VIDEO_PORT}")
+    arrived.wait_for(lambda packets: len(packets) > 100, what="video at the edge")
+    assert gaps(arrived.payloads(VIDEO_PORT)) == 0
+    scene.daemon.run("stop", "news/dss2")
+    scene.wait_for_pull("pulled no longer")
     assert_no_password(scene)

@@ -9,7 +9,6 @@ c=IN IP4 {HOST}
 t=0 0
 m=video 0 RTP/AVP 96
 a=rtpmap:96 H264/90000
-m=audio 0 RTP/AVP 14
 """
 
 # Any user that is not root, which VLC refuses to be.
@@ -21,9 +20,9 @@ class Vlc:
 
     def __init__(self, host, options=()):
         encode = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]
-        encode += ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100", "-t", "60"]
+        encode += ["-t", "60"]
         encode += ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "12"]
-        encode += ["-pix_fmt", "yuv420p", "-c:a", "mp2", "-ac", "1", "-b:a", "64k"]
+        encode += ["-pix_fmt", "yuv420p"]
         host.run([*encode, "/run/news.ts"])
         play = ["cvlc", "-v", "--no-stats", "--loop", "/run/news.ts", "--sout-keep"]
         play += ["--sout", f"#rtp{{sdp=rtsp://:{PORT}/news.sdp}}"]
