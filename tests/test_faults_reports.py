@@ -38,7 +38,7 @@ def test_where_icmp_is_dropped_the_relay_runs_on_and_show_and_check_say_so(rehea
     assert "No refusal has ever come back from 198.51.100.7" in said
     assert "let ICMP destination-unreachable through" in " ".join(said.split())
     (finding,) = silent_edges(scene)
-    assert finding.startswith("dss2 (198.51.100.7) has never answered a refusal")
+    assert finding.startswith("dss2 (198.51.100.7) has never sent back a refusal")
 
 
 def test_where_icmp_is_dropped_a_lease_closes_the_relay(rehearsal):

@@ -37,7 +37,7 @@ def leave(scene, player):
     """The last viewer leaves; DSS1 is told."""
     player.leave()
     assert scene.daemon.wait_for("news/dss2", state="closed")["reason"] == "no-viewers"
-    scene.wait_for_pull("pulled no longer")
+    scene.wait_for_pull("no longer pulled")
 
 
 def connections(scene):
@@ -139,7 +139,7 @@ def test_a_source_that_dies_is_tried_again_and_plays_on(pulled):
     player = watch(scene)
     scene.wait_for_pull("comes over UDP")
     scene.dss1.program.stop()
-    scene.wait_for_pull("can't be pulled, and is tried again")
+    scene.wait_for_pull("can't be pulled, trying again")
     answer = fetch(scene["viewer"], "news.smil")
     assert answer.status == 502 and "does not send" in answer.body
     scene.dss1.start()

@@ -119,7 +119,7 @@ def test_tables_fit_a_terminal_and_broken_lines_are_told_of_apart(tmp_path):
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "\x1b" not in done.stdout + done.stderr
     assert "504 the viewer vanished" in done.stdout
-    assert "1 line of 20 said nothing" in done.stderr and "line 12: fewer fields" in done.stderr
+    assert "1 line of 20 could not be read" in done.stderr and "line 12: fewer fields" in done.stderr
 
     assert report(tmp_path / "none").returncode == 1
     done = report(DARWIN, tmp_path / "none")

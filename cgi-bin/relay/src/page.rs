@@ -43,7 +43,7 @@ pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
     };
     let hint = match streams.is_empty() {
         true => "",
-        false => " Take the link that names your player: it opens the stream there.",
+        false => " Choose the link that names your player: it opens the stream there.",
     };
     let streams: String = streams.into_iter().map(|stream| section(stream, &own)).collect();
     let body = format!("<main>\n<h1>Live streams</h1>\n<p>{lead}{hint}</p>\n{streams}</main>\n");

@@ -91,7 +91,7 @@ impl Problem {
                 "The server that this stream comes from does not send it. Try again later.\n"
             }
             Self::SourceStarting => {
-                "The stream is being fetched from where it comes from. Try again in a moment.\n"
+                "The stream is being fetched from its source. Try again in a moment.\n"
             }
             Self::Limit => "Too many streams are being started. Try again in a few seconds.\n",
             Self::Unavailable => "Streams can't be started at the moment. Try again later.\n",

@@ -150,7 +150,7 @@ fn notes(detail: &RelayDetail) -> Vec<String> {
     let mut notes: Vec<String> = detail.flows.iter().filter_map(note).collect();
     if !detail.answers && detail.relay.state != "closed" {
         notes.push(format!(
-            "No refusal has ever come back from {}. If none does when its viewers have left, a \
+            "No refusal has ever come back from {}. If none comes when its viewers have left, a \
              firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
              destination-unreachable through from there to here, or set a lease in [shutdown].",
             detail.address
@@ -175,7 +175,7 @@ fn note(flow: &FlowStatus) -> Option<String> {
         notes.push(format!("{packets} came back from another host, and went no further"));
     }
     if flow.ssrc_changes > 0 {
-        notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
+        notes.push(format!("the sender restarted {}", count(flow.ssrc_changes, "time")));
     }
     (!notes.is_empty()).then(|| format!("{}: {}", name(flow), notes.join("; ")))
 }

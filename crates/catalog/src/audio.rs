@@ -28,7 +28,7 @@ impl TryFrom<String> for AudioUrl {
         let no = |why: &str| Err(format!("`{}`: {why}", text.escape_debug()));
         let scheme = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
         let Some(rest) = text.get(7..).filter(|_| scheme) else {
-            return no("the audio's URL begins with http:// here");
+            return no("the audio's URL must begin with http://");
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if authority.contains('@') {

@@ -47,7 +47,7 @@ type Arrivals = Result<Vec<Vec<Arrival>>, Problem>;
 
 impl Comparison {
     /// Reads two SDP files and compares them. The edge's address is the one in its file. An error is
-    /// a file that can't be read, or that is no SDP.
+    /// a file that can't be read, or that is not an SDP.
     pub fn of(stream: &Path, edge: &Path) -> Result<Self, Problem> {
         let stream = Side { file: stream, session: Session::read(stream)? };
         let edge = Side { file: edge, session: Session::read(edge)? };
@@ -87,7 +87,7 @@ impl Comparison {
 
 impl Catalog {
     /// Compares an edge's SDP file for a stream with the stream's. `None` if there is no such stream
-    /// or no such edge; an error is a file of the edge's that can't be read, or that is no SDP.
+    /// or no such edge; an error is a file of the edge's that can't be read, or that is not an SDP.
     pub fn compare(&self, stream: &str, edge: &str) -> Option<Result<Comparison, Problem>> {
         let (known, edge) = (self.stream(stream)?, self.edge(edge)?);
         let folder = &self.config().streams;

@@ -204,7 +204,7 @@ fn ports<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RangeInclusive<u16
         let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         (first > 0 && first < last).then_some(first..=last)
     });
-    let what = || format!("`{}` is no range of ports such as 40000-40999", text.escape_debug());
+    let what = || format!("`{}` is not a range of ports such as 40000-40999", text.escape_debug());
     range.map(Some).ok_or_else(|| de::Error::custom(what()))
 }
 

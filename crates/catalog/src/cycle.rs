@@ -72,7 +72,7 @@ impl Graph {
         mut paths: impl Iterator<Item = &'a Path>,
     ) -> Option<String> {
         let way = paths.find_map(|path| self.way_back(stream, path.target))?;
-        Some(format!("brings {stream} back to itself: {way}; its packets would go round"))
+        Some(format!("brings {stream} back to itself: {way}; its packets would go round for ever"))
     }
 
     /// What is wrong with a route, if it leads to where any stream arrives.

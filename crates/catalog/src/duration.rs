@@ -8,11 +8,11 @@ use serde::{Deserializer, de};
 /// Nothing here needs longer, and sums with the clock stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Why a text is no duration.
+/// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Not numbers with units.
-    #[error("`{0}` is no duration: write for example \"250ms\", \"3s\", \"2h\" or \"1m30s\"")]
+    #[error("`{0}` is not a duration: write for example \"250ms\", \"3s\", \"2h\" or \"1m30s\"")]
     Unreadable(String),
     /// Longer than a year.
     #[error("`{0}` is too long: a duration is at most 366d")]

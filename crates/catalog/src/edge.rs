@@ -74,7 +74,7 @@ fn network<'de, D: Deserializer<'de>>(from: D) -> Result<IpNet, D::Error> {
     let text = String::deserialize(from)?;
     let network = text.parse().ok();
     network.or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?))).ok_or_else(|| {
-        let what = "is no network: write for example 192.0.2.0/24 or 2001:db8::/32";
+        let what = "is not a network: write for example 192.0.2.0/24 or 2001:db8::/32";
         de::Error::custom(format!("`{}` {what}", text.escape_debug()))
     })
 }
@@ -85,7 +85,8 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
         return Ok(text);
     }
     Err(de::Error::custom(format!(
-        "`{}` is no name: 1 to {MAX_NAME} letters, digits, `.`, `_` and `-`, and not a dot first",
+        "`{}` is not a name: 1 to {MAX_NAME} letters, digits, `.`, `_` and `-`, and not a dot \
+         first",
         text.escape_debug()
     )))
 }
@@ -94,7 +95,7 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
     let text = String::deserialize(from)?;
     let no = |why: &str| Err(de::Error::custom(format!("`{}` {why}", text.escape_debug())));
     let Ok(address) = text.parse::<IpAddr>() else {
-        return no("is no IP address; names are not looked up, so write the number");
+        return no("is not an IP address; names are not looked up, so write the number");
     };
     match address.to_canonical() {
         address if address.is_multicast() => no("is a multicast group; an edge is one host"),

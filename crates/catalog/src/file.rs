@@ -11,7 +11,7 @@ use crate::sdp::{MAX_SDP, Session};
 /// Reads a regular file of at most [`MAX_SDP`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let unreadable = |error: io::Error| Problem::error(path, why_unreadable(path, &error));
-    let no_file = || Problem::error(path, "is no file (a folder, a pipe or a device)");
+    let no_file = || Problem::error(path, "is not a file (a folder, a pipe or a device)");
     // Asked before opening, since a device may act on it.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(no_file());

@@ -83,7 +83,7 @@ impl Folder {
         } else if extension == "toml" {
             self.settings.insert(stem.to_owned());
         } else {
-            problems.push(Problem::warning(path, "is passed over: .sdp and .toml are lower case"));
+            problems.push(Problem::warning(path, "is ignored: .sdp and .toml must be lower case"));
         }
     }
 

@@ -24,7 +24,9 @@ pub(crate) fn fetch(settings: Settings, toml: &Path) -> Result<Settings, Problem
             ));
         }
         Some(source) if source.password().is_some() => {
-            return Err(wrong("has a password in `source` and a `password_file`: which one?"));
+            return Err(wrong(
+                "has a password in `source` and a `password_file`: keep one of them",
+            ));
         }
         Some(source) => source,
     };
@@ -33,7 +35,7 @@ pub(crate) fn fetch(settings: Settings, toml: &Path) -> Result<Settings, Problem
     let good =
         |text: &&str| (1..=LONGEST).contains(&text.len()) && !text.contains(char::is_control);
     let password = password.filter(good).ok_or_else(|| {
-        Problem::error(&path, format!("is no password: one line of up to {LONGEST} bytes"))
+        Problem::error(&path, format!("is not a password: one line of up to {LONGEST} bytes"))
     })?;
     let source = Some(source.with_password(password.to_owned()));
     Ok(Settings { source, ..settings })

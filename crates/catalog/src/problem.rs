@@ -41,7 +41,10 @@ impl Problem {
 
     /// The same of a file whose former content stays in force.
     pub(crate) fn without_effect(self) -> Self {
-        Self { what: format!("{}; until this is mended, all stays as it was", self.what), ..self }
+        Self {
+            what: format!("{}; until this is fixed, what was read before stays in use", self.what),
+            ..self
+        }
     }
 
     /// The problem with its file's bare name: for whoever may not see where files are.

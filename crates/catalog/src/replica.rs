@@ -268,11 +268,11 @@ fn group<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error>
     let text = String::deserialize(from)?;
     let no = |why: &str| Err(de::Error::custom(format!("`{}` {why}", text.escape_debug())));
     match text.parse::<IpAddr>() {
-        Ok(group) if !group.is_multicast() => no("is no multicast group, such as 239.255.1.2"),
+        Ok(group) if !group.is_multicast() => no("is not a multicast group, such as 239.255.1.2"),
         Ok(IpAddr::V4(group)) if matches!(group.octets(), [224, 0, 0, _]) => {
             no("is for routers' own use, as all of 224.0.0.0/24; take one of 239.0.0.0/8")
         }
         Ok(group) => Ok(Some(group)),
-        Err(_) => no("is no IP address of a multicast group, such as 239.255.1.2"),
+        Err(_) => no("is not an IP address of a multicast group, such as 239.255.1.2"),
     }
 }

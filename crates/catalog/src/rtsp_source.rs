@@ -72,7 +72,7 @@ impl TryFrom<String> for RtspSource {
     fn try_from(text: String) -> Result<Self, String> {
         let no = |why: &str| Err(format!("the source {why}"));
         let Some((scheme, rest)) = text.split_once("://") else {
-            return no("is no URL: write \"rtsp://host/stream\"");
+            return no("is not a URL: write \"rtsp://host/stream\"");
         };
         if !scheme.eq_ignore_ascii_case("rtsp") {
             return no("is pulled by rtsp:// only");
@@ -91,9 +91,7 @@ impl TryFrom<String> for RtspSource {
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b);
         if !path.bytes().all(plain) {
-            return no(
-                "has a path with characters that must be written in percent: %20 for a space",
-            );
+            return no("has a path with characters that must be percent-encoded: %20 for a space");
         }
         let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
         {
@@ -107,7 +105,7 @@ impl TryFrom<String> for RtspSource {
 
 /// A user or a password without its percents.
 fn decoded(text: &str) -> Result<String, String> {
-    let no = || "the source has a user or a password with a `%` that stands for nothing".to_owned();
+    let no = || "the source has a user or a password with a `%` that is not written %25".to_owned();
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {
@@ -125,7 +123,7 @@ fn decoded(text: &str) -> Result<String, String> {
     String::from_utf8(bytes)
         .ok()
         .filter(|text| !text.chars().any(char::is_control))
-        .ok_or_else(|| "the source has a user or a password that is no text".to_owned())
+        .ok_or_else(|| "the source has a user or a password that is not UTF-8".to_owned())
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl TryFrom<String> for RtspUrl {
             text.get(..name.len()).filter(|s| s.eq_ignore_ascii_case(name)).map(str::len)
         };
         let Some(length) = scheme("rtsp://").or_else(|| scheme("rtsps://")) else {
-            return no("a URL begins with rtsp:// or rtsps:// here");
+            return no("a URL must begin with rtsp:// or rtsps:// here");
         };
         let (authority, path) = match text[length..].split_once('/') {
             Some((authority, path)) => (authority, path),

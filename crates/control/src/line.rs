@@ -12,7 +12,7 @@ pub const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The other side sent more bytes than this without a newline.
-    #[error("a line is at most {0} bytes")]
+    #[error("a line may have at most {0} bytes")]
     TooLong(u64),
     /// The other side hung up in the middle of a line.
     #[error("the line was cut off")]

@@ -72,7 +72,7 @@ pub enum ParseError {
     #[error("not a request: {}", plain(.0))]
     Shape(#[from] serde_json::Error),
     /// The caller speaks a later protocol.
-    #[error("protocol version {0} is not spoken here, only 1")]
+    #[error("protocol version {0} is not known here: use 1")]
     Version(u64),
 }
 

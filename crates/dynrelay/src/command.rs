@@ -77,7 +77,7 @@ pub(crate) enum Command {
         live      everything is sent, and taken\n  \
         suspect   the edge refuses: only probes are sent, and soon the relay closes\n  \
         closed    over; see WHY\n\n\
-        SENT and REFUSED run since the relay began; VIEWERS is what the edge says, if it does.")]
+        SENT and REFUSED count from the relay's start; VIEWERS is what the edge says, if it does.")]
     List {
         /// Show the relays that closed lately too, and why
         #[arg(long)]
@@ -89,7 +89,7 @@ pub(crate) enum Command {
         GATE is what a flow lets through: open everything, probe the next packet, shut nothing. \
         SILENT is the time since the encoder's last packet; `no input` if none ever came.")]
     Show(Which),
-    /// Watch the relays in a live table; a line per event where that is no terminal
+    /// Watch the relays in a live table, or line by line if the output is not a terminal
     #[command(
         after_help = "q or Ctrl-C ends it. FOR is the time in this state, AGE the time since \
         the relay began; VIEWERS is what the edge says, if it does. When the daemon goes away it \
@@ -116,14 +116,14 @@ pub(crate) enum Command {
     #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
         file is named, and the others are used all the same; `dynrelay check` before is safer.")]
     Reload,
-    /// Ask whether the daemon is there
+    /// Ask whether the daemon is running
     Ping,
     /// Name everything that is wrong with the configuration and the running system
     ///
     /// Reads dynrelay.toml and the streams folder as the daemon would, joins every group for a
     /// moment, and looks at interfaces, kernel, firewall, the rights to the socket, and what a
     /// running daemon says. Changes nothing. Run it as root to see everything: what can't be looked
-    /// at is said to be unknown.
+    /// at is reported as unknown.
     #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
         dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n  \
         dynrelay check --edge dss2 news   the way of news to dss2, step by step\n\n\
@@ -131,7 +131,7 @@ pub(crate) enum Command {
         before. An edge accepts it while somebody watches there.\n\n\
         Exit codes: 0 no errors (there may be warnings), 1 errors.")]
     Check(check::Check),
-    /// Listen which streams are active; needs no daemon
+    /// Find out which streams are active; needs no daemon
     ///
     /// Joins the groups of every stream at once, for five seconds, and says of each media whether
     /// its RTP arrives here: with rate, loss, SSRC and sender. A packet counts only if it has a
@@ -156,11 +156,12 @@ pub(crate) enum Command {
         dynrelay report --html dynrelayd.json >report.html\n\n\
         SAVED is how much less was sent than if every relay had run all the time.")]
     Report(report::Wanted),
-    /// Print the script that completes this command's words in a shell
+    /// Print the completion script for a shell
     #[command(
         after_help = "Examples:\n  source <(dynrelay completions bash)    in bash, and likewise in zsh\n  \
         dynrelay completions fish | source\n\n\
-        A package has put it in place already. At each Tab the script asks this program, and that asks the daemon for names."
+        The package has installed it already. At each Tab the script asks \
+        this program, which asks the daemon for names."
     )]
     Completions {
         /// The shell

@@ -10,7 +10,7 @@ pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Pai
     let how = match origin.kind {
         OriginKind::Multicast => "arrives by multicast",
         OriginKind::Unicast => "arrives by unicast",
-        OriginKind::Rtsp => "is fetched by RTSP",
+        OriginKind::Rtsp => "is pulled by RTSP",
     };
     let heading = with_detail(&format!("{stream} {how}: {}", origin.state), &origin.detail);
     let mut lines = vec![(heading, paint(&origin.state))];

@@ -7,13 +7,13 @@ use crate::human::count;
 use crate::paint::Paint;
 use crate::world::World;
 
-/// Reloads, and prints what the catalogue holds now, and which files were passed over.
+/// Reloads, and prints what the catalogue holds now, and what is wrong with its files.
 pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     let Some(reloaded) = world.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
     let (streams, edges) = (count(reloaded.streams, "stream"), count(reloaded.edges, "edge"));
     world.say(&format!("Reloaded: {streams}, {edges}."))?;
     if !reloaded.problems.is_empty() {
-        world.heading("Passed over:", Paint::Yellow)?;
+        world.heading("Problems:", Paint::Yellow)?;
     }
     for problem in &reloaded.problems {
         world.say(&format!("  {problem}"))?;
@@ -27,13 +27,13 @@ mod tests {
     use crate::fake::Fake;
 
     #[test]
-    fn says_what_there_is_and_what_was_passed_over() {
+    fn says_what_there_is_and_what_is_wrong() {
         let clean = Fake::answering(r#"{"streams":2,"edges":1,"problems":[]}"#).run(run);
         assert_eq!(clean.unwrap(), "Reloaded: 2 streams, 1 edge.\n");
         let bad = r#"{"streams":1,"edges":1,"problems":["streams/news.sdp:3: no port in m="]}"#;
         assert_eq!(
             Fake::answering(bad).run(run).unwrap(),
-            "Reloaded: 1 stream, 1 edge.\nPassed over:\n  streams/news.sdp:3: no port in m=\n"
+            "Reloaded: 1 stream, 1 edge.\nProblems:\n  streams/news.sdp:3: no port in m=\n"
         );
     }
 }

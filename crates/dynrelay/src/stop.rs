@@ -11,8 +11,10 @@ use crate::world::World;
 pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
     let (stream, edge) = which.parts()?;
     let Some(edge) = edge else {
-        let usage =
-            format!("which edge? `dynrelay stop {stream} EDGE`; `dynrelay list` names them");
+        let usage = format!(
+            "name the edge: `dynrelay stop {stream} EDGE`; `dynrelay list` shows the \
+                edges"
+        );
         return Err(Failure::Usage(usage));
     };
     let named = format!("{stream}/{edge}");

@@ -93,7 +93,7 @@ impl Air {
             match spawned {
                 Ok(_) => self.listening = true,
                 Err(error) => {
-                    warn!(%error, "can't listen which streams are on air");
+                    warn!(%error, "can't find out which streams are on air");
                     return false;
                 }
             }
@@ -176,7 +176,7 @@ fn hear(streams: Vec<Audible>) -> Heard {
     let medias = streams.iter().flat_map(|(_, medias)| medias).cloned().collect();
     let settings = Settings { quick: true, receive_buffer: RECEIVE_BUFFER };
     let heard = scan::scan(medias, LISTENS, settings).unwrap_or_else(|error| {
-        warn!(%error, "can't listen which streams are on air");
+        warn!(%error, "can't find out which streams are on air");
         Vec::new()
     });
     let mut heard = heard.into_iter();

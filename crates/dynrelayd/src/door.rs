@@ -52,7 +52,7 @@ impl Door {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     // Out of descriptors or memory: those inside go on, and some will leave.
-                    warn!(%error, "can't let a caller in");
+                    warn!(%error, "can't accept a connection to the control socket");
                     thread::sleep(Duration::from_millis(100));
                     continue;
                 }
@@ -61,7 +61,7 @@ impl Door {
                 && let Err(error) = Arc::clone(&self).staff()
             {
                 // The last one at the door serves nobody who may stay for long.
-                warn!(%error, "can't serve a caller");
+                warn!(%error, "can't serve a connection to the control socket");
                 turn_away(stream, "dynrelayd has no thread left: try again in a moment");
             } else {
                 self.serve(stream);
@@ -77,7 +77,7 @@ impl Door {
     fn serve(&self, stream: UnixStream) {
         let peer = match Peer::of(&stream) {
             Ok(peer) => peer,
-            Err(error) => return warn!(%error, "can't tell who calls"),
+            Err(error) => return warn!(%error, "can't tell who connected to the control socket"),
         };
         let Some(seat) = self.guests.seat(peer, Instant::now()) else {
             debug!(uid = peer.uid, "too many connections");

@@ -86,7 +86,7 @@ impl Drop for Memory {
     fn drop(&mut self) {
         self.pen = None;
         if self.written.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            warn!("the state file is not written in time: some relays may not be resumed");
+            warn!("the state file was not written in time: some relays may not be resumed");
         }
     }
 }
@@ -124,7 +124,7 @@ impl Page {
         }
         let file = self.path.display();
         match write(&self.path, relays) {
-            Ok(()) if self.complained => info!("{file} is written again"),
+            Ok(()) if self.complained => info!("{file} can be written again"),
             Ok(()) => {}
             Err(error) => {
                 if !self.complained {
@@ -150,7 +150,7 @@ fn read(path: &Path) -> io::Result<Relays> {
     };
     let there = file.metadata()?;
     if !there.is_file() || there.len() > LARGEST {
-        return Err(io::Error::other("it is no file, or too large for one of dynrelayd's"));
+        return Err(io::Error::other("it is not a file, or too large to be dynrelayd's"));
     }
     let mut text = String::new();
     file.take(LARGEST).read_to_string(&mut text)?;
@@ -162,7 +162,7 @@ fn read(path: &Path) -> io::Result<Relays> {
     let names = |relay: &Remembered| is_name(&relay.stream) && is_name(&relay.edge);
     let (relays, nameless): (Relays, Relays) = layout.relays.into_iter().partition(names);
     for Remembered { stream, edge } in nameless {
-        warn!("{}: {stream:?} to {edge:?} is no relay's name: passed over", path.display());
+        warn!("{}: {stream:?} to {edge:?} is not a relay's name: it is ignored", path.display());
     }
     Ok(relays)
 }

@@ -158,7 +158,7 @@ impl Pulls {
                 if running.fault.as_ref() != Some(why) {
                     warn!(
                         name: "pull-failed", stream, %source,
-                        "the stream can't be pulled, and is tried again: {why}"
+                        "the stream can't be pulled, trying again: {why}"
                     );
                     running.fault = Some(why.clone());
                 }
@@ -173,7 +173,8 @@ impl Pulls {
         self.running.retain(|stream, running| {
             let goes_on = needed(stream) || running.asked.is_some_and(|until| now < until);
             if !goes_on {
-                info!(name: "pull-ended", stream, "the stream is pulled no longer: nobody needs it");
+                info!(name: "pull-ended", stream, "the stream is no longer pulled: nobody needs \
+                    it");
             }
             goes_on
         });

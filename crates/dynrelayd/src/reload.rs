@@ -59,7 +59,12 @@ impl Supervisor {
         self.lifecycle.stop(id, CloseReason::Stopped, now);
         self.act();
         let closed = self.history.iter().next().map(|closed| closed.relay.clone());
-        closed.ok_or_else(|| Refused::new(ErrorCode::Internal, "the relay closed without a trace"))
+        closed.ok_or_else(|| {
+            Refused::new(
+                ErrorCode::Internal,
+                "the relay has closed, and its counters are not known",
+            )
+        })
     }
 
     /// Brings the running relays into line with the catalogue.

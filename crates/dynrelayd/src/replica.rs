@@ -176,7 +176,10 @@ impl Replica {
         match &self.fault {
             Some(why) => {
                 let (stream, state) = (&self.stream, state.word());
-                warn!(name: "replica", stream, state, "{} has failed, and is tried again: {why}", self.name());
+                warn!(
+                 name: "replica", stream, state,
+                 "{} has failed, trying again: {why}", self.name()
+                );
             }
             None => {
                 let (stream, state) = (&self.stream, state.word());

@@ -62,7 +62,10 @@ fn handed_over() -> Result<Option<UnixListener>> {
         let many = handed.len();
         bail!("systemd hands over {many} sockets: dynrelayd.socket must have one ListenStream=");
     }
-    let listener = handed.take_unix_listener(0).context("systemd hands over no fit socket")?;
+    let listener = handed.take_unix_listener(0).context(
+        "the socket that systemd hands over can't \
+        be used",
+    )?;
     if let Some(listener) = &listener {
         // Whoever waits at the door does so in accept.
         listener.set_nonblocking(false).context("the socket that systemd hands over")?;
@@ -74,7 +77,10 @@ fn handed_over() -> Result<Option<UnixListener>> {
 /// the same people.
 fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()> {
     if !getsockopt(listener, sockopt::AcceptConn).context("can't look at systemd's socket")? {
-        bail!("systemd hands over a connection, no listening socket: it needs Accept=no");
+        bail!(
+            "systemd hands over a connection, not a listening socket: set Accept=no in \
+            dynrelayd.socket"
+        );
     }
     let address = listener.local_addr().context("can't look at systemd's socket")?;
     let at =
@@ -129,7 +135,7 @@ fn clear_stale(path: &Path) -> Result<()> {
             return Err(error).with_context(|| format!("can't look at {}", path.display()));
         }
         Ok(there) if !there.file_type().is_socket() => {
-            bail!("{} is there and is no socket: move it away", path.display())
+            bail!("{} is there and is not a socket: move it away", path.display())
         }
         Ok(_) => {}
     }

@@ -51,7 +51,10 @@ impl Supervisor {
             (State::Playing { .. }, _) => return None,
             (_, Some(why)) => refusal(stream, why),
             _ => {
-                let message = format!("{stream} is being pulled from its source: try again");
+                let message = format!(
+                    "{stream} is being pulled from its source: try again in a \
+                    moment"
+                );
                 Refused::new(ErrorCode::SourceStarting, message)
             }
         };
@@ -73,5 +76,5 @@ fn refusal(stream: &str, why: &pull::Error) -> Refused {
         Fault::Refuses => ErrorCode::SourceRefuses,
         Fault::Silent => ErrorCode::SourceUnreachable,
     };
-    Refused::new(code, format!("the source of {stream} brings nothing: {why}"))
+    Refused::new(code, format!("the source of {stream} sends nothing: {why}"))
 }

@@ -152,7 +152,13 @@ impl Supervisor {
         if asking {
             return Ok(None);
         }
-        Err(why.unwrap_or_else(|| Refused::new(ErrorCode::NoEdge, "no edge is in the catalogue")))
+        Err(why.unwrap_or_else(|| {
+            Refused::new(
+                ErrorCode::NoEdge,
+                "there is no edge in the \
+            catalogue",
+            )
+        }))
     }
 
     /// The audio that goes with a stream, for a viewer who is sent to this server.

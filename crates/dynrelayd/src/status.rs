@@ -126,7 +126,7 @@ pub(crate) fn unknown_stream(stream: &str) -> Refused {
     let message = if catalog::is_name(stream) {
         format!("there is no stream {stream} in the catalogue")
     } else {
-        "that is no stream's name".to_owned()
+        "that can't be a stream's name".to_owned()
     };
     Refused::new(ErrorCode::UnknownStream, message)
 }

@@ -93,7 +93,7 @@ impl Supervisor {
             // Nobody listens any more only when the daemon is stopping.
             let _ = events.send(Input::Forward(event));
         })
-        .context("can't start the data plane")?;
+        .context("can't start the workers that forward packets")?;
         let starts = catalog.config().limits.starts_per_second;
         let memory = Memory::load(&catalog.config().daemon.state)
             .context("can't start the thread that keeps the state file")?;
@@ -136,7 +136,8 @@ impl Supervisor {
             };
             if let Err(error) = opened {
                 let (name, edge) = (&stream, &edge);
-                warn!(name: "failed", stream = %name, %edge, "a relay that ran before can't go on: {error}");
+                warn!(name: "failed", stream = %name, %edge, "a relay that ran before the restart \
+                    can't go on: {error}");
             }
         }
         self.act();

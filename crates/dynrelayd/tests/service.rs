@@ -100,11 +100,11 @@ fn what_is_no_fit_socket_is_refused_with_the_reason() {
     fs::remove_file(host.path("control.sock")).unwrap();
     refused("", gone, 1, &host, "which is gone");
     let (connection, _other) = UnixStream::pair().unwrap();
-    refused("", connection.into(), 1, &host, "it needs Accept=no");
+    refused("", connection.into(), 1, &host, "set Accept=no");
     let datagrams = UnixDatagram::unbound().unwrap();
-    refused("", datagrams.into(), 1, &host, "no fit socket");
+    refused("", datagrams.into(), 1, &host, "can't be used");
     let file = fs::File::open(host.path("dynrelay.toml")).unwrap();
-    refused("", file.into(), 1, &host, "no fit socket");
+    refused("", file.into(), 1, &host, "can't be used");
 }
 
 /// The service manager's end of notifications.

@@ -68,7 +68,7 @@ fn a_state_file_that_is_none_stops_nothing() {
         (torn, "is kept as"),
         ("GIF89a", "is kept as"),
         (later, "it is of version 2, not 1"),
-        (odd, "is no relay's name: passed over"),
+        (odd, "is not a relay's name: it is ignored"),
     ] {
         fs::write(&state, text).unwrap();
         let daemon = host.run();
@@ -103,7 +103,7 @@ fn while_the_state_cant_be_written_relays_run_and_they_are_remembered_later() {
     daemon.log.wait_for("will not survive a restart");
     daemon.log.wait_for("the relay is live");
     fs::remove_dir_all(host.path("state.json.new")).unwrap();
-    daemon.log.wait_for("is written again");
+    daemon.log.wait_for("can be written again");
     drop(daemon);
     assert_eq!(host.run().relays().len(), 1);
 }
@@ -129,7 +129,7 @@ fn a_full_disk_costs_nothing_but_the_memory() {
     daemon.log.wait_for("the relay is live");
     let disk = format!("/proc/{}/root{}", daemon.child.id(), host.path("disk").display());
     fs::remove_file(format!("{disk}/full")).unwrap();
-    daemon.log.wait_for("is written again");
+    daemon.log.wait_for("can be written again");
     assert!(fs::read_to_string(format!("{disk}/state.json")).unwrap().contains("news"));
 }
 

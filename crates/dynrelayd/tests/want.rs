@@ -94,7 +94,7 @@ fn without_memory_for_a_thread_callers_are_turned_away_and_what_runs_goes_on() {
     assert_eq!(refused["error"]["code"], "limit");
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("no thread left"), "{message}");
-    daemon.log.wait_for("can't serve a caller");
+    daemon.log.wait_for("can't serve a connection to the control socket");
     crowd.drain(10);
     crowd.await_packets(0..10);
 

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A worker's thread, epoll or eventfd could not be made.
-    #[error("cannot start worker {worker} of the data plane: {error}")]
+    #[error("can't start worker {worker}: {error}")]
     Worker {
         /// Its number, from 0.
         worker: usize,
@@ -25,7 +25,7 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The source names an interface that this host does not have (now).
-    #[error("cannot receive {source_}: there is no interface {interface}")]
+    #[error("can't receive {source_}: there is no interface {interface}")]
     NoInterface {
         /// The source that was to be received.
         source_: Source,
@@ -33,7 +33,7 @@ pub enum OpenError {
         interface: String,
     },
     /// A source's socket could not be opened or bound, or its group not be joined.
-    #[error("cannot receive {source_}: {step}: {error}")]
+    #[error("can't receive {source_}: {step}: {error}")]
     Source {
         /// The source that was to be received.
         source_: Source,
@@ -43,7 +43,7 @@ pub enum OpenError {
         error: io::Error,
     },
     /// An output's socket could not be opened or connected.
-    #[error("cannot send to {target}: {step}: {error}")]
+    #[error("can't send to {target}: {step}: {error}")]
     Target {
         /// Where the flow was to go.
         target: SocketAddr,
@@ -53,7 +53,7 @@ pub enum OpenError {
         error: io::Error,
     },
     /// A group is to be sent to over an interface that this host does not have (now).
-    #[error("cannot send to {target}: there is no interface {interface}")]
+    #[error("can't send to {target}: there is no interface {interface}")]
     NoWay {
         /// The group.
         target: SocketAddr,
@@ -61,12 +61,15 @@ pub enum OpenError {
         interface: String,
     },
     /// All pairs of source ports are taken.
-    #[error("cannot send to {target}: no even and odd source port are free together")]
+    #[error(
+        "can't send to {target}: no even source port is free together with the next: widen \
+        source_ports"
+    )]
     NoPorts {
         /// Where the flow was to go.
         target: SocketAddr,
     },
     /// The worker that would serve the flow has ended; the log says why.
-    #[error("the data plane has stopped")]
+    #[error("forwarding has stopped: restart dynrelayd")]
     Stopped,
 }

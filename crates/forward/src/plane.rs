@@ -107,7 +107,7 @@ impl Drop for Plane {
         self.registry.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!("a worker of the data plane has panicked");
+                tracing::error!("a worker has failed: please report it, with the log");
             }
         }
     }
@@ -131,7 +131,7 @@ pub fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
-        tracing::warn!(%error, "cannot raise the limit of open files");
+        tracing::warn!(%error, "can't raise the limit of open files");
     }
 }
 

@@ -116,7 +116,8 @@ impl Worker {
     /// Serves until it is told to stop. If epoll fails, every flow here is told to have failed.
     pub(crate) fn run(mut self) {
         if let Err(error) = self.serve() {
-            tracing::error!(%error, "a worker of the data plane has ended: its flows are dead");
+            tracing::error!(%error, "a worker has ended, and its flows get no packets any more: \
+                restart dynrelayd");
             let outputs = self.ingests.values().flat_map(|ingest| &ingest.outputs);
             outputs.for_each(|output| output.shared.happened(Happened::Failed, &self.tell));
         }
@@ -213,7 +214,7 @@ impl Worker {
     fn open(&mut self, key: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, output: Output) {
         if let Some((source, socket, arrivals)) = new {
             if let Err(error) = self.watch(&socket, key, 0) {
-                tracing::error!(%source, %error, "cannot receive");
+                tracing::error!(%source, %error, "can't receive");
             } else {
                 self.ingests.insert(key, Ingest::new(source, socket, arrivals));
             }
@@ -257,7 +258,7 @@ impl Worker {
         }
         for (key, socket) in found {
             if let Err(error) = self.watch(&socket, key, 0) {
-                tracing::error!(%error, "cannot receive");
+                tracing::error!(%error, "can't receive");
             } else if let Some(ingest) = self.ingests.get_mut(&key) {
                 tracing::info!(source = %ingest.source, "the group is joined again");
                 ingest.replace(socket);

@@ -69,7 +69,7 @@ fn a_missing_interface_is_named() {
         let rtp = Path { source: own(5004), target, pass: Pass::Everything, multicast };
         let error = relay.plane.open(7, &[Media { rtp, rtcp: None }], Gate::Open).unwrap_err();
         let said = error.to_string();
-        assert_eq!(said, "cannot send to 239.255.1.2:5004: there is no interface nosuch0");
+        assert_eq!(said, "can't send to 239.255.1.2:5004: there is no interface nosuch0");
     });
 }
 

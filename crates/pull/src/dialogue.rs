@@ -238,7 +238,7 @@ impl Dialogue {
         if !(1..=LONGEST_SESSION).contains(&session.len())
             || !session.bytes().all(|byte| byte.is_ascii_graphic())
         {
-            return Err(bad("has a session's name that is none"));
+            return Err(bad("has no usable session name"));
         }
         let timeout = parts.find_map(|part| part.strip_prefix("timeout="));
         if let Some(seconds) = timeout.and_then(|text| text.parse().ok()).filter(|&s: &u32| s > 0) {

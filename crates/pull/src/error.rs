@@ -59,7 +59,7 @@ pub enum Error {
     #[error("it refuses the user or the password (401)")]
     WrongPassword,
     /// It wants to be convinced in a way that isn't known here.
-    #[error("it wants another authentication than Basic or Digest (401)")]
+    #[error("it wants an authentication other than Basic or Digest (401)")]
     StrangeAuthentication,
     /// It sends whoever asks to another host, or round in circles.
     #[error("it redirects ({code}) {}", if *elsewhere {
@@ -85,7 +85,7 @@ pub enum Error {
         what: &'static str,
     },
     /// What it describes isn't SDP.
-    #[error("its description is no SDP that can be read (line {line})")]
+    #[error("its description can't be read as SDP (line {line})")]
     BadDescription {
         /// The line, counted from 1.
         line: usize,
@@ -124,7 +124,7 @@ pub enum Error {
         why: String,
     },
     /// The thread that pulls has panicked.
-    #[error("the pull has failed inside: please report it with the log")]
+    #[error("pulling failed inside dynrelayd: please report it, with the log")]
     Panicked,
 }
 

@@ -56,7 +56,11 @@ fn described(media: &Media) -> String {
 /// The URL that `a=control` names. A relative one is what follows the base and a slash: not what
 /// RFC 3986 makes of it, but what servers mean.
 fn control(base: &Url, control: Option<&str>) -> Result<Url, Error> {
-    let bad = || Error::BadAnswer { method: "DESCRIBE", what: "names a track by what is no URL" };
+    let bad = || Error::BadAnswer {
+        method: "DESCRIBE",
+        what: "names a track by something that is \
+        not a URL",
+    };
     match control {
         None | Some("" | "*") => Ok(base.clone()),
         Some(text) if text.split_once("://").is_some_and(|(scheme, _)| is_rtsp(scheme)) => {

@@ -21,7 +21,7 @@ pub enum ReadError {
     #[error("a body of more than {MAX_BODY} bytes")]
     LongBody,
     /// That is no RTSP.
-    #[error("no RTSP message")]
+    #[error("what is not an RTSP message")]
     Malformed,
 }
 

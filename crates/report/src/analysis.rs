@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::time::DAY;
 use crate::totals::Totals;
 
-/// A longer name is no name.
+/// A longer name is not a name.
 pub(crate) const LONGEST_NAME: usize = 255;
 /// A longer session or relay is an error of whoever wrote the log.
 pub(crate) const LONGEST: u64 = 3653 * DAY;

@@ -109,10 +109,10 @@ fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
     let text = |column: Column| found[column as usize];
     let counter = |column: Column| match text(column) {
         b"" => Ok(0),
-        digits => number(digits).ok_or("a number that is none"),
+        digits => number(digits).ok_or("a number that can't be read"),
     };
     let time =
-        date_and_time(text(Column::Date), text(Column::Time)).ok_or("a time that is none")?;
+        date_and_time(text(Column::Date), text(Column::Time)).ok_or("a time that can't be read")?;
     let session = Session {
         time,
         client: text(Column::Client),
@@ -125,7 +125,7 @@ fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
     };
     let is_status = |text: &[u8]| text.len() == 3 && text.iter().all(u8::is_ascii_digit);
     if !session.status.is_empty() && !is_status(session.status) {
-        return Err("a status that is none");
+        return Err("a status that can't be read");
     }
     if session.seconds > LONGEST {
         return Err("a session of more than ten years");

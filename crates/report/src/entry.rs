@@ -37,7 +37,7 @@ impl<'a> Entry<'a> {
                 wrong = Some(what);
             }
         });
-        whole.ok_or("no whole JSON object")?;
+        whole.ok_or("not a whole JSON object")?;
         if entry.event.is_empty() {
             return Ok(None);
         }
@@ -58,11 +58,11 @@ impl<'a> Entry<'a> {
         let (Value::Text(text) | Value::Bare(text)) = value else { return Ok(()) };
         let counter = match name {
             b"time" => {
-                *time = Some(rfc3339(text).ok_or("a time that is none")?);
+                *time = Some(rfc3339(text).ok_or("a time that can't be read")?);
                 return Ok(());
             }
             b"__REALTIME_TIMESTAMP" => {
-                *time = Some(number(text).ok_or("a time that is none")?);
+                *time = Some(number(text).ok_or("a time that can't be read")?);
                 return Ok(());
             }
             b"count" | b"COUNT" => &mut self.count,
@@ -73,7 +73,7 @@ impl<'a> Entry<'a> {
             b"watched" | b"WATCHED" => &mut self.watched,
             _ => return self.take_text(name, text),
         };
-        *counter = number(text).ok_or("a number that is none")?;
+        *counter = number(text).ok_or("a number that can't be read")?;
         Ok(())
     }
 

@@ -59,7 +59,10 @@ impl Connection {
             Some(last) if count == 1 || (address.is_multicast() && last.is_multicast()) => {
                 Ok(connection)
             }
-            _ => Err(line.error(format!("{address} and the {count} from there are no groups"))),
+            _ => Err(line.error(format!(
+                "{address} and the {count} from there are not multicast \
+                groups"
+            ))),
         }
     }
 
@@ -88,6 +91,6 @@ pub(super) fn address(family: &str, text: &str) -> Result<IpAddr, String> {
     };
     match plain.parse() {
         Ok(address) if fits(&address) => Ok(address),
-        _ => Err(format!("`{family} {text}` is no IP address (a host name won't do)")),
+        _ => Err(format!("`{family} {text}` is not an IP address (a host name won't do)")),
     }
 }

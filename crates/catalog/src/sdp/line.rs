@@ -75,7 +75,10 @@ fn line(number: usize, raw: &[u8]) -> Result<Line, SdpError> {
         }
         _ => {
             let start: String = text.chars().take(20).collect();
-            error(format!("`{start}` is no SDP line; one is a lower-case letter, `=` and a value"))
+            error(format!(
+                "`{start}` is not an SDP line; one is a lower-case letter, `=` and a \
+                value"
+            ))
         }
     }
 }

@@ -61,7 +61,7 @@ impl Media {
                 .filter(|&ports: &u16| {
                     ports > 0 && u32::from(port) + 2 * (u32::from(ports) - 1) <= 65_535
                 })
-                .ok_or_else(|| line.error(format!("`{port}/{text}` is no range of ports")))?,
+                .ok_or_else(|| line.error(format!("`{port}/{text}` is not a range of ports")))?,
         };
         let mut media = Self {
             line: line.number,
@@ -195,7 +195,7 @@ impl RtcpAddress {
     fn read(line: &Line, value: &str) -> Result<Self, SdpError> {
         let words: Vec<&str> = value.split_whitespace().collect();
         let port = words.first().and_then(|port| number(port)).filter(|&port| port != 0);
-        let port = port.ok_or_else(|| line.error(format!("`{value}` is no RTCP port")))?;
+        let port = port.ok_or_else(|| line.error(format!("`{value}` is not an RTCP port")))?;
         let address = match &words[1..] {
             [] => None,
             [_, family, text] => {

@@ -112,7 +112,7 @@ fn edges_are_checked() {
     for name in ["", ".x", "a/b", "a b", "..", "é"] {
         let (line, _, what) = edge("\"dss2\"", &format!("\"{name}\""));
         assert_eq!(line, 2, "{what}");
-        assert!(what.contains("is no name"), "{what}");
+        assert!(what.contains("is not a name"), "{what}");
     }
     let (line, _, what) = edge("rtsp://dss2", "rtsp://");
     assert!(line == 4 && what.contains("host"), "{what}");

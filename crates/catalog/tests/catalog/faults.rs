@@ -40,9 +40,9 @@ lease = \"1h\"
         at(3, 11, "invalid value: integer"),
         at(4, 13, "unknown variant `loud`,"),
         at(5, 2, "unknown field `shutdwon`,"),
-        at(8, 26, "`here` is no"),
+        at(8, 26, "`here` is not"),
         at(8, 34, "invalid type: integer"),
-        at(8, 37, "`there` is no"),
+        at(8, 37, "`there` is not"),
         at(9, 7, "`http://x`: a URL"),
         at(11, 9, "invalid type: integer"),
         at(12, 9, "`20 s` is"),
@@ -80,7 +80,7 @@ url = \"dss2\"
 ";
     let expected = [
         at(1, 1, "missing field `url`"),
-        at(3, 11, "`dss2` is no"),
+        at(3, 11, "`dss2` is not"),
         at(4, 1, "unknown field `serve`,"),
         at(5, 1, "missing field `address`"),
         at(5, 1, "missing field `url`"),

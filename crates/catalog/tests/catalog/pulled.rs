@@ -58,9 +58,9 @@ fn what_is_wrong_is_said_without_the_password() {
         ("source = [\"rtsp://u:secret@cam/\"]", "column"),
         ("password_file = \"x\"", "no `source`"),
         ("source = \"rtsp://cam/\"\npassword_file = \"x\"", "no user"),
-        ("source = \"rtsp://u:secret@cam/\"\npassword_file = \"x\"", "which one?"),
+        ("source = \"rtsp://u:secret@cam/\"\npassword_file = \"x\"", "keep one of them"),
         ("source = \"rtsp://u@cam/\"\npassword_file = \"nowhere\"", "can't be read"),
-        ("source = \"rtsp://u@cam/\"\npassword_file = \"news.sdp\"", "is no password"),
+        ("source = \"rtsp://u@cam/\"\npassword_file = \"news.sdp\"", "is not a password"),
         ("source = \"rtsp://u:secret@cam/\"", "everybody on this host can read it"),
         ("audio = \"ftp://cam/\"", "http://"),
     ] {

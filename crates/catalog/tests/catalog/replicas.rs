@@ -104,9 +104,9 @@ fn faults_are_named() {
     for (section, expected) in [
         ("", "names neither a `group` nor the ports of DSS1 (`dss`)"),
         ("ttl = 1\ndss = [6970, 6972]", "has `ttl`, which is for a `group`, and names none"),
-        ("group = \"192.0.2.9\"", "column 9: `192.0.2.9` is no multicast group"),
+        ("group = \"192.0.2.9\"", "column 9: `192.0.2.9` is not a multicast group"),
         ("group = \"224.0.0.9\"", "is for routers' own use"),
-        ("group = \"here\"", "is no IP address of a multicast group"),
+        ("group = \"here\"", "is not an IP address of a multicast group"),
         ("group = \"239.255.1.2\"\nttl = 300", "a whole number, 0 to 255"),
         ("group = \"239.255.1.2\"\nrun = \"alway\"", "did you mean `always`?"),
         ("group = \"239.255.1.2\"\nport = [1]", "did you mean `ports`?"),
@@ -160,7 +160,7 @@ fn a_faulty_section_leaves_all_as_it_was() {
         let after = before.load_again(&world.config()).unwrap();
         assert_eq!(replicas(&after), replicas(&before), "{bad}");
         let told = after.problems().iter().map(Problem::brief).collect::<String>();
-        assert!(told.contains("until this is mended, all stays as it was"), "{told}");
+        assert!(told.contains("until this is fixed, what was read before stays in use"), "{told}");
     }
     let world = world("group = \"239.255.1.2\"");
     let before = world.load();
@@ -174,7 +174,7 @@ fn a_replica_into_its_own_source_is_refused() {
     assert_eq!(
         what,
         "news.toml: [replica] brings news back to itself: news → 192.0.2.1:5004 → news; its \
-         packets would go round"
+         packets would go round for ever"
     );
     let group = camera().replace(HERE, "c=IN IP4 239.255.1.2");
     let world = world("group = \"239.255.1.2\"").file("news.sdp", group);

@@ -44,7 +44,7 @@ pub(super) fn findings(
             findings.extend(finding.map(|finding| finding.at(place)));
         }
         Err(error) => {
-            let what = format!("how large a receive buffer may be can't be tried: {error}");
+            let what = format!("can't try how large a receive buffer may be: {error}");
             findings.push(Finding::unknown(ABOUT, what, "see `sysctl net.core.rmem_max`"));
         }
     }

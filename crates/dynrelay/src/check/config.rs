@@ -6,7 +6,7 @@ use catalog::{Catalog, ConfigError, Fault, Problem, Severity};
 
 use super::finding::{About, Finding};
 
-const UNUSABLE: &str = "mend it: dynrelayd takes no file with a fault";
+const UNUSABLE: &str = "fix it: dynrelayd accepts no dynrelay.toml with a fault";
 const IDLE: &str = "have that file put in place on the edge, save it here, and `dynrelay reload`";
 
 /// What is wrong in dynrelay.toml.
@@ -18,8 +18,8 @@ pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
 /// those are can't be told of a catalogue that is not `whole`.
 pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {
-        Severity::Error => "mend the file, then `dynrelay reload`; until then it is passed over",
-        Severity::Warning => "mend the file, then `dynrelay reload`, unless it is meant so",
+        Severity::Error => "fix the file, then `dynrelay reload`; until then it is ignored",
+        Severity::Warning => "fix the file, then `dynrelay reload`, unless this is intended",
     };
     let found = catalog.problems().iter().map(|problem| Finding::of(problem, advice(problem)));
     let idle = catalog.unconsented().filter(|_| whole);
@@ -37,15 +37,14 @@ pub(super) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
         }
         ConfigError::Invalid { file, faults } => {
             let advice = format!(
-                "{UNUSABLE}. Then check again: this is no TOML, so that nothing \
-                                  else in it was looked at"
+                "{UNUSABLE}. Then check again: it is not TOML, so nothing else in it was looked at"
             );
             faults.iter().map(|fault| of_fault(file, fault, &advice)).collect()
         }
     };
     let folder = config.parent().unwrap_or(Path::new("")).join("streams");
     let faulty = Catalog::unreadable(&folder);
-    findings.extend(faulty.iter().map(|problem| Finding::of(problem, "mend the file")));
+    findings.extend(faulty.iter().map(|problem| Finding::of(problem, "fix the file")));
     findings
 }
 

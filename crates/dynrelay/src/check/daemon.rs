@@ -90,7 +90,12 @@ fn clock(running: &Running, now: u64) -> Option<Finding> {
     (latest > now + CLOCK_TOLERANCE).then(|| {
         let ahead = age(latest - now);
         let what = format!("a relay changed {ahead} in the future: this host's clock was set back");
-        Finding::warning(ABOUT, what, "keep the clock by NTP; times in `list` and logs are off")
+        Finding::warning(
+            ABOUT,
+            what,
+            "keep the clock right by NTP; times in `list` and in logs \
+            are off",
+        )
     })
 }
 
@@ -112,7 +117,7 @@ fn elsewhere(process: &Process) -> Option<Finding> {
         )),
         None => Some(Finding::unknown(
             ABOUT,
-            "whether dynrelayd has the network that was looked at here can't be seen",
+            "can't see whether dynrelayd uses the network that was looked at here",
             "check as root to see more",
         )),
     }
@@ -135,7 +140,7 @@ fn needed(catalog: &Catalog) -> u64 {
 
 fn files(needed: u64, limit: Option<u64>) -> Option<Finding> {
     let Some(limit) = limit else {
-        let what = "how many files dynrelayd may have open can't be seen";
+        let what = "can't see how many files dynrelayd may have open";
         return Some(Finding::unknown(ABOUT, what, "check as root to see more"));
     };
     (limit < needed).then(|| {

@@ -54,7 +54,7 @@ fn no_route(edge: &str, address: IpAddr, error: std::io::ErrorKind) -> Finding {
 
 fn silence(edge: &str, address: IpAddr) -> Finding {
     let what = format!(
-        "{edge} ({address}) has never answered a refusal; if a firewall drops them, relays to it \
+        "{edge} ({address}) has never sent back a refusal; if a firewall drops them, relays to it \
          stay open when their viewers have left"
     );
     let advice = "let ICMP destination-unreachable through from there to here (what the edge itself \

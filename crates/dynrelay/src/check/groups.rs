@@ -89,7 +89,7 @@ fn not_here(address: IpAddr) -> Option<Finding> {
     }
     let what = format!("{address} is neither a group nor an address of this host");
     let advice = "a stream's own SDP names where its packets arrive here: its group, or this \
-                  host's address; the edge's ports belong into STREAM.EDGE.sdp";
+                  host's address; the edge's ports belong in STREAM.EDGE.sdp";
     Some(Finding::error(About::Groups, what, advice))
 }
 

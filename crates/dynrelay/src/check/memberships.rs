@@ -25,7 +25,7 @@ pub(super) fn findings(catalog: &Catalog, running: Option<&Running>) -> Vec<Find
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let (v4, v6) = (read("/proc/net/igmp"), read("/proc/net/igmp6"));
     if v4.is_empty() && v6.is_empty() {
-        let what = "the groups that this host is a member of can't be seen (/proc/net/igmp)";
+        let what = "can't see which groups this host is a member of (/proc/net/igmp)";
         return vec![Finding::unknown(ABOUT, what, "check where /proc is mounted")];
     }
     let memberships = Memberships::parse(&v4, &v6);

@@ -39,7 +39,7 @@ pub(crate) struct Check {
     /// The configuration to check
     #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
     config: PathBuf,
-    /// Whom the web server runs as [default: www-data]
+    /// The user that the web server runs as [default: www-data]
     #[arg(long, value_name = "USER")]
     web_user: Option<String>,
     /// Walk through the way of a stream to this edge instead, step by step

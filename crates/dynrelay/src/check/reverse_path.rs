@@ -49,7 +49,7 @@ pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
             Some(mode) => dropped(&interface, sender, mode, &way(address)),
             None => Some(Finding::unknown(
                 ABOUT,
-                format!("whether the reverse-path filter is on for {interface} can't be read"),
+                format!("can't read whether the reverse-path filter is on for {interface}"),
                 "check on the host itself: `sysctl net.ipv4.conf.all.rp_filter`",
             )),
         };

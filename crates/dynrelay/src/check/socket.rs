@@ -22,7 +22,7 @@ pub(super) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str
     let mut findings = Vec::new();
     if socket.is_relative() {
         let what = format!("the socket's path {} is relative", socket.display());
-        let advice = "write a path from /, such as /run/dynrelay/control.sock; nobody else \
+        let advice = "write an absolute path, such as /run/dynrelay/control.sock; nobody else \
                       would look for it where the daemon happens to start";
         findings.push(Finding::error(ABOUT, what, advice).at(place.clone()));
         return findings;
@@ -67,13 +67,19 @@ fn visiting(named: Option<&str>) -> Result<Visitor, Finding> {
         Ok(Some(user)) => Ok(Visitor::user(&user)),
         Ok(None) if named.is_some() => {
             let what = format!("there is no user {name} on this host");
-            Err(Finding::error(ABOUT, what, "name the web server's: see its configuration"))
+            Err(Finding::error(
+                ABOUT,
+                what,
+                "name the web server's user: its configuration says \
+                which it is",
+            ))
         }
         Ok(None) => {
             let what = format!(
-                "whether the web server can open the socket is not known: there is no user {name}"
+                "can't tell whether the web server can open the socket: there is no user {name}"
             );
-            let advice = "say whom it runs as: --web-user apache, nginx, http or lighttpd, perhaps";
+            let advice = "say which user it runs as: --web-user apache, nginx, http or lighttpd, \
+                for example";
             Err(Finding::unknown(ABOUT, what, advice))
         }
         Err(error) => {
@@ -106,7 +112,8 @@ fn found(name: &str) -> Result<Group, Finding> {
         Ok(Some(group)) => Ok(group),
         Ok(None) => {
             let what = format!("there is no group {name} on this host");
-            let advice = "name the web server's group: www-data, apache, nginx or http, say";
+            let advice = "name the web server's group: www-data, apache, nginx or http, for \
+                example";
             Err(Finding::error(ABOUT, what, advice))
         }
         Err(error) => {
@@ -125,7 +132,7 @@ fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
         let shown = folder.display();
         match fs::metadata(folder) {
             Ok(metadata) if !metadata.is_dir() => {
-                let what = format!("{shown} is no folder, so no socket can be made in it");
+                let what = format!("{shown} is not a folder, so no socket can be made in it");
                 findings.push(Finding::error(ABOUT, what, "name another path"));
                 break;
             }
@@ -151,7 +158,7 @@ fn unseen(folder: &Path, error: &io::Error) -> Finding {
     let shown = folder.display();
     if error.kind() == io::ErrorKind::NotFound {
         let what = format!("there is no folder {shown} for the socket yet");
-        let advice = "the systemd unit makes it at the start (RuntimeDirectory); without that, \
+        let advice = "the systemd unit makes it when it starts (RuntimeDirectory); without that, \
                       make it, and give it to the daemon's user";
         return Finding::warning(ABOUT, what, advice);
     }
@@ -164,7 +171,7 @@ fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     let shown = socket.display();
     let metadata = fs::metadata(socket).ok()?;
     if !metadata.file_type().is_socket() {
-        let what = format!("{shown} is there and is no socket");
+        let what = format!("{shown} is there and is not a socket");
         return Some(Finding::error(ABOUT, what, "move it away, or name another path"));
     }
     if metadata.mode() & 0o002 != 0 {
@@ -269,6 +276,6 @@ mod tests {
         assert!(what(group).unwrap().contains("everybody"), "{:?}", what(group));
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(existing(&file, None).unwrap().what.contains("is no socket"));
+        assert!(existing(&file, None).unwrap().what.contains("is not a socket"));
     }
 }

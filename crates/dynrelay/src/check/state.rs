@@ -41,7 +41,7 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
     const LOST: &str = "relays that run will not go on after a restart";
     if state.is_relative() {
         let what = format!("the path of the state file {} is relative", state.display());
-        let advice = "write a path from /, such as /var/lib/dynrelay/state.json; the daemon may \
+        let advice = "write an absolute path, such as /var/lib/dynrelay/state.json; the daemon may \
                       start anywhere";
         return Some(Finding::warning(ABOUT, what, advice));
     }
@@ -50,7 +50,7 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
     match fs::metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let what = format!("there is no folder {shown} for the state file yet, so {LOST}");
-            let advice = "the systemd unit makes it at the start (StateDirectory); without that, \
+            let advice = "the systemd unit makes it when it starts (StateDirectory); without that, \
                           make it, and give it to the daemon's user";
             Some(Finding::warning(ABOUT, what, advice))
         }
@@ -60,7 +60,7 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
             Some(Finding::unknown(ABOUT, what, advice))
         }
         Ok(metadata) if !metadata.is_dir() => {
-            let what = format!("{shown} is no folder, so {LOST}");
+            let what = format!("{shown} is not a folder, so {LOST}");
             Some(Finding::warning(ABOUT, what, "name another path"))
         }
         Ok(metadata) => {

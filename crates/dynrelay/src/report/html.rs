@@ -54,7 +54,7 @@ pub(super) fn page(report: &Report) -> String {
     let lines = &report.lines;
     let _ = write!(
         page,
-        "<footer><p>Out of {} lines by dynrelay {}; {} of them said nothing.</p></footer>\n\
+        "<footer><p>Out of {} lines by dynrelay {}; {} of them could not be read.</p></footer>\n\
          </main>\n</body>\n</html>\n",
         grouped(lines.read),
         env!("CARGO_PKG_VERSION"),

@@ -53,7 +53,7 @@ fn time(text: &str) -> Result<u64, &'static str> {
 pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> {
     let Wanted { files, html, since, until, stream, edge } = wanted;
     if html && world.json {
-        return Err(Failure::Usage("--html and --json can't both be".to_owned()));
+        return Err(Failure::Usage("--html and --json can't be given together".to_owned()));
     }
     let mut analysis = Analysis::new(Filter { since, until, stream, edge });
     let mut unread = false;
@@ -69,7 +69,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> 
             return Err(Failure::Unsound);
         }
         let message =
-            "no line is of dynrelayd's JSON log, nor of a server's log with a #Fields header";
+            "no line is from dynrelayd's JSON log, or from a server's log with a #Fields header";
         return Err(Failure::Usage(message.to_owned()));
     }
     if world.json {
@@ -131,7 +131,7 @@ fn tell_of_broken(world: &mut World<'_>, report: &Report) -> io::Result<()> {
     }
     let broken = count(report.lines.broken, "line");
     let read = grouped(report.lines.read);
-    tell(world, &format!("{broken} of {read} said nothing; the first of them:"))?;
+    tell(world, &format!("{broken} of {read} could not be read; the first of them:"))?;
     for one in &report.broken {
         tell(world, &format!("{}, line {}: {}", one.file, one.line, one.why))?;
     }

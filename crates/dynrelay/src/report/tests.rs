@@ -68,7 +68,7 @@ news         1    1h 0m  1.2 MB   97 %         1   30m 0s  600 kB
     assert!(out.contains("no-viewers       1") && out.contains("404 no such stream"), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     assert!(
-        err.contains("1 line of 9 said nothing") && err.contains("/0, line 6: no whole"),
+        err.contains("1 line of 9 could not be read") && err.contains("/0, line 6: not a whole"),
         "{err}"
     );
 }

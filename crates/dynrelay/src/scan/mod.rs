@@ -46,7 +46,7 @@ pub(crate) struct Wanted {
 /// A time to listen for: not zero, for then everything would be silent.
 fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("nothing can be heard in no time".to_owned()),
+        Ok(Duration::ZERO) => Err("--for must be longer than 0s".to_owned()),
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
@@ -85,7 +85,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
         report::print(world, &scanned)?;
     }
     for problem in &lost {
-        writeln!(world.err, "dynrelay: passed over: {}", plain(&problem.to_string()))?;
+        writeln!(world.err, "dynrelay: ignored: {}", plain(&problem.to_string()))?;
     }
     let well = lost.is_empty() && scanned.iter().all(|one| one.active() != Some(false));
     if well { Ok(()) } else { Err(Failure::NotActive) }

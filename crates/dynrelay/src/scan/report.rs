@@ -158,8 +158,8 @@ fn notes(scanned: &Scanned<'_>) -> Vec<String> {
             .collect(),
         Err(Unheard::Faulty(problem)) => vec![format!("{name}: {problem}")],
         Err(Unheard::Pulled(source)) => vec![format!(
-            "{name}: it is fetched from {source} while it is needed, and does not arrive by \
-             itself; `dynrelay scan {name}` fetches it, `dynrelay streams` tells how that goes."
+            "{name}: it is pulled from {source} while it is needed, and does not arrive by \
+             itself; `dynrelay scan {name}` pulls it, `dynrelay streams` tells how that goes."
         )],
     }
 }
@@ -192,7 +192,7 @@ fn note(media: &Media, heard: &Heard) -> Vec<String> {
             .iter()
             .map(|sender| format!("{} (SSRC {:08x})", sender.address, sender.ssrc))
             .collect();
-        let what = "several senders, or one that began anew";
+        let what = "several senders, or one that restarted";
         notes.push(format!("{what}: {}.", senders.join(", ")));
     }
     if let Some(age) = heard.age().map(millis).filter(|age| *age >= STALE) {

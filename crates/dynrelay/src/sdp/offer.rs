@@ -89,7 +89,7 @@ fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
         Ok(there) if there == bytes => return Ok(()),
         Ok(_) if !force => {
             return Err(Failure::Unfit(format!(
-                "{shown} is there and says something else; compare them, and use --force to \
+                "{shown} is there and says something else: compare the two, and use --force to \
                  replace it"
             )));
         }

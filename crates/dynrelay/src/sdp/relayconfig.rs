@@ -92,7 +92,7 @@ fn v4(socket: SocketAddr) -> Result<SocketAddrV4, String> {
 fn ports(all: &[SocketAddrV4]) -> Result<(Ipv4Addr, Vec<u16>), String> {
     let first = *all.first().ok_or("it has no media")?.ip();
     if all.iter().any(|one| *one.ip() != first) {
-        return Err("its media arrive at several addresses, and Darwin takes one a relay".into());
+        return Err("its media arrive at several addresses, and Darwin takes one per relay".into());
     }
     Ok((first, all.iter().map(SocketAddrV4::port).collect()))
 }

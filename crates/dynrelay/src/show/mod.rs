@@ -112,7 +112,7 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
 /// What it means that no refusal came back, and what to do.
 fn never_answered(detail: &RelayDetail) -> String {
     format!(
-        "No refusal has ever come back from {}. If none does when its viewers have left, a \
+        "No refusal has ever come back from {}. If none comes when its viewers have left, a \
          firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
          destination-unreachable through from there to here, or set a lease in [shutdown].",
         detail.address
@@ -183,7 +183,7 @@ fn note(flow: &FlowStatus) -> Option<String> {
         notes.push(format!("{returned} came back, sent here again by another host"));
     }
     if flow.ssrc_changes > 0 {
-        notes.push(format!("the sender began anew {}", count(flow.ssrc_changes, "time")));
+        notes.push(format!("the sender restarted {}", count(flow.ssrc_changes, "time")));
     }
     (!notes.is_empty()).then(|| format!("{}: {}", name(&flow.media, flow.kind), notes.join("; ")))
 }
@@ -288,7 +288,7 @@ news/dss2 closed 1m 0s ago: no-viewers
         assert_eq!(
             end,
             "
-No refusal has ever come back from 198.51.100.7. If none does when its viewers
+No refusal has ever come back from 198.51.100.7. If none comes when its viewers
 have left, a firewall drops ICMP errors, and refusals can't close this relay:
 let ICMP destination-unreachable through from there to here, or set a lease in
 [shutdown].

@@ -159,7 +159,10 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
         );
         if let [silent] = edges[..] {
             let what = silent["what"].as_str().unwrap();
-            assert!(what.starts_with("dss2 (198.51.100.7) has never answered a refusal"), "{what}");
+            assert!(
+                what.starts_with("dss2 (198.51.100.7) has never sent back a refusal"),
+                "{what}"
+            );
         }
         assert!(daemon.join().unwrap().contains(r#""op":"show","stream":"news""#));
     }

@@ -34,7 +34,7 @@ fn programs_get_it_all() {
     let words = ["scan", "--config", &config, "--for", "10ms", "--json"];
     let ended = world.run(&words);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.err.contains("passed over: ") && ended.err.contains("junk.sdp"), "{}", ended.err);
+    assert!(ended.err.contains("ignored: ") && ended.err.contains("junk.sdp"), "{}", ended.err);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&json["active"], &json["streams"][0]["active"]), (&false.into(), &false.into()));
     let audio = &json["streams"][0]["media"][1];
@@ -55,8 +55,8 @@ fn what_cannot_be_scanned_is_said() {
     for (words, code, said) in [
         (&["nosuch"][..], 1, "there is no stream nosuch in"),
         (&["junk"], 1, "junk.sdp, line 1"),
-        (&["news", "--for", "0s"], 2, "nothing can be heard in no time"),
-        (&["news", "--for", "soon"], 2, "is no duration"),
+        (&["news", "--for", "0s"], 2, "--for must be longer than 0s"),
+        (&["news", "--for", "soon"], 2, "is not a duration"),
         (&["--config", "/nonexistent/dynrelay.toml"], 1, "/nonexistent/dynrelay.toml"),
     ] {
         let own = ["scan", "--config", &config];

@@ -183,7 +183,7 @@ impl Way<'_> {
     fn start(&self, steps: &mut Steps<'_, '_>, before: Option<RelayDetail>) -> Taken<()> {
         let (stream, edge) = (self.stream, self.walk.edge);
         if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before {
-            let what = format!("{stream}/{edge} runs already and is {state}; it is only looked at");
+            let what = format!("{stream}/{edge} runs already and is {state}; it is only watched");
             steps.tell("relay", Outcome::Ok, what, "");
             return Ok(());
         }
@@ -314,11 +314,7 @@ fn source_step(steps: &mut Steps<'_, '_>, label: &str, heard: &::scan::Heard) {
         ),
         ::scan::Verdict::Busy | ::scan::Verdict::Deaf => {
             let why = heard.deaf.first().map(ToString::to_string).unwrap_or_default();
-            (
-                Outcome::Unknown,
-                format!("whether {label} arrives can't be heard: {why}"),
-                String::new(),
-            )
+            (Outcome::Unknown, format!("can't hear whether {label} arrives: {why}"), String::new())
         }
     };
     steps.tell("source", outcome, what, &advice);
