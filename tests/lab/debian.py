@@ -7,8 +7,6 @@ from pathlib import Path
 
 _PACKAGES = "systemd,apache2,lighttpd,init-system-helpers"
 
-_MIRROR = "http://deb.debian.org/debian"
-
 
 def release():
     """The code name of this machine's Debian."""
@@ -28,7 +26,7 @@ def fresh(folder):
             ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
             # Its servers are for the tests to start.
             + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd']
-            + [release(), tree, f"deb {_MIRROR} {release()} main"],
+            + [release(), tree],
             check=True,
             timeout=900,
         )

@@ -10,25 +10,28 @@ use crate::sdp::{MAX_SDP, Session};
 
 /// Reads a regular file of at most [`MAX_SDP`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let unreadable = |error: io::Error| Problem::error(path, why_unreadable(path, &error));
-    let no_file = || Problem::error(path, "is not a file (a folder, a pipe or a device)");
+    read_at_most(MAX_SDP, path).map_err(|error| Problem::error(path, why_unreadable(path, &error)))
+}
+
+/// Reads a regular file of at most so many bytes.
+pub(crate) fn read_at_most(most: usize, path: &Path) -> io::Result<Vec<u8>> {
+    let no_file = || io::Error::other("it is not a file (a folder, a pipe or a device)");
     // Asked before opening, since a device may act on it.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+    if !fs::metadata(path)?.is_file() {
         return Err(no_file());
     }
     // And again, since another may be there by now. To open a pipe would wait for its writer.
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = file.map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(no_file());
     }
-    let limit = u64::try_from(MAX_SDP).unwrap_or(u64::MAX).saturating_add(1);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     // Room for all of it from the start: so a small file comes in one read, and is not pieced
     // together from what it held before and after an edit.
-    let mut bytes = Vec::with_capacity(MAX_SDP + 1);
-    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > MAX_SDP {
-        return Err(Problem::error(path, format!("is larger than {MAX_SDP} bytes")));
+    let mut bytes = Vec::with_capacity(most + 1);
+    file.take(limit).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(io::Error::other(format!("it is larger than {most} bytes")));
     }
     Ok(bytes)
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::config::{Config, Daemon, Limits, Origin, Rtcp};
 use crate::edge::Edge;
 use crate::fault::{ConfigError, Fault};
+use crate::file::read_at_most;
 use crate::name::is_name;
 use crate::problem::Problem;
 use crate::rules::{Rules, Shutdown};
@@ -51,11 +52,14 @@ struct Forward {
     rtcp: Rtcp,
 }
 
+/// More than anybody writes into dynrelay.toml, in bytes.
+const MAX_CONFIG: usize = 1 << 20;
+
 impl Reading {
     /// Reads `file`. An error is a file that can't be read, or that is no TOML.
     pub(crate) fn of(file: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
-        let bytes = std::fs::read(file).map_err(unreadable)?;
+        let bytes = read_at_most(MAX_CONFIG, file).map_err(unreadable)?;
         let invalid = |fault| ConfigError::Invalid { file: file.to_owned(), faults: vec![fault] };
         let mut reading =
             Self::parse(&bytes, file.parent().unwrap_or(Path::new(""))).map_err(invalid)?;

@@ -20,9 +20,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use daemon::{Daemon, Encoder, Host, PATIENCE};
+use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{Pid, mkfifo};
 
 const START: &str = r#"{"op":"start","stream":"news"}"#;
 const LIST: &str = r#"{"op":"list"}"#;
@@ -175,13 +177,27 @@ fn the_watchdog_hears_from_the_thread_that_decides_and_nobody_else() {
     for _ in 0..5 {
         manager.wait_for("WATCHDOG=1");
     }
-    // Whatever hangs it: here a configuration that never comes to its end.
+    let supervisor = Pid::from_raw(i32::try_from(daemon.child.id()).unwrap());
+    ptrace::seize(supervisor, ptrace::Options::empty()).unwrap();
+    ptrace::interrupt(supervisor).unwrap();
+    waitpid(supervisor, Some(WaitPidFlag::__WALL)).unwrap();
+    // The first thread hangs, and the others go on; what was sent before may still be read.
+    manager.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let signs = std::iter::from_fn(|| manager.next()).take(10).count();
+    ptrace::detach(supervisor, Signal::SIGKILL).unwrap();
+    assert!(signs < 10, "it is given a fifth of a second");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_configuration_stops_nothing() {
+    let host = Host::new();
+    let manager = Manager::of(&host);
+    let daemon = manager.start(&host, None);
+    manager.wait_for("READY=1");
     fs::remove_file(host.path("dynrelay.toml")).unwrap();
     mkfifo(&host.path("dynrelay.toml"), Mode::S_IRWXU).unwrap();
-    daemon.signal(Signal::SIGHUP);
-    manager.wait_for("RELOADING=1");
-    manager.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    assert_eq!(manager.next(), None, "ten times the time it is given");
+    let answer = daemon.ask(r#"{"op":"reload"}"#).to_string();
+    assert!(answer.contains("it is not a file"), "{answer}");
 }
 
 #[test]
