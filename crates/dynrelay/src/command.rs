@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Stop(Which),
     /// Read the configuration and the streams folder again
     #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
-        file is named, and the others are used all the same; `dynrelay check` before is safer.")]
+        file is named, and what it said before stays in use; `dynrelay check` tells it before.")]
     Reload,
     /// Ask whether the daemon is running
     Ping,

@@ -19,7 +19,7 @@ pub(crate) fn run(config: &Path) -> ExitCode {
     let problems: Vec<Problem> = catalog.problems().iter().cloned().chain(idle).collect();
     problems.iter().for_each(|problem| eprintln!("{problem}"));
     let (streams, edges) = (catalog.streams().count(), catalog.edges().len());
-    println!("{}: {streams} streams, {edges} edges", config.display());
+    println!("{}: streams: {streams}, edges: {edges}", config.display());
     let sound = faults.is_empty() && problems.iter().all(|one| one.severity == Severity::Warning);
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -51,7 +51,7 @@ use crate::guests::Guests;
 use crate::socket::Socket;
 use crate::supervisor::Supervisor;
 
-/// Relays broadcasts to the servers where somebody watches, while somebody watches.
+/// Relays broadcasts to edges, each for as long as somebody watches there.
 ///
 /// It stays in the foreground, logs to stderr, and needs no root. SIGHUP reads the configuration
 /// and the streams folder again; SIGTERM and SIGINT close every relay and stop.

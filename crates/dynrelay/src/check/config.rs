@@ -18,7 +18,9 @@ pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
 /// those are can't be told of a catalogue that is not `whole`.
 pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {
-        Severity::Error => "fix the file, then `dynrelay reload`; until then it is ignored",
+        Severity::Error => {
+            "fix the file, then `dynrelay reload`; its last good content is used until then"
+        }
         Severity::Warning => "fix the file, then `dynrelay reload`, unless this is intended",
     };
     let found = catalog.problems().iter().map(|problem| Finding::of(problem, advice(problem)));

@@ -99,7 +99,7 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
             Err(unheard) => {
                 let (word, paint) = match unheard {
                     Unheard::Faulty(_) => ("FAULTY FILE", Paint::Red),
-                    Unheard::Pulled(_) => ("FETCHED", Paint::Yellow),
+                    Unheard::Pulled(_) => ("PULLED", Paint::Yellow),
                 };
                 let mut row =
                     vec![Cell::from(&stream.name), "-".into(), Cell::from(word).painted(paint)];

@@ -77,7 +77,7 @@ fn a_stream_that_is_fetched_is_not_listened_for_unless_it_is_named() {
     world.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
     let ended = world.run(&["scan", "--config", &config]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
-    assert!(ended.out.contains("FETCHED") && !ended.out.contains("secret"), "{}", ended.out);
+    assert!(ended.out.contains("PULLED") && !ended.out.contains("secret"), "{}", ended.out);
     let ended = world.run(&["scan", "--config", &config, "--json"]);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
