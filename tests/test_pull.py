@@ -177,5 +177,5 @@ def test_vlc_is_pulled_too(pulled):
     arrived.wait_for(lambda packets: len(packets) > 100, what="video at the edge")
     assert gaps(arrived.payloads(VIDEO_PORT)) == 0
     scene.daemon.run("stop", "news/dss2")
-    scene.wait_for_pull("pulled no longer")
+    scene.wait_for_pull("no longer pulled")
     assert_no_password(scene)
