@@ -19,7 +19,7 @@ pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
 pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {
         Severity::Error => {
-            "fix the file, then `dynrelay reload`; its last good content is used until then"
+            "fix the file, then `dynrelay reload`; until then its last good content is used, if it ever had any"
         }
         Severity::Warning => "fix the file, then `dynrelay reload`, unless this is intended",
     };
