@@ -105,7 +105,11 @@ impl TryFrom<String> for RtspSource {
 
 /// A user or a password without its percents.
 fn decoded(text: &str) -> Result<String, String> {
-    let no = || "the source has a user or a password with a `%` that no two hexadecimal digits follow (a plain one is written %25)".to_owned();
+    let no = || {
+        "the source has a user or a password with a `%` that no two hexadecimal digits follow: \
+         a plain one is written %25"
+            .to_owned()
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {
