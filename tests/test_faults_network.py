@@ -110,7 +110,7 @@ def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(rehearsal):
     Arp().begin(scene)
     closed = scene.wait_for(state="closed")
     assert closed["reason"] == "edge-unreachable"
-    assert "its host or the way to it went down" in scene.daemon.run("show", "s01")
+    assert "host or the way to it went down" in scene.daemon.run("show", "s01")
 
 
 def test_an_edge_that_reboots_is_found_without_viewers_and_taken_up_again(rehearsal):
