@@ -9,6 +9,7 @@
 //! kilobytes; and no error repeats what a server has sent, so that none can repeat a password.
 
 mod backoff;
+mod connection;
 mod dialogue;
 mod error;
 mod lane;

@@ -1,7 +1,6 @@
-//! One connection to a server, from the first request to the last packet.
+//! One session with a server, from the first request to the last packet.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,20 +8,17 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, poll};
 use rtsp_types::{Message, Url};
 
+use crate::connection::Connection;
 use crate::dialogue::{Dialogue, Next};
 use crate::error::Error;
 use crate::lane::{Datagram, Kind, Lane, Ports};
 use crate::leash::{Leash, timeout};
 use crate::pull::Order;
-use crate::reader::{Item, Reader};
+use crate::reader::Item;
 use crate::reception::Reception;
 use crate::report::Reporter;
 use crate::transport::{Transport, Way};
 
-/// RTSP's port (RFC 2326).
-const RTSP_PORT: u16 = 554;
-/// How long a connection may take.
-const CONNECTING: Duration = Duration::from_secs(3);
 /// How long an answer may take.
 const ANSWERING: Duration = Duration::from_secs(10);
 /// How long all may take until the server plays.
@@ -90,9 +86,7 @@ struct Session<'a> {
     order: &'a Order,
     transport: Transport,
     leash: &'a Leash,
-    stream: TcpStream,
-    server: SocketAddr,
-    reader: Reader,
+    connection: Connection,
     dialogue: Dialogue,
     /// The UDP ports, until the lanes have them.
     ports: Vec<Option<Ports>>,
@@ -124,18 +118,15 @@ impl<'a> Session<'a> {
         url: &Url,
         leash: &'a Leash,
     ) -> Result<Self, Error> {
-        let stream = connect(url)?;
-        let (server, local) = (|| Ok((stream.peer_addr()?, stream.local_addr()?)))()
-            .map_err(Error::local("asking for the connection's ends"))?;
-        let _ = stream.set_nodelay(true);
-        stream.set_nonblocking(true).map_err(Error::local("setting up the connection"))?;
+        let connection = Connection::to(url)?;
         let (mut ports, mut ways) = (Vec::new(), Vec::new());
         for channel in (0..=u8::MAX).step_by(2).take(order.medias.len()) {
             if transport == Transport::Tcp {
                 ways.push(Way::Channels { rtp: channel, rtcp: channel + 1 });
                 ports.push(None);
             } else {
-                let pair = Ports::open(local.ip()).map_err(Error::local("opening UDP ports"))?;
+                let pair = Ports::open(connection.local.ip())
+                    .map_err(Error::local("opening UDP ports"))?;
                 ways.push(Way::Ports { ours: pair.first, reports_to: None });
                 ports.push(Some(pair));
             }
@@ -145,9 +136,7 @@ impl<'a> Session<'a> {
             order,
             transport,
             leash,
-            stream,
-            server,
-            reader: Reader::default(),
+            connection,
             dialogue: Dialogue::new(url.clone(), &order.source, &order.medias, ways),
             ports,
             lanes: Vec::new(),
@@ -186,7 +175,7 @@ impl<'a> Session<'a> {
                 }
             }
             if silent && self.last.is_some() {
-                first(self.server);
+                first(self.connection.server);
             }
             if self.transport == Transport::Tcp && self.last == Some(now) {
                 thread::sleep(REST);
@@ -249,13 +238,13 @@ impl<'a> Session<'a> {
                 _ => lane.report(&report),
             }
         }
-        self.write(&interleaved)
+        self.connection.write(&interleaved)
     }
 
     /// Waits until there is something to read, or to do.
     fn wait(&self) -> Result<Ready, Error> {
         let listen = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut fds = vec![listen(self.leash.as_fd()), listen(self.stream.as_fd())];
+        let mut fds = vec![listen(self.leash.as_fd()), listen(self.connection.as_fd())];
         for ports in self.lanes.iter().filter_map(|lane| lane.ports.as_ref()) {
             fds.extend([listen(ports.rtp.as_fd()), listen(ports.rtcp.as_fd())]);
         }
@@ -277,13 +266,8 @@ impl<'a> Session<'a> {
 
     /// Reads what came over the connection, once.
     fn read(&mut self, now: Instant) -> Result<Option<Ended>, Error> {
-        match self.stream.read(self.reader.room()) {
-            Ok(0) => return Err(Error::HungUp { why: None }),
-            Ok(read) => self.reader.filled(read),
-            Err(error) if is_no_news(&error) => return Ok(None),
-            Err(error) => return Err(Error::HungUp { why: Some(error.to_string()) }),
-        }
-        while let Some(item) = self.reader.next()? {
+        self.connection.fill()?;
+        while let Some(item) = self.connection.next()? {
             match item {
                 Item::Packet { channel, payload } => {
                     let mut lanes = self.lanes.iter_mut();
@@ -314,7 +298,7 @@ impl<'a> Session<'a> {
             Message::Request(request) if *request.method() == rtsp_types::Method::Redirect => {
                 return Err(Error::SessionOver);
             }
-            Message::Request(request) => self.write(&Dialogue::decline(request))?,
+            Message::Request(request) => self.connection.write(&Dialogue::decline(request))?,
             Message::Data(_) => {}
         }
         Ok(None)
@@ -325,7 +309,7 @@ impl<'a> Session<'a> {
         let ports = std::mem::take(&mut self.ports).into_iter();
         let ways = self.dialogue.lanes();
         for (((way, clock), ports), outlet) in ways.zip(ports).zip(&self.order.outlets) {
-            let server = self.server.ip().to_canonical();
+            let server = self.connection.server.ip().to_canonical();
             let reception = Reception::new(clock, now);
             self.lanes.push(Lane::open(way, ports, server, *outlet, reception)?);
         }
@@ -337,17 +321,7 @@ impl<'a> Session<'a> {
     /// Sends a request.
     fn say(&mut self, request: &[u8]) -> Result<(), Error> {
         self.asked = Instant::now();
-        self.write(request)
-    }
-
-    /// Sends bytes. There is always room for the little that is said, unless nobody reads it.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        match self.stream.write(bytes) {
-            Ok(written) if written == bytes.len() => Ok(()),
-            Ok(_) => Err(Error::Stuck),
-            Err(error) if is_no_news(&error) => Err(Error::Stuck),
-            Err(error) => Err(Error::HungUp { why: Some(error.to_string()) }),
-        }
+        self.connection.write(request)
     }
 
     /// Takes the session down after an error, where there is still somebody to tell.
@@ -364,18 +338,10 @@ impl<'a> Session<'a> {
         let told = self.report(Instant::now(), true);
         let end = told.and_then(|()| self.dialogue.end());
         let Ok(Some(end)) = end else { return };
-        let _ = self.write(&end).is_ok() && self.stream.set_nonblocking(false).is_ok();
-        while self.dialogue.awaits() == Some("TEARDOWN") {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
-                return;
-            }
-            match self.stream.read(self.reader.room()) {
-                Ok(0) | Err(_) => return,
-                Ok(read) => self.reader.filled(read),
-            }
+        let _ = self.connection.write(&end);
+        while self.dialogue.awaits() == Some("TEARDOWN") && self.connection.fill_until(until) {
             loop {
-                match self.reader.next() {
+                match self.connection.next() {
                     Ok(Some(Item::Message(message))) => {
                         if let Message::Response(response) = *message {
                             let _ = self.dialogue.hear(&response);
@@ -388,26 +354,6 @@ impl<'a> Session<'a> {
             }
         }
     }
-}
-
-/// Connects to the first of a host's addresses that answers.
-fn connect(url: &Url) -> Result<TcpStream, Error> {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let unresolved = |why: String| Error::Unresolved { host: host.to_owned(), why };
-    let addresses = (host, url.port().unwrap_or(RTSP_PORT)).to_socket_addrs();
-    let mut last = unresolved("it has no address".into());
-    for address in addresses.map_err(|error| unresolved(error.to_string()))? {
-        match TcpStream::connect_timeout(&address, CONNECTING) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Error::Unreachable { address, why: error.to_string() },
-        }
-    }
-    Err(last)
-}
-
-fn is_no_news(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// A number that nobody can guess.
