@@ -37,9 +37,13 @@ class Puller:
         serve = [lab.bench, "serve", "--at", SOURCE, "--rate", rate, "--frame", frame]
         sink = [lab.bench, "sink", "--at", f"{EDGES[0]}:{PORT_OUT}+2*1", "--every", "1000"]
         others = [lab.start(SENDER, OTHER_CORE, serve, **QUIET)]
-        others += [lab.start(EDGE, OTHER_CORE, [*sink, "--listen", f"{EDGES[0]}:8554"],
-                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)]
+        listen = ["--listen", f"{EDGES[0]}:8554"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        others += [lab.start(EDGE, OTHER_CORE, [*sink, *listen], **pipes)]
         try:
+            # It answers when its sockets are open.
+            print(file=others[-1].stdin, flush=True)
+            others[-1].stdout.readline()
             self.process = self.start()
             wait_for(f"{self.name} passes packets on", lambda: self.sent() > rate)
             yield self

@@ -34,7 +34,7 @@ def markdown(about, rows):
     for row in rows:
         for bar in row.bars:
             verdict = "reached" if bar.reached else "**not reached**"
-            figure, limit = f"{bar.figure:.4g}{bar.unit}", f"≤ {bar.limit:g}{bar.unit}"
+            figure, limit = f"{bar.figure:.4g}{bar.unit}", f"≤ {bar.limit:.4g}{bar.unit}"
             lines.append(f"| {row.title} | {bar.what} | {figure} | {limit} | {verdict} |")
     for row in rows:
         lines += ["", f"### {row.title}", "", *details(row.figures)]
