@@ -94,6 +94,30 @@ def test_over_udp_the_packets_come_to_the_edge_unchanged_and_only_while_they_are
     assert connections(scene) == 0
 
 
+def test_one_pull_serves_all_edges(pulled):
+    scene = pulled(edges=["dss2", "dss3"], serves={"dss3": ["203.0.113.128/25"]})
+    viewer = watch(scene)
+    guest = Mplayer(scene["guest"], f"{SITE}/news.smil")
+    guest.wait_for_play()
+    scene.daemon.wait_for("news/dss3", state="live")
+    assert connections(scene) == 1
+    wires = [Wire(scene[name], "eth0", f"udp dst port {VIDEO_PORT}") for name in ["dss2", "dss3"]]
+    for wire in wires:
+        wire.wait_for(lambda packets: len(packets) > 500, what="video at both edges")
+        wire.stop()
+    first, second = [wire.payloads(VIDEO_PORT) for wire in wires]
+    common = [packet for packet in first if packet in second]
+    assert len(common) > 100 and is_run_of(common, first) and is_run_of(common, second)
+
+    viewer.leave()
+    scene.daemon.wait_for("news/dss2", state="closed")
+    assert connections(scene) == 1, "the guest still watches"
+    guest.leave()
+    scene.daemon.wait_for("news/dss3", state="closed")
+    scene.wait_for_pull("no longer pulled")
+    scene.dss1.program.wait_for(CLOSED)
+
+
 @pytest.mark.parametrize(
     "options, source, files",
     [

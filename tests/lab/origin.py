@@ -48,19 +48,29 @@ class Dss1:
 
 
 class Pulled:
-    """A network on which `news` is to be pulled from DSS1, and may be relayed to dss2.
+    """A network on which `news` is to be pulled from DSS1, and may be relayed to dss2, or to all of
+    `edges`, as they serve whom `serves` says.
 
     `source` is what news.toml says, `options` are for DSS1; with `files` there is more in the streams
     folder.
     """
 
-    def __init__(self, source=f'source = "{URL}"', options=(), files=None, dss1=Dss1, shutdown=None):
+    def __init__(
+        self,
+        source=f'source = "{URL}"',
+        options=(),
+        files=None,
+        dss1=Dss1,
+        shutdown=None,
+        edges=("dss2",),
+        serves=None,
+    ):
         self.network = Network()
         self._seen = 0
         try:
             self.dss1 = dss1(self["encoder"], options)
-            self.edge = Edge(self["dss2"], {"news.sdp": self._sdp_for_edge()})
-            self.daemon = Daemon(self["origin"], ["dss2"], shutdown)
+            self.edges = [Edge(self[name], {"news.sdp": self._sdp_for(name)}) for name in edges]
+            self.daemon = Daemon(self["origin"], edges, shutdown, serves)
             files = {"news.toml": f"{source}\n", **(files or {})}
             for name, text in files.items():
                 self.daemon.consent(name, text)
@@ -69,15 +79,16 @@ class Pulled:
                 owned.chmod(0o640)
                 self["origin"].run(["chown", "root:daemon", f"/run/etc/streams/{name}"])
             self.daemon.consent("news.sdp", self.dss1.sdp)
-            self.daemon.consent("news.dss2.sdp", self._sdp_for_edge())
+            for name in edges:
+                self.daemon.consent(f"news.{name}.sdp", self._sdp_for(name))
             self.daemon.start()
             self.web = Apache(self["origin"])
         except BaseException:
             self.strike()
             raise
 
-    def _sdp_for_edge(self):
-        return addressed_to(self.dss1.sdp, address("dss2"), edge.VIDEO_PORT, edge.AUDIO_PORT)
+    def _sdp_for(self, name):
+        return addressed_to(self.dss1.sdp, address(name), edge.VIDEO_PORT, edge.AUDIO_PORT)
 
     def __getitem__(self, name):
         """A host."""
