@@ -104,6 +104,7 @@ def test_one_pull_serves_all_edges(pulled):
     wires = [Wire(scene[name], "eth0", f"udp dst port {VIDEO_PORT}") for name in ["dss2", "dss3"]]
     for wire in wires:
         wire.wait_for(lambda packets: len(packets) > 500, what="video at both edges")
+    for wire in wires:
         wire.stop()
     first, second = [wire.payloads(VIDEO_PORT) for wire in wires]
     common = [packet for packet in first if packet in second]
@@ -112,6 +113,9 @@ def test_one_pull_serves_all_edges(pulled):
     viewer.leave()
     scene.daemon.wait_for("news/dss2", state="closed")
     assert connections(scene) == 1, "the guest still watches"
+    still = Wire(scene["dss3"], "eth0", f"udp dst port {VIDEO_PORT}")
+    still.wait_for(lambda packets: len(packets) > 100, what="video at the guest's edge")
+    still.stop()
     guest.leave()
     scene.daemon.wait_for("news/dss3", state="closed")
     scene.wait_for_pull("no longer pulled")
