@@ -4,6 +4,7 @@ use crate::arrivals::Arrivals;
 use crate::error::OpenError;
 use crate::flow::Tell;
 use crate::output::Output;
+use crate::packet::Packet;
 use crate::path::Source;
 use crate::receiver;
 use crate::returns::Returns;
@@ -55,11 +56,10 @@ impl Ingest {
             self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
         }
-        self.stop_returns(batch, now);
+        self.take_in(batch, now);
         for output in &mut self.outputs {
             output.forward(batch.datagrams(), tell);
         }
-        batch.datagrams().for_each(|datagram| self.sequence.see(datagram));
         self.arrivals.received.add(batch.count() as u64);
         self.arrivals.gaps.set(self.sequence.missing());
         self.arrivals.ssrc_changes.set(self.sequence.ssrc_changes());
@@ -67,17 +67,20 @@ impl Ingest {
         Ok(batch.count())
     }
 
-    /// Takes the datagrams out of a batch that have come back.
-    fn stop_returns(&mut self, batch: &mut Batch, now: u64) {
+    /// Takes out of a batch what has come back, and notes the sequence of the rest.
+    fn take_in(&mut self, batch: &mut Batch, now: u64) {
         for at in 0..batch.count() {
             let sender = batch.sender(at);
             let Some(datagram) = batch.datagram(at) else { continue };
-            if self.returns.see(datagram, sender, now) {
+            let packet = Packet::read(datagram);
+            if self.returns.see(packet, datagram, sender, now) {
                 batch.discard(at);
                 self.arrivals.returned.add(1);
                 if let Some(sender) = sender {
                     self.arrivals.returned_by.put(sender);
                 }
+            } else if let Packet::Rtp(header) = packet {
+                self.sequence.see(header);
             }
         }
         self.returns.next_batch();

@@ -8,8 +8,8 @@
 //! Who sent a packet is asked of the kernel only for a moment when a stream begins, and while packets
 //! come again: otherwise none of this costs more than a number to note.
 
+use crate::packet::{Header, Packet};
 use crate::rtcp;
-use rtp_rs::RtpReader;
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
@@ -73,21 +73,30 @@ impl Returns {
         self.watch = self.watch.saturating_sub(1);
     }
 
-    /// Sees a datagram that came at `now` (in coarse milliseconds), with its sender where that is
-    /// known; true if it has come back.
-    pub(crate) fn see(&mut self, datagram: &[u8], sender: Option<SocketAddr>, now: u64) -> bool {
-        if rtcp::is_rtcp(datagram) {
-            let sender = rtcp::reporting_sender(datagram);
-            return sender.is_some_and(|ssrc| self.see_report(ssrc, mark(datagram)));
+    /// Sees a datagram that came at `now` (in coarse milliseconds), and that was read as `packet`,
+    /// with its sender where that is known; true if it has come back.
+    pub(crate) fn see(
+        &mut self,
+        packet: Packet,
+        datagram: &[u8],
+        sender: Option<SocketAddr>,
+        now: u64,
+    ) -> bool {
+        match packet {
+            Packet::Rtp(header) => self.see_rtp(header, short_mark(datagram), sender, now),
+            Packet::Rtcp => rtcp::reporting_sender(datagram)
+                .is_some_and(|ssrc| self.see_report(ssrc, mark(datagram))),
+            Packet::Stranger => false,
         }
-        let Ok(packet) = RtpReader::new(datagram) else { return false };
-        let number: u16 = packet.sequence_number().into();
-        let ssrc = packet.ssrc();
+    }
+
+    fn see_rtp(&mut self, header: Header, mark: u16, sender: Option<SocketAddr>, now: u64) -> bool {
+        let Header { ssrc, sequence, .. } = header;
         let Some(track) = self.tracks.iter_mut().flatten().find(|track| track.ssrc == ssrc) else {
             self.begin(ssrc);
             return false;
         };
-        let (place, mark) = (usize::from(number) % WINDOW, short_mark(datagram));
+        let place = usize::from(sequence) % WINDOW;
         if track.seen[place] != mark {
             track.seen[place] = mark;
             track.fresh = now;
@@ -210,10 +219,14 @@ mod tests {
         "[2001:db8::7]:9".parse().unwrap()
     }
 
+    fn read(returns: &mut Returns, packet: &[u8], sender: Option<SocketAddr>) -> bool {
+        returns.see(Packet::read(packet), packet, sender, 5)
+    }
+
     /// As the ingest does: the sender is told only where it is wanted; each packet a batch.
     fn see(returns: &mut Returns, packet: &[u8], sender: SocketAddr, now: u64) -> bool {
         let sender = returns.wants_senders().then_some(sender);
-        let back = returns.see(packet, sender, now);
+        let back = returns.see(Packet::read(packet), packet, sender, now);
         returns.next_batch();
         back
     }
@@ -273,8 +286,8 @@ mod tests {
         let mut back = 0;
         for number in 0..50 {
             for ssrc in [7, 8] {
-                assert!(!returns.see(&rtp(ssrc, number, 1), Some(encoder()), 5));
-                back += u32::from(returns.see(&rtp(ssrc, number, 1), Some(stranger()), 5));
+                assert!(!read(&mut returns, &rtp(ssrc, number, 1), Some(encoder())));
+                back += u32::from(read(&mut returns, &rtp(ssrc, number, 1), Some(stranger())));
             }
         }
         // Of each the first packet is not remembered.
@@ -284,7 +297,8 @@ mod tests {
     #[test]
     fn a_sender_report_does_not_go_round_for_ever() {
         let mut returns = Returns::default();
-        let mut passed = |report: &[u8]| (0..9).filter(|_| !returns.see(report, None, 5)).count();
+        let mut passed =
+            |report: &[u8]| (0..9).filter(|_| !read(&mut returns, report, None)).count();
         assert_eq!(passed(&report(1, 0)), 3);
         assert_eq!(passed(&report(2, 0)), 3);
         assert_eq!(passed(&report(2, 4)), 3);
@@ -309,7 +323,7 @@ mod tests {
         fn no_bytes_make_it_panic(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
             let mut returns = Returns::default();
             for bytes in all {
-                returns.see(&bytes, None, 5);
+                read(&mut returns, &bytes, None);
             }
         }
     }

@@ -8,7 +8,7 @@ const GOODBYE: u8 = 203;
 const APPLICATION: u8 = 204;
 
 /// True for RTCP, false for RTP, where both share a port (RFC 5761, section 4).
-pub fn is_rtcp(datagram: &[u8]) -> bool {
+pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [first, 192..=223, ..] if first >> 6 == 2)
 }
 

@@ -1,7 +1,6 @@
 //! What is missing in a source's RTP sequence (RFC 3550, appendices A.1 and A.3).
 
-use crate::rtcp;
-use rtp_rs::RtpReader;
+use crate::packet::Header;
 
 /// A step forward of this many packets or more is a new beginning, not a loss.
 const MAX_DROPOUT: i64 = 3000;
@@ -29,17 +28,8 @@ struct Span {
 }
 
 impl Sequence {
-    /// Sees a datagram; what is not RTP is passed over.
-    pub fn see(&mut self, datagram: &[u8]) {
-        if rtcp::is_rtcp(datagram) {
-            return;
-        }
-        if let Ok(packet) = RtpReader::new(datagram) {
-            self.count(packet.ssrc(), packet.sequence_number().into());
-        }
-    }
-
-    fn count(&mut self, ssrc: u32, number: u16) {
+    /// Sees an RTP packet.
+    pub fn see(&mut self, Header { ssrc, sequence: number, .. }: Header) {
         match &mut self.span {
             Some(span) if span.ssrc == ssrc => {
                 if !span.take(number) {
@@ -103,9 +93,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn header(ssrc: u32, sequence: u16) -> Header {
+        Header { ssrc, payload_type: 96, sequence }
+    }
+
     fn missing(numbers: impl IntoIterator<Item = u16>) -> u64 {
         let mut sequence = Sequence::default();
-        numbers.into_iter().for_each(|number| sequence.count(1, number));
+        numbers.into_iter().for_each(|number| sequence.see(header(1, number)));
         sequence.missing()
     }
 
@@ -119,20 +113,9 @@ mod tests {
     fn another_ssrc_begins_anew() {
         let mut sequence = Sequence::default();
         for (ssrc, number) in [(1, 1), (1, 3), (2, 9), (2, 12)] {
-            sequence.count(ssrc, number);
+            sequence.see(header(ssrc, number));
         }
         assert_eq!((sequence.missing(), sequence.ssrc_changes()), (3, 1));
-    }
-
-    #[test]
-    fn only_rtp_is_counted() {
-        let mut sequence = Sequence::default();
-        sequence.see(&[0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7]);
-        sequence.see(&[0x80, 200, 0, 6, 0, 0, 0, 0, 0, 0, 0, 9]);
-        sequence.see(b"not RTP at all, but long enough");
-        sequence.see(&[]);
-        sequence.see(&[0x80, 96, 0, 4, 0, 0, 0, 0, 0, 0, 0, 7]);
-        assert_eq!((sequence.missing(), sequence.ssrc_changes()), (2, 0));
     }
 
     proptest! {

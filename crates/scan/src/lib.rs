@@ -9,7 +9,6 @@ mod deaf;
 mod ear;
 mod heard;
 mod media;
-mod packet;
 mod scan;
 mod sender;
 mod tally;

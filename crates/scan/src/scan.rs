@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use forward::{OpenError, Source};
+use forward::{OpenError, Packet, Source};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::deaf::Deaf;
 use crate::ear::{Arrived, Buffer, Ear};
 use crate::heard::Heard;
 use crate::media::Media;
-use crate::packet::Packet;
 use crate::tally::Tally;
 
 /// How many events are taken from epoll at a time.
@@ -209,13 +208,13 @@ fn tell(
         tally.drops += u64::from(drops);
         match packet {
             Packet::Rtp(header) if media.lists(header.payload_type) => {
-                tally.hear(header, true, datagram, from, at);
+                tally.hear(header, true, datagram.len(), from, at);
             }
             Packet::Rtp(header) => {
                 let others = places.iter().filter_map(|place| medias.get(*place));
                 let mut own = others.filter(|other| other.stream == media.stream);
                 if !own.any(|other| other.lists(header.payload_type)) {
-                    tally.hear(header, false, datagram, from, at);
+                    tally.hear(header, false, datagram.len(), from, at);
                 }
             }
             Packet::Rtcp => {}

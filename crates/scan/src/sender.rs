@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use forward::Sequence;
-
-use crate::packet::Header;
+use forward::{Header, Sequence};
 
 /// A step of this many packets or more is not the same sequence going on (RFC 3550, A.1).
 const MAX_DROPOUT: u16 = 3000;
@@ -58,23 +56,23 @@ impl Voice {
         Self { sender, sequence, last: header.sequence, believed: false }
     }
 
-    /// Takes in a packet of this SSRC.
+    /// Takes in a packet of this SSRC, `length` bytes long.
     pub(crate) fn hear(
         &mut self,
         header: Header,
-        datagram: &[u8],
+        length: usize,
         address: SocketAddr,
         at: Duration,
     ) {
         let sender = &mut self.sender;
         sender.address = address;
         sender.packets += 1;
-        sender.bytes += datagram.len() as u64;
+        sender.bytes += length as u64;
         sender.last = at;
         if !sender.payload_types.contains(&header.payload_type) {
             sender.payload_types.push(header.payload_type);
         }
-        self.sequence.see(datagram);
+        self.sequence.see(header);
         sender.lost = self.sequence.missing();
         let step = header.sequence.wrapping_sub(self.last).cast_signed().unsigned_abs();
         self.believed |= step > 0 && step < MAX_DROPOUT;

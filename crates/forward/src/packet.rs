@@ -1,10 +1,11 @@
-//! What a datagram is.
+//! What a datagram is: read once, for all who want to know.
 
+use crate::rtcp;
 use rtp_rs::RtpReader;
 
-/// A datagram, as far as a scan looks into it.
+/// A datagram, as far as anybody here looks into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packet {
+pub enum Packet {
     /// RTP (RFC 3550, 5.1).
     Rtp(Header),
     /// RTCP, which may travel on the RTP port (RFC 5761).
@@ -15,15 +16,19 @@ pub(crate) enum Packet {
 
 /// What matters of an RTP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) ssrc: u32,
-    pub(crate) payload_type: u8,
-    pub(crate) sequence: u16,
+pub struct Header {
+    /// Who sends the stream.
+    pub ssrc: u32,
+    /// What kind of content it is, as the SDP says.
+    pub payload_type: u8,
+    /// The packet's number, which wraps.
+    pub sequence: u16,
 }
 
 impl Packet {
-    pub(crate) fn read(datagram: &[u8]) -> Self {
-        if forward::is_rtcp(datagram) {
+    /// Reads a datagram's first bytes; whatever they are, they are one of the three.
+    pub fn read(datagram: &[u8]) -> Self {
+        if rtcp::is_rtcp(datagram) {
             return Self::Rtcp;
         }
         RtpReader::new(datagram).map_or(Self::Stranger, |rtp| {
