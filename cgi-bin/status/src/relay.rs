@@ -1,11 +1,9 @@
 //! One relay on a page of its own.
 
 use cgi::http::StatusCode;
-use control::{
-    After, FlowKind, FlowStatus, Gate, Origin, Prospect, RelayDetail, RelayShow, RelayStatus,
-};
+use control::{After, Gate, Origin, Prospect, RelayDetail, RelayShow, RelayStatus};
 use gateway::Response;
-use human::{age, count, grouped, rate, silence, size};
+use human::{age, count, flow_name, flow_note, grouped, rate, silence, silence_note, size};
 use playlist::escape;
 
 use crate::html::{Site, facts, origin, state, viewers};
@@ -124,7 +122,7 @@ fn flows(detail: &RelayDetail) -> String {
         table.row(
             &format!("flow/{at}"),
             [
-                name(flow),
+                escape(&flow_name(&flow.media, flow.kind)).to_string(),
                 flow.from.to_string(),
                 format!("{} <small>from port {}</small>", flow.to, flow.via.port()),
                 gate.to_owned(),
@@ -137,45 +135,8 @@ fn flows(detail: &RelayDetail) -> String {
     table.html("None.")
 }
 
-fn name(flow: &FlowStatus) -> String {
-    let kind = match flow.kind {
-        FlowKind::Rtp => "RTP",
-        FlowKind::Rtcp => "RTCP",
-    };
-    format!("{} {kind}", escape(&flow.media))
-}
-
-/// What went wrong on the way, if anything did.
+/// What is worth knowing besides the numbers.
 fn notes(detail: &RelayDetail) -> Vec<String> {
-    let mut notes: Vec<String> = detail.flows.iter().filter_map(note).collect();
-    if !detail.answers && detail.relay.state != "closed" {
-        notes.push(format!(
-            "No refusal has ever come back from {}. If none comes when its viewers have left, a \
-             firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
-             destination-unreachable through from there to here, or set a lease in [shutdown].",
-            detail.address
-        ));
-    }
-    notes
-}
-
-fn note(flow: &FlowStatus) -> Option<String> {
-    let mut notes = Vec::new();
-    if flow.gaps > 0 {
-        notes.push(format!("{} never arrived", count(flow.gaps, "packet")));
-    }
-    if flow.drops > 0 {
-        notes.push(format!("{} came faster than they were read", count(flow.drops, "packet")));
-    }
-    if flow.lost > 0 {
-        notes.push(format!("{} could not be sent", count(flow.lost, "packet")));
-    }
-    if flow.returned > 0 {
-        let packets = count(flow.returned, "packet");
-        notes.push(format!("{packets} came back from another host, and went no further"));
-    }
-    if flow.ssrc_changes > 0 {
-        notes.push(format!("the sender restarted {}", count(flow.ssrc_changes, "time")));
-    }
-    (!notes.is_empty()).then(|| format!("{}: {}", name(flow), notes.join("; ")))
+    let flows = detail.flows.iter().filter_map(flow_note);
+    flows.chain(silence_note(detail)).map(|note| escape(&note).into_owned()).collect()
 }

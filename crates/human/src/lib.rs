@@ -2,6 +2,8 @@
 
 mod number;
 mod reason;
+mod relay;
 
 pub use number::{age, count, grouped, rate, silence, size};
 pub use reason::{REASONS, is_trouble, meaning};
+pub use relay::{flow_name, flow_note, silence_note};

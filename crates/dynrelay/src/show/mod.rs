@@ -2,11 +2,11 @@
 
 mod story;
 
-use control::{FlowKind, FlowStatus, Gate, RelayDetail, RelayShow, RelayStatus, Request};
+use control::{Gate, RelayDetail, RelayShow, RelayStatus, Request};
 
 use crate::clock::utc;
 use crate::failure::Failure;
-use crate::human::{age, count, grouped, rate, silence, size};
+use crate::human::{age, count, flow_name, flow_note, grouped, rate, silence, silence_note, size};
 use crate::origin;
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
@@ -56,14 +56,14 @@ fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
         world.say("")?;
         world.print(&flows(detail))?;
     }
-    for note in detail.flows.iter().filter_map(note) {
+    for note in detail.flows.iter().filter_map(flow_note) {
         for line in wrapped(&note, world.width.saturating_sub(2)) {
             world.say(&format!("  {line}"))?;
         }
     }
-    if !detail.answers && detail.relay.state != "closed" {
+    if let Some(note) = silence_note(detail) {
         world.say("")?;
-        for line in wrapped(&never_answered(detail), world.width) {
+        for line in wrapped(&note, world.width) {
             world.say(&line)?;
         }
     }
@@ -109,16 +109,6 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What it means that no refusal came back, and what to do.
-fn never_answered(detail: &RelayDetail) -> String {
-    format!(
-        "No refusal has ever come back from {}. If none comes when its viewers have left, a \
-         firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
-         destination-unreachable through from there to here, or set a lease in [shutdown].",
-        detail.address
-    )
-}
-
 /// The flows; where there is room, with the port that each is sent from.
 fn flows(detail: &RelayDetail) -> Table {
     let mut table = Table::new([
@@ -145,7 +135,7 @@ fn flows(detail: &RelayDetail) -> Table {
         };
         table.row([
             // A codec's name can be long, and the ports tell two medias of a kind apart.
-            name(flow.media.split(' ').next().unwrap_or_default(), flow.kind).into(),
+            flow_name(flow.media.split(' ').next().unwrap_or_default(), flow.kind).into(),
             flow.from.to_string().into(),
             format!(":{}", flow.via.port()).into(),
             to.into(),
@@ -156,36 +146,6 @@ fn flows(detail: &RelayDetail) -> Table {
         ]);
     }
     table
-}
-
-fn name(media: &str, kind: FlowKind) -> String {
-    let kind = match kind {
-        FlowKind::Rtp => "RTP",
-        FlowKind::Rtcp => "RTCP",
-    };
-    format!("{media} {kind}")
-}
-
-/// What went wrong on the way here, if anything did.
-fn note(flow: &FlowStatus) -> Option<String> {
-    let mut notes = Vec::new();
-    if flow.gaps > 0 {
-        notes.push(format!("{} never arrived", count(flow.gaps, "packet")));
-    }
-    if flow.drops > 0 {
-        notes.push(format!("{} came faster than they were read", count(flow.drops, "packet")));
-    }
-    if flow.lost > 0 {
-        notes.push(format!("{} could not be sent", count(flow.lost, "packet")));
-    }
-    if flow.returned > 0 {
-        let returned = count(flow.returned, "packet");
-        notes.push(format!("{returned} came back, sent here again by another host"));
-    }
-    if flow.ssrc_changes > 0 {
-        notes.push(format!("the sender restarted {}", count(flow.ssrc_changes, "time")));
-    }
-    (!notes.is_empty()).then(|| format!("{}: {}", name(&flow.media, flow.kind), notes.join("; ")))
 }
 
 #[cfg(test)]
