@@ -36,7 +36,7 @@ def ask():
         lines.readline()
         if asked == 100:
             os.write(1, b"floods\\n")
-for _ in range(32):
+for _ in range(96):
     threading.Thread(target=ask).start()
 """
 
@@ -133,7 +133,7 @@ def test_a_local_user_who_floods_the_socket_is_alone_with_it(stage):
     flood = scene["origin"].start(
         "flood", ["/usr/bin/python3", "-c", _FLOOD], user="games", group="www-data"
     )
-    flood.wait_for("floods", count=32)
+    flood.wait_for("floods", count=96)
     for _ in range(20):
         assert fetch(scene["viewer"], "news.smil").status == 200
         assert scene.daemon.relays(), "administrators too"

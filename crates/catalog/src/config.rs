@@ -171,8 +171,8 @@ impl Default for Limits {
         Self {
             relays: 1000,
             starts_per_second: 20,
-            connections: 64,
-            connections_per_user: 32,
+            connections: 128,
+            connections_per_user: 96,
             requests_per_second: 1000,
         }
     }

@@ -112,7 +112,7 @@ pub enum Error {
     /// No packet came any more.
     #[error("no packet came for {} s", .0.as_secs())]
     Silent(Duration),
-    /// It no longer knows this session.
+    /// It has ended what was set up.
     #[error("it has ended the session")]
     SessionOver,
     /// This host can't.
