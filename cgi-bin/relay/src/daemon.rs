@@ -1,13 +1,13 @@
 //! The daemon, as far as a viewer's request needs it.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use control::{Client, ClientError, Request, Started, StreamList};
+use control::{ClientError, Request, Started, StreamList};
+use gateway::Socket;
 
 /// How long the daemon may take, connecting included: a viewer has an answer within two seconds.
-const PATIENCE: Duration = Duration::from_millis(1900);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1900);
 
 /// Who can be asked for streams, once.
 pub(crate) trait Daemon {
@@ -17,27 +17,12 @@ pub(crate) trait Daemon {
     fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError>;
 }
 
-/// The daemon behind its socket. Nothing is opened before something is asked.
-pub(crate) struct Socket<'a> {
-    path: &'a Path,
-}
-
-impl<'a> Socket<'a> {
-    pub(crate) fn new(path: &'a Path) -> Self {
-        Self { path }
-    }
-
-    fn connect(&self) -> Result<Client, ClientError> {
-        Client::connect(self.path, Some(PATIENCE))
-    }
-}
-
 impl Daemon for Socket<'_> {
     fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError> {
-        self.connect()?.ask(&Request::Start { stream: stream.to_owned(), edge: None, client })
+        self.ask(&Request::Start { stream: stream.to_owned(), edge: None, client })
     }
 
     fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError> {
-        self.connect()?.ask(&Request::Streams { listen })
+        self.ask(&Request::Streams { listen })
     }
 }

@@ -1,12 +1,12 @@
 //! The daemon, as far as its state is looked at.
 
-use std::path::Path;
 use std::time::Duration;
 
-use control::{Client, ClientError, Pong, RelayList, RelayShow, Request, StreamStatus};
+use control::{ClientError, Pong, RelayList, RelayShow, Request, StreamStatus};
+use gateway::Socket;
 
 /// How long the daemon may take for each answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// All there is to see.
 #[derive(Clone, Debug)]
@@ -27,21 +27,6 @@ pub(crate) trait Daemon {
     fn show(&mut self, stream: &str, edge: &str) -> Result<RelayShow, ClientError>;
 }
 
-/// The daemon behind its socket. Nothing is opened before something is asked.
-pub(crate) struct Socket<'a> {
-    path: &'a Path,
-}
-
-impl<'a> Socket<'a> {
-    pub(crate) fn new(path: &'a Path) -> Self {
-        Self { path }
-    }
-
-    fn connect(&self) -> Result<Client, ClientError> {
-        Client::connect(self.path, Some(PATIENCE))
-    }
-}
-
 impl Daemon for Socket<'_> {
     fn overview(&mut self) -> Result<Overview, ClientError> {
         let mut client = self.connect()?;
@@ -53,11 +38,11 @@ impl Daemon for Socket<'_> {
     }
 
     fn relays(&mut self) -> Result<RelayList, ClientError> {
-        self.connect()?.ask(&Request::List { all: true, rates: false })
+        self.ask(&Request::List { all: true, rates: false })
     }
 
     fn show(&mut self, stream: &str, edge: &str) -> Result<RelayShow, ClientError> {
         let (stream, edge) = (stream.to_owned(), Some(edge.to_owned()));
-        self.connect()?.ask(&Request::Show { stream, edge })
+        self.ask(&Request::Show { stream, edge })
     }
 }

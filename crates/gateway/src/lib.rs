@@ -1,5 +1,6 @@
 //! What every CGI program here needs (RFC 3875): the request that a web server's environment
-//! holds, an answer that gets through, and links to the program itself.
+//! holds, an answer that gets through, links to the program itself, and a way to ask the
+//! daemon.
 //!
 //! Of the `cgi` crate the response types and their constructors serve. Its `handle` does not: it
 //! panics on an environment that isn't UTF-8, an odd method or protocol, a CONTENT_LENGTH that
@@ -10,6 +11,7 @@ mod asset;
 mod environment;
 mod link;
 mod page;
+mod socket;
 
 pub use answer::{guard, print, serve, set};
 pub use asset::Asset;
@@ -17,3 +19,4 @@ pub use cgi::Response;
 pub use environment::Environment;
 pub use link::{own_path, percent_encode};
 pub use page::Page;
+pub use socket::Socket;
