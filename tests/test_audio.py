@@ -1,5 +1,6 @@
 """A stream with audio from Icecast, which Icecast's own relay carries to the edge's side."""
 
+import json
 import xml.etree.ElementTree
 
 from lab.icecast import Icecast
@@ -31,6 +32,10 @@ def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listen
     m3u = viewer.run(["curl", "-sSf", f"{SITE}/s01.m3u"]).stdout
     assert video[1] in m3u and "8000" not in m3u
 
+    # A viewer near the origin is sent there, and so is its {edge}.
+    near = [("video", "rtsp://dss1.example.org/s01.sdp"), ("audio", URL.replace("dss2.example.net", "dss1.example.org"))]
+    assert par(scene["neighbour"], document) == near
+
     source = Icecast(scene["origin"])
     source.feed(MOUNT)
     fragment = (PROJECT / "share/icecast-edge.xml").read_text().replace("/news.mp3", MOUNT)
@@ -42,8 +47,45 @@ def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listen
         lambda: heard.exists() and heard.stat().st_size > 50_000, "audio should be heard"
     )
     assert b"\xff\xfb" in heard.read_bytes()[:4096], "MPEG audio, layer 3"
-    assert source.listeners(address("dss2")) == 1
+    second = viewer.start("listener", ["curl", "-sS", "-o", "/run/second.mp3", URL])
+    also = viewer.path("/run/second.mp3")
+    scene.daemon.wait_until(lambda: also.exists() and also.stat().st_size, "both should hear it")
+    assert source.listeners(address("dss2")) == 1, "one connection carries it for both"
     listener.stop()
+    before = also.stat().st_size
+    scene.daemon.wait_until(lambda: also.stat().st_size > before + 20_000, "the other hears on")
+    assert source.listeners(address("dss2")) == 1
+    second.stop()
     scene.daemon.wait_until(
         lambda: source.listeners(address("dss2")) == 0, "the relay should end with its listener"
     )
+
+
+def test_the_audios_url_is_escaped_in_documents_and_a_bad_one_is_named_with_its_line(rehearsal):
+    scene = rehearsal()
+    viewer, document = scene["viewer"], f"{SITE}/s01.smil"
+    Apache(scene["origin"])
+
+    def reload(url):
+        scene.daemon.consent("s01.toml", f'title = "A test"\naudio = "{url}"\n')
+        return scene.daemon.run("reload")
+
+    url = "https://radio.example.org:8443/s01%20live.mp3?token=a&rate=64"
+    reload(url)
+    both = [("video", "rtsp://dss2.example.net/s01.sdp"), ("audio", url)]
+    assert par(viewer, document) == both
+    assert par(viewer, f"{document}?player=quicktime") == both, "icy:// knows no TLS"
+    assert url.replace("&", "&amp;") in viewer.run(["curl", "-sSf", document]).stdout
+
+    # What is wrong is said with file and line, and what it said before stays in force.
+    for bad, why in [
+        ("ftp://radio/s01", "http:// or https://"),
+        ("http://me:secret@radio/s01", "every viewer would see them"),
+        ("http://radio/<s01>", "may hold"),
+        ("http://radio/100%", "two hexadecimal digits"),
+    ]:
+        told = " ".join(reload(bad).split())
+        assert "s01.toml, line 2" in told and why in told, told
+        assert par(viewer, document) == both
+        check = [finding for finding in scene.daemon.check()["findings"] if "s01.toml" in json.dumps(finding)]
+        assert why in json.dumps(check), check

@@ -23,14 +23,16 @@ impl AudioUrl {
 impl TryFrom<String> for AudioUrl {
     type Error = String;
 
-    /// As with streams' URLs, nothing may be in it that would have to be escaped in a document.
+    /// Only what a URL may hold as it is (RFC 3986) is taken, so that no document has to guess.
     fn try_from(text: String) -> Result<Self, String> {
         let no = |why: &str| Err(format!("`{}`: {why}", text.escape_debug()));
-        let scheme = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
-        let Some(rest) = text.get(7..).filter(|_| scheme) else {
-            return no("the audio's URL must begin with http://");
+        let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+            text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        let Some((scheme, rest)) = scheme.map(|scheme| (scheme, &text[scheme.len()..])) else {
+            return no("the audio's URL must begin with http:// or https://");
         };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (authority, mount) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return no("leave out user and password: every viewer would see them");
         }
@@ -38,11 +40,18 @@ impl TryFrom<String> for AudioUrl {
         if !is_authority(host.as_deref().unwrap_or(authority)) {
             return no("a host is needed: a name, an IPv4 address, [IPv6], or {edge}");
         }
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-~%:,+=".contains(&b);
-        if !path.bytes().all(plain) {
-            return no("the mount may hold letters, digits and / . _ - ~ % : , + = only");
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-~%:,+=?&;@!$*".contains(&b);
+        if !mount.bytes().all(plain) {
+            return no("the mount and a query may hold letters, digits and \
+                       / . _ - ~ % : , + = ? & ; @ ! $ * only");
         }
-        Ok(Self(format!("http://{rest}")))
+        let mut escapes = mount.split('%').skip(1).map(|after| after.as_bytes().first_chunk());
+        if !escapes.all(|pair: Option<&[u8; 2]>| {
+            pair.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+        }) {
+            return no("a % in it must be followed by two hexadecimal digits: %25 is a %");
+        }
+        Ok(Self(format!("{scheme}{rest}")))
     }
 }
 
@@ -56,6 +65,9 @@ mod tests {
             ("http://radio.example.org:8000/news.mp3", "http://radio.example.org:8000/news.mp3"),
             ("HTTP://{edge}:8000/news", "http://[2001:db8::1]:8000/news"),
             ("http://{edge}/", "http://[2001:db8::1]/"),
+            ("Https://{edge}:8443/n", "https://[2001:db8::1]:8443/n"),
+            ("http://{edge}?a", "http://[2001:db8::1]?a"),
+            ("http://radio/news%20live?a=1&b=@;c", "http://radio/news%20live?a=1&b=@;c"),
         ] {
             assert_eq!(AudioUrl::try_from(text.to_owned()).unwrap().at("[2001:db8::1]"), at);
         }
@@ -66,14 +78,22 @@ mod tests {
         for bad in [
             "",
             "news.mp3",
-            "https://radio/news",
+            "httpss://radio/news",
+            "https:/radio/news",
+            "https://",
+            "https://u:p@radio/news",
+            "http://radio/news#live",
+            "http://radio/100%",
+            "http://radio/%4",
+            "http://radio/%zz",
             "icy://radio/news",
             "http://",
             "http://u:p@radio/news",
             "http://ra dio/news",
             "http://x{edge}/news",
             "http://radio/{edge}",
-            "http://radio/a&b",
+            "http://radio/a'b",
+            "http://radio/?edge={edge}",
             "http://radio/\"",
             "http://radio/ä",
             "äääääää",

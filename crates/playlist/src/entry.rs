@@ -29,7 +29,8 @@ impl Entry {
     }
 
     /// With an Icecast stream to be played along, such as `http://dss2.example.net:8000/news.mp3`.
-    /// QuickTime knows such streams by `icy://`. Of the documents only SMIL has room for it.
+    /// QuickTime knows such streams by `icy://`, which has no form with TLS: `https://` stays. Of the
+    /// documents only SMIL has room for it.
     pub fn with_audio(self, url: &str, quicktime: bool) -> Result<Self, BadUrl> {
         if !is_absolute(url) {
             return Err(BadUrl(url.to_owned()));
@@ -123,6 +124,12 @@ mod tests {
         assert_eq!(both.document(Format::M3u), video.document(Format::M3u));
         let quicktime = video.clone().with_audio(audio, true).unwrap().document(Format::Smil);
         assert!(quicktime.contains("<audio src=\"icy://dss2.example.net:8000/news.mp3\"/>"));
+        let escaped = |quicktime| {
+            let both = video.clone().with_audio("https://radio/a?b=1&c='d'", quicktime).unwrap();
+            both.document(Format::Smil)
+        };
+        assert!(escaped(false).contains("<audio src=\"https://radio/a?b=1&amp;c=&#39;d&#39;\"/>"));
+        assert_eq!(escaped(true), escaped(false), "icy:// has no form with TLS");
         assert!(video.with_audio("http://a b/", true).is_err());
     }
 

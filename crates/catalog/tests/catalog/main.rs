@@ -7,6 +7,8 @@ mod config;
 #[cfg(test)]
 mod config_properties;
 #[cfg(test)]
+mod cycles;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod faults;
