@@ -87,6 +87,14 @@ class Terminal:
 
         return self._await(found, what, patience)
 
+    def wait_for_text(self, text, start=0):
+        """Waits until it has written `text`, after the first `start` characters."""
+        self._await(lambda: text in self._text[start:], f"{text!r} should be written", 60)
+
+    def wait_until(self, true, what, patience=60):
+        """Waits until `true()` is, or the program has ended."""
+        self._await(true, what, patience)
+
     def wait_for_end(self, patience=30):
         """Waits until the program has ended; returns all that was written."""
         self._await(lambda: self._ended, "the program should end", patience)

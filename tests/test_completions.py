@@ -1,0 +1,64 @@
+"""What bash, zsh and fish offer at Tab is what the command's own help says."""
+
+import re
+
+import pytest
+
+from lab.shell import PROMPT, Bash, Fish, Zsh
+
+SHELLS = pytest.mark.parametrize("kind", [Bash, Zsh, Fish])
+
+_TITLE = 'title = "The news: \\"$1\\", at ten"\n'
+
+
+@pytest.fixture
+def scene(rehearsal):
+    """Two streams for the edge dss2, of which one has a title that no shell likes."""
+    return rehearsal(streams=2, files={"s01.toml": _TITLE})
+
+
+def helped(daemon, *way):
+    """What the help of each command has, its subcommands and its options, by the words to it."""
+    text = daemon.run(*way, "--help")
+    below = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    commands = re.findall(r"^  (\w+)  ", below, re.MULTILINE)
+    found = {way: (set(commands), set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)))}
+    for command in commands:
+        if command != "help":
+            found |= helped(daemon, *way, command)
+    return found
+
+
+@SHELLS
+def test_each_command_and_option_of_the_help_is_offered_and_no_other(scene, kind):
+    expected = helped(scene.daemon)
+    assert len(expected) > 15 and "check" in expected["sdp",][0], expected
+    ways = [" ".join(["dynrelay", *way]) for way in expected]
+    answers = kind(scene["origin"]).offers([f"{way} {end}" for way in ways for end in ("", "--")])
+    for (way, (commands, options)), words, dashed in zip(expected.items(), answers[::2], answers[1::2]):
+        assert dashed == options, way
+        if commands:
+            assert {word for word in words if word[0] != "-"} == commands, way
+
+
+@SHELLS
+def test_streams_and_edges_are_offered_by_the_daemons_names(scene, kind):
+    expected = {
+        "dynrelay show ": {"s01", "s02"},
+        "dynrelay stop s01 ": {"dss2"},
+        "dynrelay start s02 --edge ": {"dss2"},
+        "dynrelay report --stream s": {"s01", "s02"},
+        "dynrelay completions ": {"bash", "zsh", "fish"},
+    }
+    answers = kind(scene["origin"]).offers(list(expected))
+    offered = [{word for word in words if word[0] != "-"} for words in answers]
+    assert dict(zip(expected, offered)) == expected
+
+
+@SHELLS
+def test_tab_completes_what_is_typed(scene, kind):
+    terminal = kind(scene["origin"]).terminal()
+    typed = len(terminal.text)
+    terminal.type("dynrelay strea\t--js\t\r")
+    terminal.wait_for_text('"name":"s01"', typed)
+    terminal.wait_for_text(PROMPT, terminal.text.index('"name":"s01"'))
