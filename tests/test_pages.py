@@ -1,16 +1,12 @@
-"""What is relayed, in a browser, for scripts and for Prometheus; and the viewers' page."""
+"""What is relayed, in a browser and for scripts; and the viewers' page."""
 
 import json
 import re
-import shutil
 import signal
-import subprocess
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lab.browser import Browser
-from lab.programs import PROJECT
 from lab.web import SITE, STATUS, Apache, Lighttpd, get
 
 PHONE, DESK = 360, 1280
@@ -170,62 +166,6 @@ def test_only_the_host_itself_sees_the_status(rehearsal, web):
         assert get(scene["origin"], STATUS + path).status == (404 if "s01" in path else 200), path
     assert get(scene["viewer"], SITE).status == 200
     assert get(scene["origin"], STATUS, "-X", "POST", "-d", "x=1").status == 405
-
-
-def metrics(scene, *options):
-    """What Prometheus gets."""
-    return get(scene["origin"], f"{STATUS}/metrics", *options)
-
-
-def test_metrics_are_what_prometheus_expects(watched):
-    opened = metrics(watched)
-    assert opened.type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    families = {family.name: family for family in text_string_to_metric_families(opened.body)}
-    assert families["dynrelay_relay_sent_bytes"].unit == "bytes"
-    (sent,) = families["dynrelay_relay_packets"].samples
-    assert sent.labels == {"stream": "s01", "edge": "dss2"} and sent.value > 0
-    on_air = families["dynrelay_stream_on_air"].samples
-    assert [(one.labels["stream"], one.value) for one in on_air] == [("s01", 1), ("s02", 1)]
-
-    plain = metrics(watched, "-H", "Accept: text/plain;version=0.0.4")
-    assert plain.type.startswith("text/plain; version=0.0.4")
-    checked = subprocess.run(
-        [promtool(), "check", "metrics"], input=plain.body, capture_output=True, text=True
-    )
-    assert (checked.returncode, checked.stderr) == (0, ""), checked
-
-
-def promtool():
-    """Prometheus' own checks."""
-    built = PROJECT / "target" / "tools" / "promtool"
-    return shutil.which("promtool") or built
-
-
-def test_alerts_and_dashboard_name_metrics_that_there_are(watched, tmp_path):
-    watched.edge.report_viewers(2)
-    watched.wait_for("s01", viewers=2)
-    printed = set(re.findall(r"^(dynrelay_\w+)", metrics(watched).body, re.MULTILINE))
-    alerts = PROJECT / "share" / "alerts.yml"
-    dashboard = (PROJECT / "share" / "grafana-dashboard.json").read_text()
-    assert json.loads(dashboard)["panels"]
-    named = set(re.findall(r"\bdynrelay_\w+", alerts.read_text() + dashboard))
-    assert named and named <= printed, named - printed
-    assert printed - named <= {"dynrelay_uptime_seconds", "dynrelay_relay_start_time_seconds"}
-    for rules in (alerts, as_rules(json.loads(dashboard), tmp_path)):
-        checked = subprocess.run(
-            [promtool(), "check", "rules", rules], capture_output=True, text=True
-        )
-        assert checked.returncode == 0, checked
-
-
-def as_rules(dashboard, folder):
-    """A file of rules with all that a dashboard asks Prometheus for."""
-    targets = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked = [expr.replace("$__rate_interval", "5m").replace("$instance", ".*") for expr in targets]
-    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(asked)]
-    file = folder / "rules.json"
-    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
-    return file
 
 
 def test_relays_json_is_what_the_command_prints(watched):

@@ -1,5 +1,6 @@
 """The web servers that run the CGI programs, each with the snippet an administrator would use."""
 
+import re
 import xml.etree.ElementTree
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ Group www-data
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule authz_host_module /usr/lib/apache2/modules/mod_authz_host.so
+LoadModule authn_core_module /usr/lib/apache2/modules/mod_authn_core.so
+LoadModule authn_file_module /usr/lib/apache2/modules/mod_authn_file.so
+LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
+LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
 ScriptSock /run/web/cgid.sock
@@ -33,23 +38,39 @@ server.port = 80
 server.username = "www-data"
 server.groupname = "www-data"
 server.document-root = "/run/web/pages"
+server.modules += ( "mod_auth", "mod_authn_file" )
 include "/run/web/dynrelay.conf"
 """
 
 
 class _Web:
-    """A web server on `host`; it runs once it is made."""
+    """A web server on `host`; it runs once it is made.
 
-    def __init__(self, host):
+    With a `password` its snippet is changed as it says itself: who has that, as the user prometheus,
+    sees the status from everywhere.
+    """
+
+    def __init__(self, host, password=None):
         self.host = host
         for program in (RELAY_CGI, STATUS_CGI):
             host.install(program, f"/run/web/cgi-bin/{program.name}")
         host.path("/run/web/pages").mkdir(parents=True)
         snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
-        host.write("/run/web/dynrelay.conf", snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin"))
+        snippet = snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin")
+        if password:
+            host.run(["htpasswd", "-bc", "/run/web/htpasswd", "prometheus", password])
+            snippet = _with_password(snippet)
+        host.write("/run/web/dynrelay.conf", snippet)
         host.write("/run/web/site.conf", self.site)
         self.program = host.start(self.name, self.command)
         self.program.wait_for(self.greeting)
+
+
+def _with_password(snippet):
+    """The snippet with the lines in force that ask for a password."""
+    snippet = re.sub(r'"/etc/\w+/dynrelay\.htpasswd"', '"/run/web/htpasswd"', snippet)
+    instead = re.sub(r"^ *url\.access-deny = .*\n", "", snippet, flags=re.MULTILINE)
+    return re.sub(r"^( *)#(?=(Auth|auth\.|Require valid-user))", r"\1", instead, flags=re.MULTILINE)
 
 
 class Apache(_Web):

@@ -1,0 +1,81 @@
+"""A Prometheus server that reads status.cgi as share/alerts.yml says."""
+
+import json
+import shutil
+import subprocess
+import time
+from urllib.parse import quote
+
+from .program import Timeout
+from .programs import PROJECT
+from .web import get
+
+ALERTS = PROJECT / "share" / "alerts.yml"
+
+_API = "http://localhost:9090/api/v1"
+_FOLDER = "/run/prometheus"
+
+# Often, so that tests need not wait. An answer may take as long as that, and not longer.
+_PACE = "global: {scrape_interval: 2s, evaluation_interval: 1s}\n"
+
+
+def _program(name):
+    return shutil.which(name) or PROJECT / "target" / "tools" / name
+
+
+def promtool(*words, text=None):
+    """Runs Prometheus' own checks; returns what `subprocess.run` does."""
+    command = [_program("promtool"), *words]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+class Prometheus:
+    """Prometheus on `host`, which looks at the origin and has `password` for it."""
+
+    def __init__(self, host, password):
+        self.host = host
+        host.write(f"{_FOLDER}/prometheus.yml", _PACE + _from_comment(ALERTS.read_text()))
+        host.write(f"{_FOLDER}/dynrelay-alerts.yml", ALERTS.read_text())
+        host.write(f"{_FOLDER}/dynrelay.password", password)
+        self.program = host.start(
+            "prometheus",
+            [_program("prometheus"), f"--config.file={_FOLDER}/prometheus.yml"]
+            + [f"--storage.tsdb.path={_FOLDER}/data", "--web.listen-address=localhost:9090"],
+        )
+        self.program.wait_for("Server is ready to receive web requests")
+
+    def ask(self, path):
+        """What its API answers at this path."""
+        answer = get(self.host, f"{_API}/{path}")
+        assert answer.status == 200, answer
+        return json.loads(answer.body)["data"]
+
+    def query(self, expression):
+        """The samples of an expression now: each its labels and its value."""
+        result = self.ask(f"query?query={quote(expression)}")["result"]
+        return [(one["metric"], float(one["value"][1])) for one in result]
+
+    def wait_for(self, expression):
+        """Waits until an expression has samples; returns them."""
+        return self.wait_until(lambda: self.query(expression), f"{expression} should have samples")
+
+    def wait_until(self, true, what, patience=60):
+        """Waits until `true()` is; returns what it is."""
+        deadline = time.monotonic() + patience
+        while not (result := true()):
+            if not self.program.running or time.monotonic() > deadline:
+                raise Timeout(f"{what}: {self.ask('targets')}\n{self.program.tail()}")
+            time.sleep(0.1)
+        return result
+
+    def states(self):
+        """The state of each alert."""
+        (group,) = self.ask("rules")["groups"]
+        assert all(rule["health"] != "err" for rule in group["rules"]), group
+        return {rule["name"]: rule["state"] for rule in group["rules"]}
+
+
+def _from_comment(text):
+    """The settings that the comment at the head of the alert rules shows."""
+    head = text.partition("\ngroups:")[0]
+    return "".join(line[4:] + "\n" for line in head.splitlines() if line.startswith("#   "))
