@@ -70,10 +70,12 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon, log: &mut impl W
     }
 }
 
-/// A stream that the catalogue doesn't have is not relayed; that is no fault of the daemon.
+/// A stream or an edge that the catalogue doesn't have is not relayed; that is no fault of the daemon.
 fn known(show: Result<RelayShow, ClientError>) -> Result<RelayShow, ClientError> {
     match show {
-        Err(ClientError::Refused(refused)) if refused.code == ErrorCode::UnknownStream => {
+        Err(ClientError::Refused(refused))
+            if matches!(refused.code, ErrorCode::UnknownStream | ErrorCode::NoEdge) =>
+        {
             Ok(RelayShow::default())
         }
         show => show,

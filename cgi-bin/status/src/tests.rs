@@ -241,8 +241,10 @@ fn a_daemon_that_is_down_is_said_in_each_ones_words() {
 
 #[test]
 fn a_relay_that_nobody_knows_is_not_found() {
-    let unknown = Says { code: Some(ErrorCode::UnknownStream), ..well() };
-    assert_eq!(get("/relay/news/dss2", &unknown).status, 404);
+    for code in [ErrorCode::UnknownStream, ErrorCode::NoEdge] {
+        let unknown = Says { code: Some(code), ..well() };
+        assert_eq!(get("/relay/news/dss2", &unknown).status, 404);
+    }
     assert_eq!(get("/relay/news", &well()).status, 404);
 }
 

@@ -22,9 +22,11 @@ Examples:
   dynrelay show news                why is nothing seen? every flow of news
   dynrelay start news --edge dss2   relay it now, as if a viewer had asked
   dynrelay stop news/dss2           close that relay
-  dynrelay check && dynrelay reload take over a changed configuration
   dynrelay watch                    look on, live
   dynrelay scan                     which streams are on air?
+  dynrelay check --edge dss2 news   the way of news to dss2, step by step
+  dynrelay check && dynrelay reload
+                                    take over a changed configuration
   dynrelay list --json | jq -r '.relays[] | .stream + \"/\" + .edge'
 
 Exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable.

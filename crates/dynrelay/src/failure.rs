@@ -25,12 +25,14 @@ pub(crate) enum Failure {
     #[error("{}", .0.to_string().replace('\n', "; "))]
     Config(#[from] catalog::ConfigError),
     /// The catalogue has no stream of that name.
-    #[error("there is no stream {name} in {}", folder.display())]
+    #[error("there is no stream {name} in {}{hint}", folder.display())]
     NoStream {
         /// The name.
         name: String,
         /// The streams folder.
         folder: PathBuf,
+        /// The name that was meant, perhaps.
+        hint: String,
     },
     /// A scan as a whole failed.
     #[error("can't listen: {0}")]

@@ -67,6 +67,12 @@ impl Fake {
         fake
     }
 
+    /// After that it will give this answer.
+    pub(crate) fn then(mut self, json: &str) -> Self {
+        self.daemon.left.push_back(Ok(json.to_owned()));
+        self
+    }
+
     /// Answers are for programs.
     pub(crate) fn for_programs(self) -> Self {
         Self { json: true, ..self }

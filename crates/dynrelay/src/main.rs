@@ -9,6 +9,7 @@ mod failure;
 mod feed;
 mod json;
 mod list;
+mod near;
 mod origin;
 mod paint;
 mod ping;

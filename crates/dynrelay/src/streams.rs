@@ -23,12 +23,9 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     let origins = streams.iter().any(|stream| stream.origin.is_some());
     let mut columns = vec![Column::name("STREAM"), Column::name("ON AIR")];
     columns.extend(origins.then(|| Column::text("FROM")));
-    columns.extend([
-        Column::text("RELAYED TO"),
-        Column::text("EDGES"),
-        Column::text("MEDIA"),
-        Column::text("TITLE"),
-    ]);
+    columns.extend([Column::text("RELAYED TO"), Column::text("EDGES"), Column::text("MEDIA")]);
+    let titles = streams.iter().any(|stream| stream.title.is_some());
+    columns.extend(titles.then(|| Column::text("TITLE")));
     let mut table = Table::new(columns);
     for stream in streams {
         let mut row = vec![
@@ -48,8 +45,10 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
             Cell::from(some(&stream.relayed_to)).painted(Paint::Green),
             some(&stream.edges).into(),
             some(&stream.media).into(),
-            stream.title.unwrap_or_default().into(),
         ]);
+        if titles {
+            row.push(stream.title.unwrap_or_default().into());
+        }
         table.row(row);
     }
     world.print(&table)?;
@@ -95,7 +94,7 @@ radio   ?       -           -           audio MPA
         assert_eq!(
             out,
             "\
-STREAM  ON AIR  FROM             RELAYED TO  EDGES  MEDIA       TITLE
+STREAM  ON AIR  FROM             RELAYED TO  EDGES  MEDIA
 cam     ?       unicast running  -           -      video H264
 news    ?       multicast idle   -           -      video H264
 "

@@ -32,6 +32,14 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// How many columns a line takes whose colours are written by [`Paint`](crate::paint::Paint).
+pub(crate) fn width(line: &str) -> usize {
+    let mut parts = line.split("\x1b[");
+    let first = parts.next().unwrap_or_default().width();
+    first
+        + parts.map(|part| part.split_once('m').map_or(0, |(_, text)| text.width())).sum::<usize>()
+}
+
 /// Control characters (C0, DEL and C1), line separators, and the marks that reorder text.
 pub(crate) fn is_unsafe(letter: char) -> bool {
     letter.is_control()
@@ -49,6 +57,12 @@ mod tests {
             "]0;ownedNe31mws  at nine"
         );
         assert_eq!(plain("Tagesschau – 日本語 👍"), "Tagesschau – 日本語 👍");
+    }
+
+    #[test]
+    fn colours_take_no_columns() {
+        assert_eq!(width("\x1b[32mlive\x1b[0m 日本 \x1b[2mm\x1b[0m"), 11);
+        assert_eq!([width(""), width("mm")], [0, 2]);
     }
 
     #[test]

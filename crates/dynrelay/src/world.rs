@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::feed::{self, Listener};
 use crate::paint::Paint;
 use crate::table::Table;
-use crate::{json, text};
+use crate::{json, near, text};
 
 /// The world of one command.
 pub(crate) struct World<'a> {
@@ -45,7 +45,13 @@ impl World<'_> {
         &mut self,
         request: &Request,
     ) -> Result<Option<T>, Failure> {
-        let answer = self.daemon.ask(request)?;
+        let answer = match self.daemon.ask(request) {
+            Err(ClientError::Refused(refused)) => {
+                let refused = near::with_hint(self.daemon, request, refused);
+                return Err(Failure::Daemon(refused.into()));
+            }
+            answer => answer?,
+        };
         if self.json {
             json::line(self.out, answer.get())?;
             return Ok(None);

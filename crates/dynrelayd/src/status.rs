@@ -11,6 +11,7 @@ use lifecycle::When;
 
 use crate::air::SILENCE;
 use crate::relay::{Relay, RelayId, unix_time};
+use crate::start::unknown_edge;
 use crate::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
@@ -50,6 +51,10 @@ impl Supervisor {
         let relays: Vec<RelayDetail> = running.chain(closed.cloned()).collect();
         if relays.is_empty() && self.catalog.stream(stream).is_none() {
             return Err(unknown_stream(stream));
+        }
+        let unknown = edge.filter(|edge| self.catalog.edge(edge).is_none());
+        if let (true, Some(edge)) = (relays.is_empty(), unknown) {
+            return Err(unknown_edge(edge));
         }
         Ok(RelayShow { origin, relays })
     }

@@ -156,6 +156,7 @@ fn what_cant_be_done_is_refused_with_its_code() {
         (r#"{"op":"start","stream":"news","edge":"dss9"}"#, "no-edge"),
         (r#"{"op":"stop","stream":"news","edge":"dss2"}"#, "unknown-stream"),
         (r#"{"op":"show","stream":"sport"}"#, "unknown-stream"),
+        (r#"{"op":"show","stream":"news","edge":"dss9"}"#, "no-edge"),
         (r#"{"op":"fly"}"#, "bad-request"),
         (r#"{"op":"ping","v":9}"#, "bad-request"),
         ("", "bad-request"),

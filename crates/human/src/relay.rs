@@ -38,9 +38,10 @@ pub fn flow_note(flow: &FlowStatus) -> Option<String> {
         .then(|| format!("{}: {}", flow_name(&flow.media, flow.kind), notes.join("; ")))
 }
 
-/// What it means that a relay which runs was never refused, and what to do.
+/// What it means that a relay which runs was never refused, and what to do. Before anything was sent
+/// there was nothing to refuse.
 pub fn silence_note(relay: &RelayDetail) -> Option<String> {
-    let silent = !relay.answers && relay.relay.state != "closed";
+    let silent = !relay.answers && relay.relay.packets > 0 && relay.relay.state != "closed";
     silent.then(|| never_refused(relay.address))
 }
 

@@ -20,6 +20,7 @@ use self::pulls::Pulls;
 use self::report::{Scanned, Unheard};
 use crate::failure::Failure;
 use crate::json;
+use crate::near;
 use crate::text::plain;
 use crate::world::World;
 
@@ -144,9 +145,11 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
     let file = catalog.config().streams.join(format!("{name}.sdp"));
     match catalog.problems().iter().find(|problem| problem.file == file) {
         Some(problem) => Failure::File(problem.clone()),
-        None => {
-            Failure::NoStream { name: name.to_owned(), folder: catalog.config().streams.clone() }
-        }
+        None => Failure::NoStream {
+            name: name.to_owned(),
+            folder: catalog.config().streams.clone(),
+            hint: near::hint(name, catalog.streams().map(|stream| stream.name.as_str())),
+        },
     }
 }
 

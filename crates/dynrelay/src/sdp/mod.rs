@@ -13,7 +13,11 @@ use clap::Subcommand;
 use self::compare::Compare;
 use self::offer::Offering;
 use crate::failure::Failure;
+use crate::near;
 use crate::world::World;
+
+/// More names than this are not listed in an error.
+const FEW: usize = 8;
 
 /// What can be done with SDP files. None of it needs a daemon.
 #[derive(Debug, Subcommand)]
@@ -32,11 +36,11 @@ pub(crate) enum Sdp {
     /// place as STREAM.sdp: that is the edge's consent. The same file goes into the streams folder
     /// as STREAM.EDGE.sdp.
     #[command(after_help = "Examples:\n  \
-        dynrelay sdp offer news dss2 > news.sdp           to send to dss2's administrator\n  \
+        dynrelay sdp offer news dss2 >news.sdp            for dss2's administrator\n  \
         dynrelay sdp offer news dss2 --save               once it is in place there\n  \
         dynrelay sdp offer news dss2 --ports 48028,58030  video and audio on these\n\n\
         Without --ports the choice goes by the stream's name: the same each time, even, and none \
-        that\nanother SDP file of that edge in the streams folder has.")]
+        that another SDP file of that edge in the streams folder has.")]
     Offer(Offering),
     /// Say whether an edge's SDP file fits a stream's, media by media
     #[command(after_help = "Examples:\n  dynrelay sdp check news dss2\n  \
@@ -97,7 +101,7 @@ fn unknown(catalog: &Catalog, faults: &[Fault], stream: &str, edge: &str) -> Opt
             None => format!(
                 "there is no stream {stream}: put the encoder's SDP into {} as {stream}.sdp{}",
                 streams.display(),
-                others(names)
+                others(stream, names)
             ),
         }));
     }
@@ -107,14 +111,17 @@ fn unknown(catalog: &Catalog, faults: &[Fault], stream: &str, edge: &str) -> Opt
         return Some(Failure::Unfit(format!(
             "there is no edge {edge}: add an [[edge]] with its name and address to \
              dynrelay.toml{faulty}{}",
-            others(names)
+            others(edge, names)
         )));
     }
     None
 }
 
-/// `; there are: news, sport`
-fn others<'a>(names: impl Iterator<Item = &'a str>) -> String {
+/// `; there are: news, sport`; where these are many, `; did you mean news?`
+fn others<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) }
+    match names.len() {
+        1..=FEW => format!("; there are: {}", names.join(", ")),
+        _ => near::hint(typed, names.into_iter()),
+    }
 }

@@ -8,14 +8,16 @@ use catalog::{Place, Replica, Run, Stream};
 use crate::check::ipv4_of;
 use crate::failure::Failure;
 use crate::json;
+use crate::near;
 use crate::world::World;
 
 /// Prints the relay that belongs into relayconfig.xml.
 pub(crate) fn run(world: &mut World<'_>, name: &str, config: &Path) -> Result<(), Failure> {
     let (catalog, _) = super::catalogue(config)?;
     let stream = catalog.stream(name).ok_or_else(|| {
-        let folder = catalog.config().streams.display();
-        Failure::Unfit(format!("there is no stream {name} in {folder}"))
+        let folder = catalog.config().streams.clone();
+        let hint = near::hint(name, catalog.streams().map(|stream| stream.name.as_str()));
+        Failure::NoStream { name: name.to_owned(), folder, hint }
     })?;
     let unfit = |what| Failure::Unfit(format!("nothing for relayconfig.xml: {name}: {what}"));
     let xml = relay(stream, ipv4_of).map_err(unfit)?;

@@ -80,7 +80,8 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
             Ok(Input::Signal(_)) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {
                 look(*daemon, &mut view);
-                screen.draw(&view.lines(Screen::size(), unix_time(), *colour))?;
+                let size = Screen::size();
+                screen.draw(&view.lines(size, unix_time(), *colour), size)?;
                 drawn = Instant::now();
                 due = drawn + EVERY;
             }

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
+use crate::text::width;
+
 /// The screen that has no history, no cursor, and lines that end at its edge (xterm's control
 /// sequences, which every terminal of today knows).
 const OPEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
@@ -59,11 +61,20 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Draws a picture over the last one. Each line is written over its old self and its rest is
-    /// erased, so that what stays the same never goes away.
-    pub(crate) fn draw(&mut self, lines: &[String]) -> io::Result<()> {
-        let picture = lines.join("\x1b[K\r\n");
-        self.out.write_all(format!("\x1b[H{picture}\x1b[K\x1b[J").as_bytes())?;
+    /// Draws a picture over the last one, on a screen of this size. Each line is written over its old
+    /// self and its rest is erased, so that what stays the same never goes away. A line that ends at
+    /// the screen's edge has no rest: the cursor stays on its last letter, which would be erased.
+    pub(crate) fn draw(&mut self, lines: &[String], size: Size) -> io::Result<()> {
+        let mut picture = "\x1b[H".to_owned();
+        for (number, line) in lines.iter().enumerate() {
+            picture.push_str(if number > 0 { "\r\n" } else { "" });
+            picture.push_str(line);
+            picture.push_str(if width(line) < size.width { "\x1b[K" } else { "" });
+        }
+        if lines.len() < size.height {
+            picture.push_str(if lines.is_empty() { "\x1b[J" } else { "\r\n\x1b[J" });
+        }
+        self.out.write_all(picture.as_bytes())?;
         self.out.flush()
     }
 
@@ -90,13 +101,24 @@ mod tests {
     fn the_terminal_is_given_back_as_it_was() {
         let mut out = Vec::new();
         let mut screen = Screen::open(&mut out).unwrap();
-        screen.draw(&["one".into(), "two".into()]).unwrap();
+        let size = Size { width: 80, height: 24 };
+        screen.draw(&["one".into(), "two".into()], size).unwrap();
         screen.close().unwrap();
         screen.reopen().unwrap();
         screen.reopen().unwrap();
         drop(screen);
         let written = String::from_utf8(out).unwrap();
-        let picture = "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J";
+        let picture = "\x1b[Hone\x1b[K\r\ntwo\x1b[K\r\n\x1b[J";
         assert_eq!(written, format!("{OPEN}{picture}{CLOSE}{OPEN}{CLOSE}"));
+    }
+    #[test]
+    fn nothing_is_erased_that_was_just_written() {
+        let mut out = Vec::new();
+        let mut screen = Screen::open(&mut out).unwrap();
+        let lines = ["\x1b[1mfour\x1b[0m".into(), "four".into()];
+        screen.draw(&lines, Size { width: 4, height: 2 }).unwrap();
+        drop(screen);
+        let written = String::from_utf8(out).unwrap();
+        assert_eq!(written, format!("{OPEN}\x1b[H\x1b[1mfour\x1b[0m\r\nfour{CLOSE}"));
     }
 }

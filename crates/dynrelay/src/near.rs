@@ -1,0 +1,111 @@
+//! Which name was meant by one that was mistyped.
+
+use control::{ErrorCode, Refused, Request, StreamList};
+
+use crate::world::Ask;
+
+/// The refusal of a name that the daemon doesn't know, with the one that was meant, perhaps.
+pub(crate) fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refused) -> Refused {
+    let (stream, edge) = match request {
+        Request::Start { stream, edge, .. } | Request::Show { stream, edge } => {
+            (stream, edge.as_deref())
+        }
+        Request::Stop { stream, edge } => (stream, Some(edge.as_str())),
+        _ => return refused,
+    };
+    let hint = match (refused.code, edge) {
+        (ErrorCode::UnknownStream, _) => {
+            let names = |list: &StreamList| {
+                hint(stream, list.streams.iter().map(|stream| stream.name.as_str()))
+            };
+            streams(daemon).as_ref().map(names)
+        }
+        (ErrorCode::NoEdge, Some(edge)) => {
+            let names = |list: &StreamList| {
+                let edges = list.streams.iter().flat_map(|stream| &stream.edges);
+                hint(edge, edges.map(String::as_str))
+            };
+            streams(daemon).as_ref().map(names)
+        }
+        _ => None,
+    };
+    Refused { message: format!("{}{}", refused.message, hint.unwrap_or_default()), ..refused }
+}
+
+/// The streams there are, if the daemon says so: a refusal is told in any case.
+fn streams(daemon: &mut dyn Ask) -> Option<StreamList> {
+    let answer = daemon.ask(&Request::Streams { listen: false }).ok()?;
+    serde_json::from_str(answer.get()).ok()
+}
+
+/// `; did you mean news?`, or nothing if no name is near, or one of them is the one that was typed.
+pub(crate) fn hint<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
+    match nearest(typed, names) {
+        Some(name) => format!("; did you mean {name}?"),
+        None => String::new(),
+    }
+}
+
+/// The name that is the fewest mistakes away: one mistake, or one in three letters. Another number,
+/// as of dss2 and dss3, is another name and no mistake.
+fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bearable = (typed.chars().count() / 3).max(1);
+    let letters = |name: &str| name.replace(|letter: char| letter.is_ascii_digit(), "");
+    let (mistakes, name) = names
+        .filter(|name| letters(name) != letters(typed))
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .min_by_key(|(mistakes, _)| *mistakes)?;
+    (1..=bearable).contains(&mistakes).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+    use crate::show;
+    use crate::which::Which;
+
+    #[test]
+    fn the_daemon_is_asked_what_could_have_been_meant() {
+        let streams =
+            r#"{"streams":[{"name":"news","media":[],"edges":["dss2"],"relayed_to":[]}]}"#;
+        let refused = |code, message: &str| Refused::new(code, message);
+        let (unknown, no_edge) = (ErrorCode::UnknownStream, ErrorCode::NoEdge);
+        let said = |words: &[&str], refused| {
+            let mut fake = Fake::refusing(refused).then(streams);
+            let failed = fake.run(|world| show::run(world, &Which::typed(words)));
+            failed.unwrap_err().to_string()
+        };
+        let none = "there is no stream nws";
+        assert_eq!(said(&["nws"], refused(unknown, none)), format!("{none}; did you mean news?"));
+        let none = "there is no edge ds2";
+        let hinted = format!("{none}; did you mean dss2?");
+        assert_eq!(said(&["news", "ds2"], refused(no_edge, none)), hinted);
+        // The name is right, and something else is not.
+        assert_eq!(said(&["news"], refused(unknown, "no relay")), "no relay");
+        // Whatever is wrong, the refusal is told.
+        let mut alone = Fake::refusing(refused(unknown, none)).then("{}");
+        let failed = alone.run(|world| show::run(world, &Which::typed(&["nws"])));
+        assert_eq!(failed.unwrap_err().to_string(), none);
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_seen() {
+        let names = ["evening-news", "news", "sport", "dss2"];
+        let nearest = |typed| nearest(typed, names.into_iter());
+        for (typed, meant) in [
+            ("nws", "news"),
+            ("enws", "news"),
+            ("News", "news"),
+            ("evening_mews", "evening-news"),
+            ("ds2", "dss2"),
+        ] {
+            assert_eq!(nearest(typed), Some(meant), "{typed}");
+        }
+        for other in ["radio", "news", "", "x", "dss3"] {
+            assert_eq!(nearest(other), None, "{other}");
+        }
+        assert_eq!(hint("sprot", names.into_iter()), "; did you mean sport?");
+        assert_eq!(hint("radio", names.into_iter()), "");
+    }
+}
