@@ -12,7 +12,10 @@ use std::time::Duration;
 use catalog::RtspSource;
 use catalog::sdp::Session;
 use pull::{Error, Order, Outlet, Pull, State, Transport};
-use server::{SDP, Script, Server, answer, good, header, interleaved, next, rtp, sender_report};
+use server::{
+    SDP, Script, Server, answer, good, header, interleaved, next, rtp, sender_report,
+    slow_to_finish,
+};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,6 +105,14 @@ fn interleaving(count: u16) -> Script {
 
 fn url(server: &Server) -> String {
     format!("rtsp://{}/news", server.address)
+}
+
+#[test]
+fn a_server_is_not_hurried() {
+    let server = Server::start(vec![slow_to_finish(by_udp(1))]);
+    let scene = scene(&url(&server), Transport::Udp);
+    assert_eq!(scene.next_state(), State::Connecting);
+    let State::Playing { .. } = scene.next_state() else { panic!("it was refused") };
 }
 
 #[test]

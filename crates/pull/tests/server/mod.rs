@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtsp_types::{Message, ParseError, Request};
 
@@ -113,6 +113,21 @@ pub(crate) fn good(send: impl Fn(&[u16], &mut TcpStream) + Send + 'static) -> Sc
             }
             _ => ok(""),
         }
+    })
+}
+
+/// The same, of a server that can't be hurried: Darwin Streaming Server isn't done with a request when
+/// it answers.
+pub(crate) fn slow_to_finish(mut script: Script) -> Script {
+    let mut answered: Option<Instant> = None;
+    Box::new(move |request, stream| {
+        let hurried = answered.is_some_and(|at| at.elapsed() < Duration::from_millis(1));
+        let reply = match hurried {
+            true => Some(answer(request, "500 Internal Server Error", "Connection: Close\r\n")),
+            false => script(request, stream),
+        };
+        answered = Some(Instant::now());
+        reply
     })
 }
 
