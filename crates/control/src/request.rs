@@ -54,6 +54,19 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
         listen: bool,
     },
+    /// Listens to streams for so long, and tells what was heard of each media: the streams of
+    /// these that arrive by themselves, and that the catalogue has. Without a time, only which
+    /// these are.
+    Scan {
+        /// The streams' names.
+        streams: Vec<String>,
+        /// How long.
+        #[serde(default)]
+        millis: u64,
+        /// Ends as soon as every media is known to be active.
+        #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
+        quick: bool,
+    },
     /// Is anybody there?
     Ping,
     /// Read the configuration and the streams folder again.

@@ -21,7 +21,7 @@ pub(crate) struct World<'a> {
     /// Standard error.
     pub(crate) err: &'a mut dyn Write,
     /// Who answers requests.
-    pub(crate) daemon: &'a mut dyn Ask,
+    pub(crate) daemon: &'a mut (dyn Ask + Send),
     /// Whether answers are for programs.
     pub(crate) json: bool,
     /// Whether standard output shows colours.
@@ -103,7 +103,13 @@ impl Ask for Daemon {
     }
 }
 
-/// How long an answer may take. A reload reads every file before it answers.
+/// How long an answer may take. A reload reads every file before it answers, and a scan listens.
 fn patience(request: &Request) -> Duration {
-    Duration::from_secs(if *request == Request::Reload { 15 } else { 5 })
+    match request {
+        Request::Reload => Duration::from_secs(15),
+        Request::Scan { millis, .. } => {
+            Duration::from_secs(5).saturating_add(Duration::from_millis(*millis))
+        }
+        _ => Duration::from_secs(5),
+    }
 }

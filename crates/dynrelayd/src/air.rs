@@ -1,16 +1,19 @@
 //! Which streams are on air just now.
 //!
 //! Of a stream that is relayed the counters know. To the others the daemon listens, but only when
-//! somebody wants to know, for about a second, and on a thread of its own.
+//! somebody wants to know, for about a second, and on a thread of its own. At a unicast port it does
+//! so by way of the data plane, so that a relay that begins meanwhile has the port, too.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::Stream;
 use control::{Reply, StreamList, StreamStatus};
-use scan::{Media, Settings, Verdict};
+use forward::Plane;
+use scan::{Hearing, Media, Settings, Verdict};
 use tracing::warn;
 
 use crate::inbox::{Input, Post};
@@ -77,7 +80,7 @@ impl Air {
 
     /// Listens to those of these streams that are due, unless it does so already. Whether it is
     /// worth waiting for what comes of that.
-    fn listen(&mut self, mut streams: Vec<Audible>, now: Instant) -> bool {
+    fn listen(&mut self, mut streams: Vec<Audible>, plane: &Plane, now: Instant) -> bool {
         streams.retain(|(stream, _)| self.heard_within(FRESH, stream, now).is_none());
         let unheard = |(stream, _): &Audible| self.heard_within(HOLDS, stream, now).is_none();
         let worth = streams.iter().any(unheard);
@@ -85,10 +88,14 @@ impl Air {
             // Those first that were never listened to, or the longest ago.
             streams.sort_by_key(|(stream, _)| self.heard.get(stream).map(|(_, at)| *at));
             streams.truncate(AT_A_TIME);
+            let (of_host, of_groups) = apart(streams);
+            let medias = of_host.iter().flat_map(|(_, medias)| medias).cloned().collect();
+            let hearing = Hearing::open(plane, medias, true);
             let post = self.post.clone();
             let spawned = thread::Builder::new().name("air".into()).spawn(move || {
+                let heard = hear(&of_host, hearing, &of_groups);
                 // Nobody listens any more only when the daemon is stopping.
-                let _ = post.send(Input::Heard(hear(streams)));
+                let _ = post.send(Input::Heard(heard));
             });
             match spawned {
                 Ok(_) => self.listening = true,
@@ -112,7 +119,7 @@ impl Supervisor {
     /// Tells the streams, and which are on air; of what isn't known, once it was listened to.
     pub(crate) fn tell_streams(&mut self, reply: Sender<String>, now: Instant) {
         let told = self.streams(now);
-        if self.air.listen(self.unheard(&told), now) {
+        if self.air.listen(self.unheard(&told), &self.plane, now) {
             self.air.curious.push(Curious { reply, deadline: now + PATIENCE });
         } else {
             say(&reply, told);
@@ -158,33 +165,48 @@ fn say(reply: &Sender<String>, told: StreamList) {
     let _ = reply.send(line_of(&Reply::Ok(told)));
 }
 
-/// The medias of a stream that can be listened to: those in multicast groups. To listen at a
-/// unicast port would take it from the relay that may start any moment, and of a stream that is
-/// pulled nothing arrives before.
+/// The medias of a stream that can be listened to: all, unless it is pulled. Of one that is nothing
+/// arrives before.
 fn audible(stream: &Stream) -> Vec<Media> {
-    if stream.source.is_some() {
-        return Vec::new();
+    match stream.source {
+        Some(_) => Vec::new(),
+        None => Media::of(stream).unwrap_or_default(),
     }
-    let medias = Media::of(stream).unwrap_or_default().into_iter();
-    medias
-        .filter(|media| media.sources.iter().all(|source| source.address.is_multicast()))
-        .collect()
+}
+
+/// Those that arrive at ports of this host, and those that arrive in groups.
+fn apart(streams: Vec<Audible>) -> (Vec<Audible>, Vec<Audible>) {
+    let of_host = |(_, medias): &Audible| {
+        medias.iter().flat_map(|media| &media.sources).any(|at| !at.address.is_multicast())
+    };
+    streams.into_iter().partition(of_host)
 }
 
 /// Listens to all of them at once, until each is on air for sure or the time is over.
-fn hear(streams: Vec<Audible>) -> Heard {
-    let medias = streams.iter().flat_map(|(_, medias)| medias).cloned().collect();
+fn hear(of_host: &[Audible], mut hearing: Hearing, of_groups: &[Audible]) -> Heard {
     let settings = Settings { quick: true, receive_buffer: RECEIVE_BUFFER };
-    let heard = scan::scan(medias, LISTENS, settings).unwrap_or_else(|error| {
+    let medias = of_groups.iter().flat_map(|(_, medias)| medias).cloned().collect();
+    let (here, there) = thread::scope(|threads| {
+        let there = threads.spawn(|| scan::scan(medias, LISTENS, settings));
+        hearing.listen(LISTENS);
+        let there = there.join().unwrap_or_else(|_| Err(io::Error::other("the scan failed")));
+        (hearing.heard(), there)
+    });
+    let there = there.unwrap_or_else(|error| {
         warn!(%error, "can't find out which streams are on air");
         Vec::new()
     });
-    let mut heard = heard.into_iter();
-    let streams = streams.into_iter().map(|(stream, medias)| {
-        let verdicts = heard.by_ref().take(medias.len()).map(|media| media.verdict());
-        (stream, on_air(&verdicts.collect::<Vec<_>>()))
-    });
-    streams.collect()
+    [(of_host, here), (of_groups, there)]
+        .into_iter()
+        .flat_map(|(streams, heard)| {
+            let mut heard = heard.into_iter();
+            let stream = move |(stream, medias): &Audible| {
+                let verdicts = heard.by_ref().take(medias.len()).map(|media| media.verdict());
+                (stream.clone(), on_air(&verdicts.collect::<Vec<_>>()))
+            };
+            streams.iter().map(stream).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// A stream is on air if a media of it is; off air, if to each was listened in vain.
@@ -207,15 +229,20 @@ mod tests {
         Media { stream, label, sources: vec![], formats: vec![] }
     }
 
+    fn plane() -> Plane {
+        Plane::start(forward::Settings { workers: 1, ..forward::Settings::default() }, |_| {})
+            .unwrap()
+    }
+
     fn stream(name: &str) -> Audible {
         (name.into(), vec![media()])
     }
 
     #[test]
     fn a_crowd_is_listened_for_once_and_what_was_heard_holds() {
-        let (post, inbox) = mpsc::channel();
+        let ((post, inbox), plane) = (mpsc::channel(), plane());
         let (mut air, now) = (Air::new(post), Instant::now());
-        assert!((0..100).all(|_| air.listen(vec![stream("news"), stream("sport")], now)));
+        assert!((0..100).all(|_| air.listen(vec![stream("news"), stream("sport")], &plane, now)));
         let Input::Heard(heard) = inbox.recv().unwrap() else { panic!("nothing heard") };
         assert!(inbox.try_recv().is_err());
         // Without a source there is nothing to hear, and that is known at once.
@@ -223,29 +250,32 @@ mod tests {
         air.learn(vec![("news".into(), Some(true)), ("sport".into(), None)], now);
         assert_eq!((air.known("news", now), air.known("sport", now)), (Some(true), None));
         let soon = now + FRESH - Duration::from_millis(1);
-        assert!(!air.listen(vec![stream("news"), stream("sport")], soon));
+        assert!(!air.listen(vec![stream("news"), stream("sport")], &plane, soon));
         assert!(inbox.try_recv().is_err() && !air.listening);
 
         let later = now + FRESH;
-        assert!(!air.listen(vec![stream("news")], later), "who asks is told what was heard");
+        assert!(
+            !air.listen(vec![stream("news")], &plane, later),
+            "who asks is told what was heard"
+        );
         assert!(air.listening && inbox.recv().is_ok());
         assert_eq!(air.known("news", later), Some(true));
         assert_eq!(air.known("news", now + HOLDS), None);
-        assert!(air.listen(vec![stream("news")], now + HOLDS));
+        assert!(air.listen(vec![stream("news")], &plane, now + HOLDS));
     }
 
     #[test]
     fn only_so_many_streams_are_listened_to_and_each_has_its_turn() {
-        let (post, inbox) = mpsc::channel();
+        let ((post, inbox), plane) = (mpsc::channel(), plane());
         let (mut air, now) = (Air::new(post), Instant::now());
         let streams: Vec<_> = (0..100).map(|number| stream(&format!("s{number:03}"))).collect();
         for (first, count) in [("s000", AT_A_TIME), ("s064", 36)] {
-            assert!(air.listen(streams.clone(), now));
+            assert!(air.listen(streams.clone(), &plane, now));
             let Input::Heard(heard) = inbox.recv().unwrap() else { panic!("nothing heard") };
             assert_eq!((heard[0].0.as_str(), heard.len()), (first, count));
             air.learn(heard, now);
         }
-        assert!(!air.listen(streams, now) && !air.listening);
+        assert!(!air.listen(streams, &plane, now) && !air.listening);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use control::Request;
 
 use crate::air::Heard;
+use crate::hearing::Audition;
 use crate::pulls::Told;
 use crate::reach::Verdict;
+use crate::supervisor::Answer;
 
 /// One thing to act on.
 #[derive(Debug)]
@@ -15,6 +17,15 @@ pub(crate) enum Input {
     Asked(Asked),
     /// Somebody wants a line for each change of a relay's state.
     Watch(Watcher),
+    /// Somebody wants to listen to these streams.
+    Audition {
+        /// Their names.
+        streams: Vec<String>,
+        /// Until each media is known to be active.
+        quick: bool,
+        /// Where it is handed over.
+        to: SyncSender<Answer<Audition>>,
+    },
     /// A flow was refused, a probe was sent, an edge reported.
     Forward(forward::Event),
     /// It was listened to some streams.

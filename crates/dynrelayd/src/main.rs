@@ -9,6 +9,7 @@ mod confine;
 mod door;
 mod glance;
 mod guests;
+mod hearing;
 mod history;
 mod inbox;
 mod log;

@@ -56,7 +56,8 @@ mod tests {
             assert!(web.may(&request).is_ok(), "{request:?}");
         }
         let stop = Request::Stop { stream: "news".into(), edge: "dss2".into() };
-        for request in [stop, Request::Reload, Request::Events] {
+        let scan = Request::Scan { streams: vec!["news".into()], millis: 1, quick: false };
+        for request in [stop, scan, Request::Reload, Request::Events] {
             assert_eq!(web.may(&request).unwrap_err().code, ErrorCode::Forbidden);
             assert!(Peer { uid: 0, administrator: true }.may(&request).is_ok());
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use control::{ErrorCode, LineError, MAX_REQUEST, Refused, Reply, Request, read_line};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use scan::Listening;
 
 use crate::guests::Seat;
 use crate::inbox::{Asked, Input, Post};
@@ -16,7 +17,7 @@ use crate::inbox::{Asked, Input, Post};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many lines of `events` may wait for a caller who doesn't read.
 const FEED: usize = 1024;
-/// How often a silent feed looks whether its reader is still there.
+/// How often a silent feed, or a scan, looks whether its reader is still there.
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// A connection being served.
@@ -46,6 +47,12 @@ impl Session {
             };
             let answer = match self.admissible(&line) {
                 Ok(Request::Events) => return self.feed(),
+                Ok(Request::Scan { streams, millis, quick }) => {
+                    match self.listen(streams, Duration::from_millis(millis), quick)? {
+                        Some(line) => line,
+                        None => return Ok(()),
+                    }
+                }
                 Ok(request) => self.ask(request),
                 Err(refused) => line_of(&Reply::<()>::Error(refused)),
             };
@@ -70,6 +77,33 @@ impl Session {
         match self.post.send(asked).ok().and_then(|()| answer.recv().ok()) {
             Some(line) => line,
             None => refusal(ErrorCode::Internal, "dynrelayd is stopping"),
+        }
+    }
+
+    /// Listens to these streams for so long, and gives what was heard as a line; none if the caller
+    /// has hung up meanwhile.
+    fn listen(
+        &self,
+        streams: Vec<String>,
+        time: Duration,
+        quick: bool,
+    ) -> io::Result<Option<String>> {
+        let (to, opened) = mpsc::sync_channel(1);
+        let asked = self.post.send(Input::Audition { streams, quick, to });
+        let mut audition = match asked.ok().and_then(|()| opened.recv().ok()) {
+            Some(Ok(audition)) => audition,
+            Some(Err(refused)) => return Ok(Some(line_of(&Reply::<()>::Error(refused)))),
+            None => return Ok(Some(refusal(ErrorCode::Internal, "dynrelayd is stopping"))),
+        };
+        let began = Instant::now();
+        loop {
+            let left = time.saturating_sub(began.elapsed());
+            if left.is_zero() || audition.listen(left.min(GLANCE)) == Listening::Over {
+                return Ok(Some(line_of(&Reply::Ok(audition.told()))));
+            }
+            if self.hung_up()? {
+                return Ok(None);
+            }
         }
     }
 

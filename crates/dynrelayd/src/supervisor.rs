@@ -18,6 +18,7 @@ use crate::air::Air;
 use crate::allowance::Allowance;
 use crate::glance::GLANCE;
 use crate::guests::Guests;
+use crate::hearing::Hearings;
 use crate::history::History;
 use crate::inbox::{Asked, Inbox, Input, Post, Watcher};
 use crate::memory::{Memory, Remembered};
@@ -59,6 +60,7 @@ pub(crate) struct Supervisor {
     pub(crate) changed: bool,
     pub(crate) reach: Reach,
     pub(crate) air: Air,
+    pub(crate) hearings: Hearings,
     pub(crate) pulls: Pulls,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) allowance: Allowance,
@@ -112,6 +114,7 @@ impl Supervisor {
             reach: Reach::new(post.clone()),
             pulls: Pulls::new(post.clone()),
             air: Air::new(post),
+            hearings: Hearings::default(),
             waiting: Vec::new(),
             allowance: Allowance::new(starts, now),
             guests,
@@ -257,6 +260,10 @@ impl Supervisor {
                     self.watchers.push(watcher);
                 }
             }
+            Input::Audition { streams, quick, to } => {
+                // Who hung up meanwhile listens to nothing.
+                let _ = to.send(self.audition(&streams, quick));
+            }
             Input::Forward(event) => self.observe(event, now),
             Input::Heard(heard) => self.learn(heard, now),
             Input::Reach(verdict) => {
@@ -288,7 +295,7 @@ impl Supervisor {
             Request::Streams { .. } => line(Ok(self.streams(now))),
             Request::Ping => line(Ok(self.pong(now))),
             Request::Reload => line(self.reload(now)),
-            Request::Start { .. } | Request::Events => {
+            Request::Start { .. } | Request::Scan { .. } | Request::Events => {
                 line::<()>(Err(Refused::new(ErrorCode::BadRequest, "not answered in one line")))
             }
         }

@@ -10,6 +10,7 @@ use crate::receiver;
 use crate::returns::Returns;
 use crate::sequence::Sequence;
 use crate::sys::Batch;
+use crate::tap::Ear;
 use socket2::Socket;
 use std::io;
 use std::os::fd::AsFd;
@@ -20,6 +21,8 @@ pub(crate) struct Ingest {
     pub(crate) source: Source,
     pub(crate) socket: Socket,
     pub(crate) outputs: Vec<Output>,
+    /// Those who hear what arrives.
+    pub(crate) ears: Vec<Ear>,
     /// The group could not be joined again since its interface vanished.
     pub(crate) astray: bool,
     arrivals: Arc<Arrivals>,
@@ -35,6 +38,7 @@ impl Ingest {
             source,
             socket,
             outputs: Vec::new(),
+            ears: Vec::new(),
             astray: false,
             arrivals,
             sequence: Sequence::default(),
@@ -51,7 +55,7 @@ impl Ingest {
         now: u64,
         tell: &Tell,
     ) -> io::Result<usize> {
-        let senders = self.returns.wants_senders();
+        let senders = self.returns.wants_senders() || !self.ears.is_empty();
         if let Some(drops) = batch.receive(self.socket.as_fd(), senders)? {
             self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
@@ -73,6 +77,9 @@ impl Ingest {
             let sender = batch.sender(at);
             let Some(datagram) = batch.datagram(at) else { continue };
             let packet = Packet::read(datagram);
+            if let Some(sender) = sender {
+                self.ears.iter().for_each(|ear| ear.hear(packet, datagram.len(), sender));
+            }
             if self.returns.see(packet, datagram, sender, now) {
                 batch.discard(at);
                 self.arrivals.returned.add(1);

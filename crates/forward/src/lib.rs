@@ -4,7 +4,8 @@
 //! order, to every [`Flow`] that was opened on it. Flows are gated, refusals and feedback come
 //! back as [`Event`]s. It knows nothing of streams, edges or viewers by name.
 //!
-//! Who only wants to hear a source [`listen`]s to it, and follows its RTP with a [`Sequence`].
+//! Who only wants to hear a source [`listen`]s to it, or, where the plane may have its port, puts a
+//! [`Tap`] on it; and follows its RTP with a [`Sequence`].
 
 mod arrivals;
 mod counter;
@@ -26,6 +27,7 @@ mod rtcp;
 mod run;
 mod sequence;
 mod sys;
+mod tap;
 mod worker;
 
 pub use error::{OpenError, StartError};
@@ -37,3 +39,4 @@ pub use path::{Media, Multicast, Pass, Path, Source};
 pub use plane::{Plane, Settings, raise_file_limit};
 pub use receiver::open as listen;
 pub use sequence::Sequence;
+pub use tap::{Overheard, Tap};

@@ -4,16 +4,18 @@ use crate::error::{OpenError, StartError};
 use crate::event::Event;
 use crate::flow::{Flow, Tell};
 use crate::gate::Gate;
-use crate::path::Media;
+use crate::path::{Media, Source};
 use crate::ports::Ports;
 use crate::receiver;
 use crate::registry::Registry;
+use crate::tap::{Overheard, Tap};
 use crate::worker::{Command, Mailbox, Worker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -87,6 +89,18 @@ impl Plane {
     pub fn open(&self, relay: u64, medias: &[Media], gate: Gate) -> Result<Vec<Flow>, OpenError> {
         let opened = self.registry.open(relay, medias, gate)?;
         Ok(opened.into_iter().map(|flow| Flow::new(flow, Arc::clone(&self.registry))).collect())
+    }
+
+    /// Puts a tap on each of these sources, whether or not a flow has it: what arrives there comes
+    /// to `to` as well, with the source's place among these as its [`Overheard::tap`]. What `to` has
+    /// no room for is counted and left out. A source that can't be received has its error.
+    pub fn tap(
+        &self,
+        sources: &[Source],
+        to: &SyncSender<Overheard>,
+    ) -> Vec<Result<Tap, OpenError>> {
+        let tap = |(tap, source)| self.registry.tap(source, tap, to.clone());
+        sources.iter().enumerate().map(tap).collect()
     }
 
     /// Joins again each group whose membership was lost with its interface. That happens by

@@ -1,6 +1,7 @@
 //! Which sources and outputs are open, and on which worker.
 
 use crate::arrivals::{Arrivals, Totals};
+use crate::counter::Counter;
 use crate::error::OpenError;
 use crate::flow::Shared;
 use crate::gate::Gate;
@@ -8,19 +9,20 @@ use crate::output::Output;
 use crate::path::{Media, Path, Source};
 use crate::ports::Ports;
 use crate::receiver;
-use crate::worker::{Command, Mailbox};
+use crate::tap::{Ear, Overheard, Tap};
+use crate::worker::{Command, Joins, Mailbox};
 use slab::Slab;
 use socket2::Socket;
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where a flow's output is.
+/// Where a flow's output or a tap's ear is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
     pub(crate) ingest: u32,
-    pub(crate) output: u32,
+    pub(crate) id: u32,
 }
 
 /// A flow just opened.
@@ -51,7 +53,8 @@ struct Entry {
     source: Source,
     worker: usize,
     arrivals: Arc<Arrivals>,
-    outputs: Slab<()>,
+    /// Its outputs and ears.
+    users: Slab<()>,
 }
 
 /// Sockets opened for a call, before anything is told to a worker.
@@ -96,7 +99,25 @@ impl Registry {
         Ok(flows)
     }
 
-    /// Takes a flow's output away, and its source if that was the last.
+    /// Puts a tap with this number on a source.
+    pub(crate) fn tap(
+        self: &Arc<Self>,
+        source: &Source,
+        tap: usize,
+        to: SyncSender<Overheard>,
+    ) -> Result<Tap, OpenError> {
+        let mut open = self.lock();
+        let known = open.by_source.contains_key(source);
+        let receiver = (!known).then(|| receiver::open(source, self.receive_buffer)).transpose()?;
+        let missed = Arc::new(Counter::default());
+        let counted = Arc::clone(&missed);
+        let ear = |id| Joins::Ear(Ear { id, tap, to, missed: counted });
+        let (place, arrivals) = open.join(source.clone(), receiver, ear)?;
+        let registry = Arc::clone(self);
+        Ok(Tap { place, registry, before: arrivals.totals(), arrivals, missed })
+    }
+
+    /// Takes an output or an ear away, and its source if that was the last.
     pub(crate) fn close(&self, place: Place) {
         self.lock().close(place);
     }
@@ -145,41 +166,53 @@ impl OpenSources {
         let Path { source, target, pass, .. } = path;
         let failed = |error| OpenError::Target { target, step: "reading its port", error };
         let local = sender.local_addr().map_err(failed)?;
+        let (place, arrivals) = self.join(source, receiver, |id| {
+            Joins::Output(Box::new(Output::new(id, sender, Arc::clone(&shared), pass)))
+        })?;
+        Ok(Opened { shared, before: arrivals.totals(), arrivals, local, target, place })
+    }
+
+    /// Hands what joins a source, and the source if that is new, to a worker.
+    fn join(
+        &mut self,
+        source: Source,
+        receiver: Option<Socket>,
+        joins: impl FnOnce(u32) -> Joins,
+    ) -> Result<(Place, Arc<Arrivals>), OpenError> {
         let ingest = match self.by_source.get(&source) {
             Some(ingest) => *ingest,
             None => self.add_ingest(source.clone()),
         };
         let entry = &mut self.ingests[ingest as usize];
-        let place = Place { ingest, output: small(entry.outputs.insert(())) };
+        let place = Place { ingest, id: small(entry.users.insert(())) };
         let arrivals = Arc::clone(&entry.arrivals);
-        let output = Output::new(place.output, sender, Arc::clone(&shared), pass);
         let new = receiver.map(|socket| (source, socket, Arc::clone(&arrivals)));
         let worker = &self.workers[entry.worker];
-        if !worker.send(Command::Open { ingest, new, output: Box::new(output) }) {
+        if !worker.send(Command::Open { ingest, new, joins: joins(place.id) }) {
             self.close(place);
             return Err(OpenError::Stopped);
         }
-        Ok(Opened { shared, before: arrivals.totals(), arrivals, local, target, place })
+        Ok((place, arrivals))
     }
 
     /// Notes a new source on the worker that has the fewest outputs.
     fn add_ingest(&mut self, source: Source) -> u32 {
         let mut load = vec![0; self.workers.len()];
-        self.ingests.iter().for_each(|(_, entry)| load[entry.worker] += entry.outputs.len());
+        self.ingests.iter().for_each(|(_, entry)| load[entry.worker] += entry.users.len());
         let worker = (0..load.len()).min_by_key(|worker| load[*worker]).unwrap_or(0);
-        let (arrivals, outputs) = (Arc::default(), Slab::new());
-        let entry = Entry { source: source.clone(), worker, arrivals, outputs };
+        let (arrivals, users) = (Arc::default(), Slab::new());
+        let entry = Entry { source: source.clone(), worker, arrivals, users };
         let ingest = small(self.ingests.insert(entry));
         self.by_source.insert(source, ingest);
         ingest
     }
 
-    fn close(&mut self, Place { ingest, output }: Place) {
+    fn close(&mut self, Place { ingest, id }: Place) {
         let Some(entry) = self.ingests.get_mut(ingest as usize) else { return };
-        entry.outputs.try_remove(output as usize);
+        entry.users.try_remove(id as usize);
         let (done, closed) = channel();
-        self.workers[entry.worker].send(Command::Close { ingest, output, done });
-        if entry.outputs.is_empty() {
+        self.workers[entry.worker].send(Command::Close { ingest, id, done });
+        if entry.users.is_empty() {
             if !entry.source.address.is_multicast() {
                 // Its port can be bound again only when its socket is gone. Nothing is ever said:
                 // the worker hangs up.

@@ -8,6 +8,7 @@ use crate::interfaces::Interfaces;
 use crate::output::Output;
 use crate::path::Source;
 use crate::sys::{BATCH, Batch};
+use crate::tap::Ear;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
@@ -22,14 +23,20 @@ use std::time::Duration;
 
 /// What a worker is told to do.
 pub(crate) enum Command {
-    /// Add an output to an ingest, which is new if its socket comes with it.
-    Open { ingest: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, output: Box<Output> },
-    /// Take an output away, and an ingest that has none left; hang up when that is done.
-    Close { ingest: u32, output: u32, done: Sender<Infallible> },
+    /// Add an output or an ear to an ingest, which is new if its socket comes with it.
+    Open { ingest: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, joins: Joins },
+    /// Take an output or an ear away, and an ingest that has none left; hang up when that is done.
+    Close { ingest: u32, id: u32, done: Sender<Infallible> },
     /// Look after the memberships.
     Rejoin,
     /// End.
     Stop,
+}
+
+/// What an ingest's packets go to.
+pub(crate) enum Joins {
+    Output(Box<Output>),
+    Ear(Ear),
 }
 
 /// The way to a worker.
@@ -199,9 +206,9 @@ impl Worker {
         let _ = self.wake.read();
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Open { ingest, new, output } => self.open(ingest, new, *output),
-                Command::Close { ingest, output, done } => {
-                    self.close(ingest, output);
+                Command::Open { ingest, new, joins } => self.open(ingest, new, joins),
+                Command::Close { ingest, id, done } => {
+                    self.close(ingest, id);
                     drop(done);
                 }
                 Command::Rejoin => self.rejoin(now),
@@ -211,7 +218,7 @@ impl Worker {
         true
     }
 
-    fn open(&mut self, key: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, output: Output) {
+    fn open(&mut self, key: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, joins: Joins) {
         if let Some((source, socket, arrivals)) = new {
             if let Err(error) = self.watch(&socket, key, 0) {
                 tracing::error!(%source, %error, "can't receive");
@@ -219,6 +226,16 @@ impl Worker {
                 self.ingests.insert(key, Ingest::new(source, socket, arrivals));
             }
         }
+        match joins {
+            Joins::Output(output) => self.join(key, *output),
+            // To one that could not be received nothing is told, and whoever hears is hung up on.
+            Joins::Ear(ear) => {
+                self.ingests.entry(key).and_modify(|ingest| ingest.ears.push(ear));
+            }
+        }
+    }
+
+    fn join(&mut self, key: u32, output: Output) {
         let watched = self.watch(&output.wire, key, output.id + 1);
         match (self.ingests.get_mut(&key), watched) {
             (Some(ingest), Ok(())) => ingest.outputs.push(output),
@@ -233,11 +250,12 @@ impl Worker {
         self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN | once, data))
     }
 
-    fn close(&mut self, key: u32, output: u32) {
+    fn close(&mut self, key: u32, id: u32) {
         let Some(ingest) = self.ingests.get_mut(&key) else { return };
         // Closing a socket takes it out of epoll, too.
-        ingest.outputs.retain(|other| other.id != output);
-        if ingest.outputs.is_empty() {
+        ingest.outputs.retain(|output| output.id != id);
+        ingest.ears.retain(|ear| ear.id != id);
+        if ingest.outputs.is_empty() && ingest.ears.is_empty() {
             self.ingests.remove(&key);
         }
     }

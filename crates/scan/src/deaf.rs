@@ -3,14 +3,21 @@
 use std::io;
 
 use forward::{OpenError, Source};
+use serde::{Deserialize, Serialize};
 
 /// Why a source can't be listened to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "lowercase")]
 pub enum Deaf {
-    /// A program on this host has its port, and unicast can't be shared: most often dynrelayd, which
-    /// relays it.
+    /// A program on this host has its port, and unicast can't be shared.
     #[error("{0} is in use by a program on this host, which gets all that arrives there")]
-    Busy(Source),
+    Busy(String),
+    /// It is dynrelayd's, which listens for administrators only.
+    #[error(
+        "{0} is dynrelayd's to listen at, which tells only root and its own user what comes \
+         there: run the scan as root"
+    )]
+    Reserved(String),
     /// No such interface, an address of another host, a group that can't be joined.
     #[error("{0}")]
     Failed(String),
@@ -20,7 +27,7 @@ impl Deaf {
     pub(crate) fn new(source: &Source, error: &OpenError) -> Self {
         match error {
             OpenError::Source { error, .. } if is_taken(source, error) => {
-                Self::Busy(source.clone())
+                Self::Busy(source.to_string())
             }
             error => Self::Failed(error.to_string()),
         }

@@ -4,8 +4,11 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
+use forward::Packet;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use socket2::Socket;
+
+use crate::tallies::Arrived;
 
 /// Larger than any UDP datagram, so that none is cut off.
 const DATAGRAM: usize = 65_536;
@@ -29,25 +32,13 @@ pub(crate) struct Ear {
     drops: u32,
 }
 
-/// A datagram that came.
-#[derive(Debug)]
-pub(crate) struct Arrived<'a> {
-    pub(crate) datagram: &'a [u8],
-    pub(crate) from: SocketAddr,
-    /// How many were dropped before it.
-    pub(crate) drops: u32,
-}
-
 impl Ear {
-    pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, medias: Vec::new(), drops: 0 }
+    pub(crate) fn new(socket: Socket, medias: Vec<usize>) -> Self {
+        Self { socket, medias, drops: 0 }
     }
 
     /// The next datagram; `None` if there is none for now.
-    pub(crate) fn receive<'a>(
-        &mut self,
-        buffer: &'a mut Buffer,
-    ) -> io::Result<Option<Arrived<'a>>> {
+    pub(crate) fn receive(&mut self, buffer: &mut Buffer) -> io::Result<Option<Arrived>> {
         let mut slices = [IoSliceMut::new(&mut buffer.0)];
         let mut control = nix::cmsg_space!(u32);
         let fd = self.socket.as_raw_fd();
@@ -63,7 +54,8 @@ impl Ear {
         let from = from.as_ref().and_then(address);
         let from = from.ok_or_else(|| io::Error::other("a datagram came without its sender"))?;
         let datagram = buffer.0.get(..length).unwrap_or_default();
-        Ok(Some(Arrived { datagram, from, drops }))
+        let packet = Packet::read(datagram);
+        Ok(Some(Arrived { packet, length, from, drops }))
     }
 }
 

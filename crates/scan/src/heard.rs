@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::deaf::Deaf;
 use crate::sender::Sender;
 
@@ -9,13 +11,15 @@ use crate::sender::Sender;
 const MEASURABLE: Duration = Duration::from_millis(500);
 
 /// What was heard of one media.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
-    /// How long it was listened to.
+    /// How long it was listened to; in JSON to the millisecond, as all times.
+    #[serde(rename = "listened_ms", with = "millis")]
     pub listened: Duration,
     /// Who sent RTP with a payload type of the media, the busiest first.
     pub senders: Vec<Sender>,
     /// Payload types of RTP that came to the same port and that no SDP lists for it.
+    #[serde(rename = "foreign_payload_types")]
     pub foreign: Vec<u8>,
     /// Datagrams that are neither RTP nor RTCP.
     pub strangers: u64,
@@ -34,6 +38,8 @@ pub enum Verdict {
     NotActive,
     /// A source's port is in use on this host, so that nobody else can tell.
     Busy,
+    /// It is dynrelayd's to listen, and it was not asked by an administrator.
+    Reserved,
     /// A source could not be listened to.
     Deaf,
 }
@@ -47,6 +53,8 @@ impl Heard {
             Verdict::NotActive
         } else if self.deaf.iter().all(|deaf| matches!(deaf, Deaf::Busy(_))) {
             Verdict::Busy
+        } else if self.deaf.iter().all(|deaf| matches!(deaf, Deaf::Reserved(_))) {
+            Verdict::Reserved
         } else {
             Verdict::Deaf
         }
@@ -107,10 +115,23 @@ impl Heard {
     }
 }
 
+/// A time in JSON.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use forward::Source;
-
     use super::*;
 
     fn sender(packets: u64, lost: u64, first: u64, last: u64) -> Sender {
@@ -142,13 +163,8 @@ mod tests {
 
     #[test]
     fn whoever_could_not_listen_does_not_say_that_it_is_silent() {
-        let source = Source {
-            address: "192.0.2.1".parse().unwrap(),
-            port: 5004,
-            sender: None,
-            interface: None,
-        };
-        let busy = Deaf::Busy(source);
+        let busy = Deaf::Busy("192.0.2.1:5004".into());
+        let reserved = Deaf::Reserved("192.0.2.1:5004".into());
         let failed = Deaf::Failed("no".into());
         let verdict = |deaf: &[&Deaf], senders: &[Sender]| {
             let deaf = deaf.iter().copied().cloned().collect();
@@ -156,6 +172,7 @@ mod tests {
         };
         assert_eq!(verdict(&[], &[]), Verdict::NotActive);
         assert_eq!(verdict(&[&busy], &[]), Verdict::Busy);
+        assert_eq!(verdict(&[&reserved], &[]), Verdict::Reserved);
         assert_eq!(verdict(&[&busy, &failed], &[]), Verdict::Deaf);
         assert_eq!(verdict(&[&failed], &[sender(2, 0, 0, 0)]), Verdict::Active);
     }

@@ -1,17 +1,17 @@
 //! Listening to many medias at once.
 
-use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use forward::{OpenError, Packet, Source};
+use forward::{OpenError, Source};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::Socket;
 
 use crate::deaf::Deaf;
-use crate::ear::{Arrived, Buffer, Ear};
+use crate::ear::{Buffer, Ear};
 use crate::heard::Heard;
 use crate::media::Media;
-use crate::tally::Tally;
+use crate::tallies::Tallies;
 
 /// How many events are taken from epoll at a time.
 const EVENTS: usize = 256;
@@ -49,11 +49,8 @@ pub struct Scan {
     epoll: Epoll,
     /// By the number that epoll gives back; none once nobody needs it.
     ears: Vec<Option<Ear>>,
-    medias: Vec<Media>,
-    /// One for each media.
-    tallies: Vec<Tally>,
+    tallies: Tallies,
     buffer: Buffer,
-    began: Instant,
     quick: bool,
 }
 
@@ -73,27 +70,14 @@ impl Scan {
         forward::raise_file_limit();
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut ears: Vec<Option<Ear>> = Vec::new();
-        let mut tallies: Vec<Tally> = medias.iter().map(|_| Tally::default()).collect();
-        let mut known: HashMap<&Source, Result<usize, Deaf>> = HashMap::new();
-        for (place, (media, tally)) in medias.iter().zip(&mut tallies).enumerate() {
-            for source in &media.sources {
-                let opened = known.entry(source).or_insert_with(|| {
-                    let ear = open(&epoll, source, ears.len(), settings.receive_buffer);
-                    let ear = ear.map_err(|error| Deaf::new(source, &error))?;
-                    ears.push(Some(ear));
-                    Ok(ears.len() - 1)
-                });
-                match opened {
-                    Ok(at) => {
-                        let ear = ears.get_mut(*at).and_then(Option::as_mut);
-                        ear.into_iter().for_each(|ear| ear.medias.push(place));
-                    }
-                    Err(deaf) => tally.deaf.push(deaf.clone()),
-                }
+        let mut tallies = Tallies::new(medias);
+        for (source, places) in tallies.sources() {
+            match open(&epoll, &source, ears.len(), settings.receive_buffer) {
+                Ok(socket) => ears.push(Some(Ear::new(socket, places))),
+                Err(error) => tallies.miss(&places, &Deaf::new(&source, &error)),
             }
         }
-        let (buffer, began) = (Buffer::new(), Instant::now());
-        Ok(Self { epoll, ears, medias, tallies, buffer, began, quick: settings.quick })
+        Ok(Self { epoll, ears, tallies, buffer: Buffer::new(), quick: settings.quick })
     }
 
     /// Listens for so long, or until there is nothing more to hear. It may be called again, to look
@@ -120,56 +104,37 @@ impl Scan {
 
     /// What has been heard of each media until now, in the order in which they were given.
     pub fn heard(&self) -> Vec<Heard> {
-        let now = self.began.elapsed();
-        self.tallies.iter().map(|tally| tally.heard(now)).collect()
+        self.tallies.heard()
     }
 
     /// Takes in what has come to an ear, up to a turn's worth.
     fn hear(&mut self, at: usize) {
-        let Self { ears, medias, tallies, buffer, began, .. } = self;
+        let Self { ears, tallies, buffer, .. } = self;
         let Some(ear) = ears.get_mut(at).and_then(Option::as_mut) else { return };
         for _ in 0..TURN {
             match ear.receive(buffer) {
-                Ok(Some(arrived)) => {
-                    tell(&ear.medias, medias, tallies, &arrived, began.elapsed());
-                }
+                Ok(Some(arrived)) => tallies.tell(&ear.medias, arrived),
                 Ok(None) => break,
                 // An error that was waiting on the socket is read away by this.
                 Err(_) => {}
             }
         }
-        if self.quick {
-            self.leave();
-        }
-    }
-
-    /// Stops listening where every media is active for sure.
-    fn leave(&mut self) {
-        let now = self.began.elapsed();
-        let fresh = self.tallies.iter_mut().filter(|tally| tally.ended.is_none());
-        let mut sure = fresh.filter(|tally| tally.is_sure()).peekable();
-        if sure.peek().is_none() {
-            return;
-        }
-        sure.for_each(|tally| tally.ended = Some(now));
-        let done = |ear: &mut Ear| {
-            let mut tallies = ear.medias.iter().filter_map(|media| self.tallies.get(*media));
-            tallies.all(|tally| tally.ended.is_some())
-        };
-        for ear in &mut self.ears {
-            // Closing a socket takes it out of epoll, too.
-            ear.take_if(done);
+        if self.quick && self.tallies.end_sure() {
+            for ear in &mut self.ears {
+                // Closing a socket takes it out of epoll, too.
+                ear.take_if(|ear| self.tallies.have_ended(&ear.medias));
+            }
         }
     }
 }
 
 impl std::fmt::Debug for Scan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scan").field("medias", &self.medias.len()).finish_non_exhaustive()
+        f.debug_struct("Scan").field("medias", &self.tallies.count()).finish_non_exhaustive()
     }
 }
 
-fn open(epoll: &Epoll, source: &Source, number: usize, buffer: usize) -> Result<Ear, OpenError> {
+fn open(epoll: &Epoll, source: &Source, number: usize, buffer: usize) -> Result<Socket, OpenError> {
     let socket = forward::listen(source, buffer)?;
     let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
     epoll.add(&socket, event).map_err(|error| OpenError::Source {
@@ -177,7 +142,7 @@ fn open(epoll: &Epoll, source: &Source, number: usize, buffer: usize) -> Result<
         step: "waiting for the socket",
         error: error.into(),
     })?;
-    Ok(Ear::new(socket))
+    Ok(socket)
 }
 
 /// Epoll counts in milliseconds; rounded up, so that it doesn't spin through the last one.
@@ -185,40 +150,4 @@ fn patience(left: Option<Duration>) -> EpollTimeout {
     let millis = left.map(|left| left.as_micros().div_ceil(1000));
     let millis = millis.map(|millis| i32::try_from(millis).unwrap_or(i32::MAX));
     millis.and_then(|millis| EpollTimeout::try_from(millis).ok()).unwrap_or(EpollTimeout::NONE)
-}
-
-/// Tells a datagram to the medias that arrive where it came. RTP that another media of the same
-/// stream lists is that one's business alone.
-fn tell(
-    places: &[usize],
-    medias: &[Media],
-    tallies: &mut [Tally],
-    arrived: &Arrived<'_>,
-    at: Duration,
-) {
-    let Arrived { datagram, from, drops } = *arrived;
-    let packet = Packet::read(datagram);
-    for &place in places {
-        let (Some(media), Some(tally)) = (medias.get(place), tallies.get_mut(place)) else {
-            continue;
-        };
-        if tally.ended.is_some() {
-            continue;
-        }
-        tally.drops += u64::from(drops);
-        match packet {
-            Packet::Rtp(header) if media.lists(header.payload_type) => {
-                tally.hear(header, true, datagram.len(), from, at);
-            }
-            Packet::Rtp(header) => {
-                let others = places.iter().filter_map(|place| medias.get(*place));
-                let mut own = others.filter(|other| other.stream == media.stream);
-                if !own.any(|other| other.lists(header.payload_type)) {
-                    tally.hear(header, false, datagram.len(), from, at);
-                }
-            }
-            Packet::Rtcp => {}
-            Packet::Stranger => tally.hear_stranger(),
-        }
-    }
 }

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use forward::{Header, Sequence};
+use serde::{Deserialize, Serialize};
+
+use crate::heard::millis;
 
 /// A step of this many packets or more is not the same sequence going on (RFC 3550, A.1).
 const MAX_DROPOUT: u16 = 3000;
 
 /// An RTP stream that arrived: one SSRC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
     /// Its synchronisation source.
     pub ssrc: u32,
@@ -24,8 +27,10 @@ pub struct Sender {
     /// How many packets are missing in the sequence.
     pub lost: u64,
     /// When its first packet came, counted from the beginning of the scan.
+    #[serde(rename = "first_ms", with = "millis")]
     pub first: Duration,
     /// When its last one came.
+    #[serde(rename = "last_ms", with = "millis")]
     pub last: Duration,
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use catalog::sdp::Session;
 use forward::Source;
 use net::{PATIENCE, Relay, alone, edge, encoder, encoder_at, group, receive};
-use scan::{Deaf, Heard, Listening, Media, Scan, Settings, Verdict};
+use scan::{Deaf, Heard, Hearing, Listening, Media, Scan, Settings, Verdict};
 
 /// A media of one payload type.
 fn media(source: &Source, payload_type: u8) -> Media {
@@ -156,9 +156,76 @@ fn a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not() {
         let heard = until(&mut scan, |heard| heard[0].packets() + heard[2].packets() == 4);
         let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
         assert_eq!(verdicts, [Verdict::Active, Verdict::Busy, Verdict::Active]);
-        assert_eq!(heard[1].deaf, [Deaf::Busy(own)]);
+        assert_eq!(heard[1].deaf, [Deaf::Busy(own.to_string())]);
         assert_eq!(receive(&edge), packet(96, 7, 1));
         assert_eq!(receive(&edge), packet(96, 7, 2));
+    });
+}
+
+/// Listens until what was heard is `enough`.
+fn hear_until(hearing: &mut Hearing, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+    let began = Instant::now();
+    loop {
+        hearing.listen(Duration::from_millis(10));
+        let heard = hearing.heard();
+        if enough(&heard) {
+            return heard;
+        }
+        assert!(began.elapsed() < PATIENCE, "{heard:?}");
+    }
+}
+
+#[test]
+fn who_has_a_plane_hears_what_it_relays() {
+    alone("who_has_a_plane_hears_what_it_relays", || {
+        let (relay, edge) = (Relay::start(), edge());
+        let unicast = Source {
+            address: "192.0.2.1".parse().unwrap(),
+            interface: None,
+            ..group("239.1.1.1", 5004)
+        };
+        let idle = Source { port: 5006, ..unicast.clone() };
+        let taken = Source { port: 5008, ..unicast.clone() };
+        let _taken = UdpSocket::bind((taken.address, taken.port)).unwrap();
+        let _flow = relay.flow(&unicast, edge.local_addr().unwrap());
+        let mut medias: Vec<Media> = [&unicast, &idle, &taken].map(|at| media(at, 96)).into();
+        medias.push(media(&unicast, 97));
+        let mut hearing = Hearing::open(&relay.plane, medias, false);
+        let from = encoder();
+        send(&from, &unicast, 96, 7, &[1, 2, 4]);
+        send(&from, &unicast, 97, 8, &[1, 2]);
+        let heard = hear_until(&mut hearing, |heard| heard[0].packets() + heard[3].packets() == 5);
+        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        let expected = [Verdict::Active, Verdict::NotActive, Verdict::Busy, Verdict::Active];
+        assert_eq!(verdicts, expected);
+        let sender = &heard[0].senders[0];
+        assert_eq!((sender.ssrc, sender.lost, sender.bytes), (7, 1, 300));
+        assert_eq!(sender.address, from.local_addr().unwrap());
+        for number in [1, 2, 4] {
+            assert_eq!(receive(&edge), packet(96, 7, number));
+        }
+    });
+}
+
+#[test]
+fn a_quick_hearing_leaves_the_ports_that_it_needs_no_more() {
+    alone("a_quick_hearing_leaves_the_ports_that_it_needs_no_more", || {
+        let relay = Relay::start();
+        let first = Source {
+            address: "192.0.2.1".parse().unwrap(),
+            interface: None,
+            ..group("239.1.1.1", 5004)
+        };
+        let second = Source { port: 5006, ..first.clone() };
+        let medias = [&first, &second].map(|at| media(at, 96));
+        let mut hearing = Hearing::open(&relay.plane, medias.into(), true);
+        let from = encoder();
+        send(&from, &first, 96, 7, &[1, 2]);
+        hear_until(&mut hearing, |heard| heard[0].is_active());
+        UdpSocket::bind((first.address, first.port)).unwrap();
+        send(&from, &second, 96, 7, &[1, 2]);
+        assert_eq!(hearing.listen(PATIENCE), Listening::Over);
+        assert!(hearing.heard().iter().all(Heard::is_active));
     });
 }
 

@@ -1,20 +1,23 @@
-//! `dynrelay scan`: which streams are active, by listening to them. Needs no daemon.
+//! `dynrelay scan`: which streams are active, by listening to them. Needs no daemon; but where one runs,
+//! it listens at the ports of this host.
 
+pub(crate) mod ears;
 mod progress;
 mod pulls;
 mod report;
 mod view;
 
 use std::io;
-use std::net::UdpSocket;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use catalog::{Catalog, Problem, Severity, Stream, parse_duration};
 use clap::Args;
 
-use ::scan::{Heard, Listening, Media, Scan, Settings};
+use ::scan::{Deaf, Heard, Listening, Media, Scan, Settings, Told};
 
+use self::ears::{By, Daemon};
 use self::progress::Progress;
 use self::pulls::Pulls;
 use self::report::{Scanned, Unheard};
@@ -26,6 +29,8 @@ use crate::world::World;
 
 /// How long is listened at a time, before progress is shown.
 const SLICE: Duration = Duration::from_millis(250);
+/// How often is looked whether dynrelayd has answered, once nothing else is left to do.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// What to listen for.
 #[derive(Clone, Debug, Args)]
@@ -53,37 +58,92 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A stream, and who listens to its medias.
+#[derive(Debug)]
+struct Plan<'a> {
+    stream: &'a Stream,
+    medias: Result<Vec<Media>, Unheard<'a>>,
+    by: By,
+    /// Why nobody does.
+    deaf: Option<Deaf>,
+}
+
 /// Listens to all streams at once, prints what was heard, and fails if one of them is not active.
 pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure> {
     let catalog = Catalog::load(&wanted.config)?;
     let streams = chosen(&catalog, &wanted.streams)?;
-    let named = !wanted.streams.is_empty();
-    let mut medias: Vec<Result<Vec<Media>, Unheard<'_>>> =
-        streams.iter().map(|stream| audible(stream, named)).collect();
     let mut pulls = Pulls::default();
-    for (stream, medias) in streams.iter().zip(&mut medias) {
-        if let (Some(source), Ok(medias)) = (&stream.source, medias) {
-            pulls.order(stream, source, medias)?;
-        }
-    }
-    let all: Vec<Media> = medias.iter().flatten().flatten().cloned().collect();
-    let heard = listen(world, all, pulls, wanted)?;
+    let plans = plans(world, &streams, wanted, &mut pulls)?;
+    let medias = |by| {
+        let plans = plans.iter().filter(move |plan| plan.by == by);
+        plans.flat_map(|plan| plan.medias.iter().flatten())
+    };
+    let own: Vec<Media> = medias(By::Self_).cloned().collect();
+    let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
+    let (heard, told) = listen(world, own, pulls, theirs, wanted)?;
     let mut heard = heard.into_iter();
-    let scanned: Vec<Scanned<'_>> = streams
-        .iter()
-        .zip(medias)
-        .map(|(stream, medias)| Scanned {
-            stream,
-            medias: medias.map(|medias| medias.into_iter().zip(&mut heard).collect()),
+    let scanned: Vec<Scanned<'_>> = plans
+        .into_iter()
+        .map(|Plan { stream, medias, by, deaf }| {
+            let told = ears::heard(&told, &stream.name).into_iter();
+            let nothing = Heard { deaf: deaf.into_iter().collect(), ..Heard::default() };
+            let medias = medias.map(|medias| match by {
+                By::Self_ => medias.into_iter().zip(&mut heard).collect(),
+                By::Daemon => medias.into_iter().zip(told).collect(),
+                By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
+            });
+            Scanned { stream, medias }
         })
         .collect();
+    conclude(world, &catalog, &scanned, wanted)
+}
+
+/// Who listens to which stream.
+fn plans<'a>(
+    world: &mut World<'_>,
+    streams: &[&'a Stream],
+    wanted: &Wanted,
+    pulls: &mut Pulls,
+) -> Result<Vec<Plan<'a>>, Failure> {
+    let named = !wanted.streams.is_empty();
+    let mut plans: Vec<Plan<'a>> = Vec::new();
+    for stream in streams {
+        let mut medias = audible(stream, named);
+        if let (Some(source), Ok(medias)) = (&stream.source, &mut medias) {
+            pulls.order(stream, source, medias)?;
+        }
+        plans.push(Plan { stream, medias, by: By::Self_, deaf: None });
+    }
+    let of_host = |plan: &&Plan<'_>| {
+        plan.stream.source.is_none() && plan.medias.as_ref().is_ok_and(|of| ears::is_of_host(of))
+    };
+    let daemon = Daemon::meet(world.daemon, names(plans.iter().filter(of_host)));
+    for plan in &mut plans {
+        if let (None, Ok(medias)) = (&plan.stream.source, &mut plan.medias) {
+            (plan.by, plan.deaf) = daemon.choose(plan.stream, medias);
+        }
+    }
+    Ok(plans)
+}
+
+fn names<'a>(plans: impl Iterator<Item = &'a Plan<'a>>) -> Vec<String> {
+    plans.map(|plan| plan.stream.name.clone()).collect()
+}
+
+/// Prints what was heard; fails if a stream is not active.
+fn conclude(
+    world: &mut World<'_>,
+    catalog: &Catalog,
+    scanned: &[Scanned<'_>],
+    wanted: &Wanted,
+) -> Result<(), Failure> {
     let lost: Vec<&Problem> =
-        if wanted.streams.is_empty() { lost(&catalog).collect() } else { Vec::new() };
+        if wanted.streams.is_empty() { lost(catalog).collect() } else { Vec::new() };
     if world.json {
         let problems = lost.iter().map(ToString::to_string).collect();
-        json::line(world.out, &view::json(&scanned, problems).map_err(io::Error::from)?)?;
+        json::line(world.out, &view::json(scanned, problems).map_err(io::Error::from)?)?;
     } else {
-        report::print(world, &scanned)?;
+        report::print(world, scanned)?;
     }
     for problem in &lost {
         writeln!(world.err, "dynrelay: ignored: {}", plain(&problem.to_string()))?;
@@ -110,19 +170,8 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
 fn audible(stream: &Stream, named: bool) -> Result<Vec<Media>, Unheard<'_>> {
     match &stream.source {
         Some(source) if !named => Err(Unheard::Pulled(source)),
-        _ => Media::of(stream).map(|own| heard_here(stream, own)).map_err(Unheard::Faulty),
+        _ => Media::of(stream).map_err(Unheard::Faulty),
     }
-}
-
-/// Where a stream can be heard: by its replica, if a program on this host, most likely dynrelayd, has
-/// the ports that it arrives on.
-fn heard_here(stream: &Stream, own: Vec<Media>) -> Vec<Media> {
-    let taken = own.iter().flat_map(|media| &media.sources).any(|source| {
-        let bound = UdpSocket::bind((source.address, source.port));
-        !source.address.is_multicast()
-            && bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
-    });
-    taken.then(|| Media::of_replica(stream)).flatten().unwrap_or(own)
 }
 
 /// The streams of these names, each once; all if there are no names.
@@ -153,24 +202,38 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
     }
 }
 
+/// Listens to these medias, and has dynrelayd listen to these streams meanwhile.
 fn listen(
     world: &mut World<'_>,
     medias: Vec<Media>,
     mut pulls: Pulls,
+    theirs: Vec<String>,
     wanted: &Wanted,
-) -> Result<Vec<Heard>, Failure> {
+) -> Result<(Vec<Heard>, Told), Failure> {
     let settings = Settings { quick: wanted.quick, ..Settings::default() };
     pulls.make_room();
     let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
     pulls.start()?;
     let progress = Progress::new(world.progress, wanted.time);
-    loop {
-        progress.show(world.err, &scan.heard())?;
-        let slice = SLICE.min(progress.left());
-        let listening = scan.listen(slice).map_err(Failure::Listening)?;
-        if listening == Listening::Over || progress.left().is_zero() {
-            progress.clear(world.err)?;
-            return Ok(scan.heard());
+    let World { daemon, err, .. } = world;
+    thread::scope(|threads| {
+        let asked = (!theirs.is_empty())
+            .then(|| threads.spawn(|| ears::ask(*daemon, theirs, wanted.time, wanted.quick)));
+        loop {
+            progress.show(*err, &scan.heard())?;
+            let slice = SLICE.min(progress.left());
+            let listening = scan.listen(slice).map_err(Failure::Listening)?;
+            let over = listening == Listening::Over || progress.left().is_zero();
+            let answered = asked.as_ref().is_none_or(thread::ScopedJoinHandle::is_finished);
+            if over && answered {
+                break;
+            }
+            if over {
+                thread::sleep(GLANCE);
+            }
         }
-    }
+        progress.clear(*err)?;
+        let told = asked.and_then(|asked| asked.join().ok()).transpose()?;
+        Ok((scan.heard(), told.unwrap_or_default()))
+    })
 }

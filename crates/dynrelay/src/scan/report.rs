@@ -32,12 +32,12 @@ pub(crate) enum Unheard<'a> {
     Pulled(&'a RtspSource),
 }
 
-/// Whether a media is active; none if nobody can tell, because its port is in use.
+/// Whether a media is active; none if whoever could tell doesn't.
 pub(crate) fn active(heard: &Heard) -> Option<bool> {
     match heard.verdict() {
         Verdict::Active => Some(true),
         Verdict::NotActive | Verdict::Deaf => Some(false),
-        Verdict::Busy => None,
+        Verdict::Busy | Verdict::Reserved => None,
     }
 }
 
@@ -116,6 +116,7 @@ fn row(stream: &str, media: &Media, heard: &Heard) -> Vec<Cell> {
         Verdict::Active => ("ACTIVE", Paint::Green),
         Verdict::NotActive => ("NOT ACTIVE", Paint::Red),
         Verdict::Busy => ("PORT IN USE", Paint::Yellow),
+        Verdict::Reserved => ("NOT ALLOWED", Paint::Yellow),
         Verdict::Deaf => ("CAN'T LISTEN", Paint::Red),
     };
     let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).painted(paint)];
@@ -181,10 +182,6 @@ fn note(media: &Media, heard: &Heard) -> Vec<String> {
         });
     } else if !heard.foreign.is_empty() {
         notes.push(format!("RTP with payload type {types}, which no SDP names, came there, too."));
-    }
-    if heard.verdict() == Verdict::Busy {
-        let stream = &media.stream;
-        notes.push(format!("If dynrelayd has it, `dynrelay show {stream}` tells what arrives."));
     }
     if heard.senders.len() > 1 {
         let senders: Vec<String> = heard
@@ -282,10 +279,11 @@ mod tests {
         let foreign = Heard { foreign: vec![33, 97], ..Heard::default() };
         let wrong = "but with payload type 33, 97, and its SDP says 96.";
         assert_eq!(said(foreign), format!("RTP came to 239.1.2.3:5004 on eth0, {wrong}"));
-        let busy = Heard { deaf: vec![Deaf::Busy(video.sources[0].clone())], ..Heard::default() };
-        let said = said(busy);
-        assert!(said.contains("is in use by a program on this host"), "{said}");
-        assert!(said.ends_with("`dynrelay show news` tells what arrives."), "{said}");
+        let deaf = |deaf| said(Heard { deaf: vec![deaf], ..Heard::default() });
+        let busy = deaf(Deaf::Busy(video.sources[0].to_string()));
+        assert!(busy.contains("is in use by a program on this host"), "{busy}");
+        let reserved = deaf(Deaf::Reserved(video.sources[0].to_string()));
+        assert!(reserved.ends_with("run the scan as root."), "{reserved}");
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Active => "active",
         Verdict::NotActive => "not-active",
         Verdict::Busy => "busy",
+        Verdict::Reserved => "reserved",
         Verdict::Deaf => "deaf",
     }
 }

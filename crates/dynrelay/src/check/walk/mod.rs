@@ -17,7 +17,8 @@ use self::answer::Answers;
 use self::step::{Outcome, Steps};
 use crate::failure::Failure;
 use crate::human::count;
-use crate::world::World;
+use crate::scan::ears;
+use crate::world::{Daemon, World};
 
 /// How long the encoder's packets are waited for.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -129,12 +130,10 @@ impl Way<'_> {
             steps.tell("source", Outcome::Unknown, what, "");
             return Ok(());
         }
-        let settings = ::scan::Settings { quick: true, ..::scan::Settings::default() };
         let medias = ::scan::Media::of(stream).map_err(ToString::to_string);
         let labels: Vec<String> = stream.media().collect();
-        let heard = medias.and_then(|medias| {
-            ::scan::scan(medias, LISTEN, settings).map_err(|error| error.to_string())
-        });
+        let mut daemon = Daemon { socket: self.walk.catalog.config().daemon.socket.clone() };
+        let heard = medias.and_then(|medias| ears::look(&mut daemon, stream, medias, LISTEN));
         let heard = match heard {
             Ok(heard) => heard,
             Err(error) => {
@@ -312,7 +311,7 @@ fn source_step(steps: &mut Steps<'_, '_>, label: &str, heard: &::scan::Heard) {
              check` what may drop it: interface, reverse-path filter, firewall"
                 .to_owned(),
         ),
-        ::scan::Verdict::Busy | ::scan::Verdict::Deaf => {
+        ::scan::Verdict::Busy | ::scan::Verdict::Reserved | ::scan::Verdict::Deaf => {
             let why = heard.deaf.first().map(ToString::to_string).unwrap_or_default();
             (Outcome::Unknown, format!("can't hear whether {label} arrives: {why}"), String::new())
         }

@@ -1,0 +1,116 @@
+//! Hearing what arrives, beside the flows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod net;
+
+use forward::{Header, OpenError, Overheard, Packet, Source};
+use net::{PATIENCE, Relay, alone, edge, encoder_at, group, receive, rtp};
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::sync::mpsc::{TryRecvError, sync_channel};
+
+/// A port of this host.
+fn port(number: u16) -> Source {
+    let address = "192.0.2.9".parse().unwrap();
+    Source { address, port: number, sender: None, interface: None }
+}
+
+fn send(from: &UdpSocket, to: &Source, datagram: &[u8]) {
+    from.send_to(datagram, (to.address, to.port)).unwrap();
+}
+
+#[test]
+fn a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it() {
+    alone("a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it", || {
+        let (relay, edge, source) = (Relay::start(), edge(), port(5004));
+        let _flow = relay.flow(&source, edge.local_addr().unwrap());
+        let (to, heard) = sync_channel(64);
+        let mut taps = relay.plane.tap(std::slice::from_ref(&source), &to);
+        let tap = taps.remove(0).unwrap();
+        let from = encoder_at("192.0.2.1");
+        for number in 0..20 {
+            let sent = rtp(number, 100 + usize::from(number));
+            send(&from, &source, &sent);
+            assert_eq!(receive(&edge), sent);
+            let header = Header { ssrc: 7, payload_type: 96, sequence: number };
+            let expected = Overheard {
+                tap: 0,
+                packet: Packet::Rtp(header),
+                length: sent.len(),
+                sender: from.local_addr().unwrap(),
+            };
+            assert_eq!(heard.recv_timeout(PATIENCE), Ok(expected));
+        }
+        send(&from, &source, &[0x47; 188]);
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().packet, Packet::Stranger);
+        assert_eq!(tap.missed(), 0);
+        drop((tap, to));
+        // The flow goes on until there is nobody left to tell, and after that.
+        receive(&edge);
+        let mut number = 21;
+        while heard.try_recv() != Err(TryRecvError::Disconnected) {
+            send(&from, &source, &rtp(number, 100));
+            assert_eq!(receive(&edge), rtp(number, 100));
+            number += 1;
+        }
+    });
+}
+
+#[test]
+fn a_flow_begins_and_ends_at_a_port_that_is_tapped() {
+    alone("a_flow_begins_and_ends_at_a_port_that_is_tapped", || {
+        let (relay, edge, source) = (Relay::start(), edge(), port(5004));
+        let (to, heard) = sync_channel(64);
+        let other = group("239.1.1.1", 5004);
+        let taps = relay.plane.tap(&[other, source.clone()], &to);
+        let from = encoder_at("192.0.2.1");
+        send(&from, &source, &rtp(1, 100));
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().tap, 1);
+        let flow = relay.flow(&source, edge.local_addr().unwrap());
+        // The worker takes it in when it next looks.
+        while flow.counters().packets == 0 {
+            send(&from, &source, &rtp(2, 100));
+            heard.recv_timeout(PATIENCE).unwrap();
+        }
+        assert_eq!(receive(&edge), rtp(2, 100));
+        drop(flow);
+        send(&from, &source, &rtp(3, 100));
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().tap, 1);
+        // The port is free as soon as the last tap is gone.
+        drop(taps);
+        UdpSocket::bind((source.address, source.port)).unwrap();
+    });
+}
+
+#[test]
+fn whoever_hears_too_slowly_misses_some_and_holds_nobody_up() {
+    alone("whoever_hears_too_slowly_misses_some_and_holds_nobody_up", || {
+        let (relay, edge, source) = (Relay::start(), edge(), port(5004));
+        let _flow = relay.flow(&source, edge.local_addr().unwrap());
+        let (to, heard) = sync_channel(3);
+        let tap = relay.plane.tap(std::slice::from_ref(&source), &to).remove(0).unwrap();
+        let from = encoder_at("192.0.2.1");
+        for number in 0..20 {
+            send(&from, &source, &rtp(number, 100));
+            assert_eq!(receive(&edge), rtp(number, 100));
+        }
+        assert_eq!((heard.try_iter().count(), tap.missed()), (3, 17));
+    });
+}
+
+#[test]
+fn a_port_that_another_program_has_is_an_error() {
+    alone("a_port_that_another_program_has_is_an_error", || {
+        let (relay, source) = (Relay::start(), port(5004));
+        let _taken = UdpSocket::bind((source.address, source.port)).unwrap();
+        let (to, _heard) = sync_channel(3);
+        let opened = relay.plane.tap(&[source, port(5006)], &to);
+        let kind = |error: &OpenError| match error {
+            OpenError::Source { error, .. } => Some(error.kind()),
+            _ => None,
+        };
+        assert_eq!(opened[0].as_ref().err().and_then(kind), Some(ErrorKind::AddrInUse));
+        assert!(opened[1].is_ok());
+    });
+}
