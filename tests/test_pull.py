@@ -7,6 +7,7 @@ import pytest
 
 from lab.edge import PORTS, VIDEO_PORT
 from lab.origin import LOGIN, PASSWORD, PORT, URL
+from lab.perl_server import PerlServer
 from lab.player import Mplayer
 from lab.rtp import gaps
 from lab.vlc import Vlc
@@ -207,3 +208,9 @@ def test_vlc_is_pulled_too(pulled):
     scene.daemon.run("stop", "news/dss2")
     scene.wait_for_pull("no longer pulled")
     assert_no_password(scene)
+
+
+def test_a_third_server_is_pulled_with_picture_and_sound(pulled):
+    scene = pulled(dss1=PerlServer)
+    player = watch(scene)
+    leave(scene, player)

@@ -7,6 +7,14 @@ GROUP = "239.1.2.3"
 VIDEO_PORT, AUDIO_PORT = 5004, 5006
 PORTS = range(VIDEO_PORT, AUDIO_PORT + 2)
 
+# A test card and a tone in real time, and how they are encoded.
+INPUT = ["ffmpeg", "-hide_banner", "-nostdin", "-v", "info", "-stats_period", "0.2"]
+INPUT += ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]
+INPUT += ["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"]
+VIDEO = ["-map", "0:v", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
+VIDEO += ["-pix_fmt", "yuv420p", "-g", "12", "-b:v", "300k", "-threads", "1"]
+AUDIO = ["-map", "1:a", "-c:a", "mp2", "-ac", "1", "-b:a", "64k"]
+
 
 class Encoder:
     """ffmpeg on `host`, which sends RTP and RTCP of H.264 and MPEG audio in real time."""
@@ -20,17 +28,9 @@ class Encoder:
     def start(self):
         """Begins to broadcast; returns once the first frames are out."""
         send = ["-f", "rtp"]
-        self.program = self.host.start(
-            "ffmpeg",
-            ["ffmpeg", "-hide_banner", "-nostdin", "-v", "info", "-stats_period", "0.2", "-re"]
-            + ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]
-            + ["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"]
-            + ["-map", "0:v", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
-            + ["-pix_fmt", "yuv420p", "-g", "12", "-b:v", "300k", "-threads", "1"]
-            + [*send, self._target(VIDEO_PORT)]
-            + ["-map", "1:a", "-c:a", "mp2", "-ac", "1", "-b:a", "64k"]
-            + [*send, self._target(AUDIO_PORT), "-sdp_file", self._sdp],
-        )
+        command = [*INPUT, *VIDEO, *send, self._target(VIDEO_PORT)]
+        command += [*AUDIO, *send, self._target(AUDIO_PORT), "-sdp_file", self._sdp]
+        self.program = self.host.start("ffmpeg", command)
         self.program.wait_for(r"time=00:00:0[1-9]")
 
     def _target(self, port):
