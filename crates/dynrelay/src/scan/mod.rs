@@ -139,13 +139,14 @@ fn conclude(
 ) -> Result<(), Failure> {
     let lost: Vec<&Problem> =
         if wanted.streams.is_empty() { lost(catalog).collect() } else { Vec::new() };
+    let ignored: Vec<&Problem> = lost.iter().copied().chain(settings(catalog, scanned)).collect();
     if world.json {
-        let problems = lost.iter().map(ToString::to_string).collect();
+        let problems = ignored.iter().map(ToString::to_string).collect();
         json::line(world.out, &view::json(scanned, problems).map_err(io::Error::from)?)?;
     } else {
         report::print(world, scanned)?;
     }
-    for problem in &lost {
+    for problem in &ignored {
         writeln!(world.err, "dynrelay: ignored: {}", plain(&problem.to_string()))?;
     }
     let well = lost.is_empty() && scanned.iter().all(|one| one.active() != Some(false));
@@ -163,6 +164,19 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
             && !catalog.streams().any(known)
     };
     catalog.problems().iter().filter(of_a_stream)
+}
+
+/// What is wrong with the settings of the streams that were listened for: such as a file that only the
+/// daemon may read, and that says where to pull the stream from.
+fn settings<'a>(
+    catalog: &'a Catalog,
+    scanned: &'a [Scanned<'_>],
+) -> impl Iterator<Item = &'a Problem> {
+    catalog.problems().iter().filter(|problem| {
+        let mut streams = scanned.iter().map(|one| &one.stream.name);
+        problem.severity == Severity::Error
+            && streams.any(|name| problem.file.ends_with(format!("{name}.toml")))
+    })
 }
 
 /// The medias of a stream, if there is anything to listen for. One that has to be pulled is pulled if

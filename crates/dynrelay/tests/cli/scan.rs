@@ -48,6 +48,22 @@ fn programs_get_it_all() {
 }
 
 #[test]
+fn settings_that_cannot_be_used_are_told_of() {
+    let (world, config) = catalogue();
+    // Like a file that somebody else may not read, which root always may.
+    world.write("streams/news.toml", "source = 7\n");
+    for names in [&[][..], &["news"]] {
+        let ended = world.run(&[&["scan", "--config", &config, "--for", "10ms"], names].concat());
+        assert_eq!(ended.code, Some(1));
+        assert!(
+            ended.err.contains("ignored: ") && ended.err.contains("news.toml"),
+            "{}",
+            ended.err
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_scanned_is_said() {
     let (world, config) = catalogue();
     world.write("streams/junk.sdp", "junk");
