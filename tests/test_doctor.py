@@ -154,6 +154,63 @@ def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(rehearsal):
     assert findings(scene, "firewall") == []
 
 
+def test_a_firewall_on_the_origin_that_lets_no_packet_out(rehearsal):
+    scene = rehearsal()
+    nft(
+        scene["origin"],
+        "add table inet wall",
+        "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
+        "add rule inet wall output oifname eth0 udp dport 6970 drop",
+    )
+    ((severity, what),) = findings(scene, "firewall")
+    assert severity == "error"
+    assert what == (
+        'the rule `oifname "eth0" udp dport 6970 drop` of inet wall output drops what goes to dss2: '
+        "s01 (198.51.100.7:6970)"
+    )
+    scene.edge.open(*scene.ports)
+    scene.daemon.ask("start", "s01")
+    assert scene.wait_for(state="closed")["reason"] == "edge-unreachable", "it does drop it"
+
+
+def test_an_edge_that_does_not_answer(rehearsal):
+    scene = rehearsal()
+    assert findings(scene, "edges") == []
+    scene.edge.program.stop()
+    ((severity, what),) = findings(scene, "edges")
+    assert severity == "warning"
+    assert what.startswith("dss2 does not answer at rtsp://dss2.example.net: Connection refused")
+    nft(
+        scene["dss2"],
+        "add table inet wall",
+        "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
+        "add rule inet wall output icmp type destination-unreachable drop",
+    )
+    _, (severity, what) = findings(scene, "edges")
+    assert severity == "unknown"
+    assert what.startswith("dss2 (198.51.100.7) did not refuse packets to port 33434")
+
+
+def limit_errors(host, milliseconds):
+    """Has a host's kernel send no two ICMP errors to a host in such a time, but for its first ones."""
+    host.run(["sysctl", "-qw", f"net.ipv4.icmp_ratelimit={milliseconds}"])
+
+
+def test_an_edge_whose_icmp_limit_hides_refusals(rehearsal):
+    scene = rehearsal()
+    limit_errors(scene["dss2"], 20_000)
+    ((severity, what),) = findings(scene, "edges")
+    assert severity == "warning"
+    assert what.startswith("dss2 (198.51.100.7) refuses a few packets, and then no more")
+
+
+def test_a_walk_is_not_taken_in_by_an_edge_that_refuses_too_seldom(rehearsal):
+    scene = rehearsal(shutdown={"errors": 1000})
+    limit_errors(scene["dss2"], 30_000)
+    ok, steps = walk(scene, "s01", "--wait", "30s")
+    assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "unknown"), ("end", "ok")]
+
+
 def test_what_cannot_be_looked_at_is_unknown_and_not_fine(rehearsal):
     scene = rehearsal()
     command = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config]

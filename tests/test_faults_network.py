@@ -104,10 +104,11 @@ def test_a_short_outage_costs_nothing_but_itself(rehearsal, fault):
     assert scene.wait_for()["state"] == "live"
 
 
-def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(rehearsal):
+@pytest.mark.parametrize("fault", [Arp(), Route()], ids=["arp", "route"])
+def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(rehearsal, fault):
     scene = rehearsal(shutdown={"errors": 3})
     scene.watch()
-    Arp().begin(scene)
+    fault.begin(scene)
     closed = scene.wait_for(state="closed")
     assert closed["reason"] == "edge-unreachable"
     assert "host or the way to it went down" in scene.daemon.run("show", "s01")

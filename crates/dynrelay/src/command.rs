@@ -123,9 +123,9 @@ pub(crate) enum Command {
     /// Name everything that is wrong with the configuration and the running system
     ///
     /// Reads dynrelay.toml and the streams folder as the daemon would, joins every group for a
-    /// moment, and looks at interfaces, kernel, firewall, the rights to the socket, and what a
-    /// running daemon says. Changes nothing. Run it as root to see everything: what can't be looked
-    /// at is reported as unknown.
+    /// moment, asks the edges whether they answer and refuse, and looks at interfaces, kernel,
+    /// firewall, the rights to the socket, and what a running daemon says. Changes nothing. Run it as
+    /// root to see everything: what can't be looked at is reported as unknown.
     #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
         dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n  \
         dynrelay check --edge dss2 news   the way of news to dss2, step by step\n\n\

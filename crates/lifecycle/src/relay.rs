@@ -201,8 +201,13 @@ impl Relay {
             let flow = &mut self.flows[index];
             match (flow.phase, flow.turn_at) {
                 (Phase::Turn, Some(began)) if began + patience <= at.now => {
-                    flow.misses = flow.misses.saturating_add(1);
                     flow.turn_at = Some(at.now);
+                    if std::mem::take(&mut flow.answered) && !flow.reached {
+                        // No probe got out of this host: no route leads there, or it may not send.
+                        self.count(index);
+                    } else {
+                        flow.misses = flow.misses.saturating_add(1);
+                    }
                     if others_wait {
                         self.wait(index, false, at);
                     }

@@ -51,6 +51,21 @@ fn an_edge_that_can_not_be_reached_is_not_called_unwatched() {
 }
 
 #[test]
+fn probes_that_do_not_get_out_of_this_host_close_it_too() {
+    // No route leads there, or a firewall here lets nothing out: no probe is ever sent.
+    let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
+    let began = bench.now;
+    while bench.closed().is_none() {
+        assert!(bench.now < began + Duration::from_secs(20), "three errors of two medias");
+        if let Some(flow) = bench.gates().iter().position(|gate| *gate == Gate::Probe) {
+            bench.see(flow, Seen::Unreachable);
+        }
+        bench.pass(1);
+    }
+    assert_eq!(bench.closed(), Some(CloseReason::EdgeUnreachable));
+}
+
+#[test]
 fn an_edge_that_comes_back_without_viewers_is_unwatched() {
     let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
     while bench.closed().is_none() {

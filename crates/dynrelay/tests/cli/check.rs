@@ -22,9 +22,10 @@ fn config(world: &World, interface: &str, more: &str) -> String {
     let text = format!(
         "[daemon]\nsocket = \"{}\"\n{more}\nstate = \"{}\"\nreceive_buffer = 4096\n[origin]\n\
          interface = \"{interface}\"\n\n[[edge]]\n\
-         name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://dss2.example.net\"\n",
+         name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://{}\"\n",
         socket.display(),
-        state.display()
+        state.display(),
+        world.rtsp()
     );
     world.write("dynrelay.toml", &text).display().to_string()
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -55,6 +56,20 @@ impl World {
             }
             requests
         })
+    }
+
+    /// An edge's RTSP server, by its address: it answers whatever it is asked.
+    pub(crate) fn rtsp(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // Whoever only wants to know whether it is there has gone already.
+                let _ = BufReader::new(&stream).read_line(&mut String::new());
+                let _ = (&stream).write_all(b"RTSP/1.0 200 OK\r\n\r\n");
+            }
+        });
+        address
     }
 
     /// The command, told by the environment where the daemon is.

@@ -74,11 +74,13 @@ pub(super) fn value(packet: &Packet, left: &str, right: &str) -> Option<Said> {
         } else {
             "host"
         }]),
-        ("iifname" | "iif", _) | ("meta", "iifname" | "iif") => match &packet.interface {
+        ("iifname" | "iif", _) | ("meta", "iifname" | "iif") if packet.outgoing => Said::Other,
+        ("oifname" | "oif", _) | ("meta", "oifname" | "oif") if !packet.outgoing => Said::Other,
+        ("iifname" | "iif" | "oifname" | "oif", _)
+        | ("meta", "iifname" | "iif" | "oifname" | "oif") => match &packet.interface {
             Some(name) => words(&[name]),
             None => Said::Unknown,
         },
-        ("oifname" | "oif", _) => Said::Other,
         _ => return None,
     })
 }

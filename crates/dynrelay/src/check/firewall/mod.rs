@@ -1,5 +1,5 @@
-//! What this host's firewall does to the packets that relaying lives by: a stream's, what edges
-//! refuse with, and the queries that keep a group alive.
+//! What this host's firewall does to the packets that relaying lives by: a stream's as they come and
+//! go, what edges refuse with, and the queries that keep a group alive.
 
 mod matching;
 mod packet;
@@ -12,11 +12,12 @@ use std::fs;
 use std::io;
 use std::process::Command;
 
-use catalog::Catalog;
+use catalog::{Catalog, Stream};
 
 use self::packet::{Packet, Protocol};
 use self::ruleset::{Fate, Ruleset};
 use super::finding::{About, Finding, Severity};
+use super::route::{Way, way};
 use crate::human::count;
 
 const ABOUT: About = About::Firewall;
@@ -89,7 +90,42 @@ fn judged(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
         }
     }
     findings.extend(streams(catalog, rules));
+    findings.extend(relays(catalog, rules));
     findings
+}
+
+/// Edges that packets don't get out to, by what drops them.
+fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for edge in catalog.edges() {
+        let Way::Over(interface) = way(edge.address) else { continue };
+        let mut dropped: BTreeMap<Fate, Vec<String>> = BTreeMap::new();
+        for route in catalog.streams().flat_map(Stream::routes).filter(|it| it.edge == edge.name) {
+            for path in route.paths() {
+                let fate = rules.fate(&Packet::relayed(path.target, &interface));
+                if fate != Fate::Passes {
+                    let what = format!("{} ({})", route.stream, path.target);
+                    dropped.entry(fate).or_default().push(what);
+                }
+            }
+        }
+        for (fate, flows) in dropped {
+            let more = more(flows.len(), "flow");
+            let what = format!("{fate} what goes to {}: {}{more}", edge.name, flows[0]);
+            let advice =
+                format!("let it out first: `ip daddr {} udp dport … accept`", edge.address);
+            findings.extend(fate.finding(what, &advice));
+        }
+    }
+    findings
+}
+
+/// ` and 3 flows more`, where one of so many is named.
+fn more(all: usize, noun: &str) -> String {
+    match all.saturating_sub(1) {
+        0 => String::new(),
+        others => format!(" and {} more", count(others, noun)),
+    }
 }
 
 /// Streams whose packets are dropped, by what drops them; and the queries of their groups.
@@ -111,9 +147,7 @@ fn streams(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (fate, mut names) in dropped {
         names.dedup();
-        let more = names.len().saturating_sub(1);
-        let more =
-            if more > 0 { format!(" and {} more", count(more, "source")) } else { String::new() };
+        let more = more(names.len(), "source");
         let which = names.first().cloned().unwrap_or_default();
         let advice = "let it through first: `ip daddr 239.0.0.0/8 udp dport … accept`, say";
         findings.extend(fate.finding(format!("{fate} the packets of {which}{more}"), advice));

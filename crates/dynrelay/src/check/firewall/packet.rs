@@ -1,6 +1,6 @@
 //! A packet as a firewall sees it, as far as it is known beforehand.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use catalog::Source;
 
@@ -15,9 +15,11 @@ pub(super) enum Protocol {
     Udp(u16),
 }
 
-/// A packet that comes in.
+/// A packet that comes in, or goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
+    /// Whether it goes out.
+    pub(super) outgoing: bool,
     /// Whether it is IPv6.
     pub(super) v6: bool,
     /// What it is.
@@ -26,7 +28,7 @@ pub(super) struct Packet {
     pub(super) target: Option<IpAddr>,
     /// Who sends it, if that is known.
     pub(super) sender: Option<IpAddr>,
-    /// The interface that it comes in on, if that is known; never the loopback.
+    /// The interface that it comes in on or goes out by, if that is known; never the loopback.
     pub(super) interface: Option<String>,
 }
 
@@ -34,12 +36,25 @@ impl Packet {
     /// What an edge answers with when its port is closed.
     pub(super) fn refusal(v6: bool) -> Self {
         let protocol = Protocol::Unreachable;
-        Self { v6, protocol, target: None, sender: None, interface: None }
+        Self { outgoing: false, v6, protocol, target: None, sender: None, interface: None }
+    }
+
+    /// A packet of a relay, on its way to an edge.
+    pub(super) fn relayed(to: SocketAddr, interface: &str) -> Self {
+        Self {
+            outgoing: true,
+            v6: to.is_ipv6(),
+            protocol: Protocol::Udp(to.port()),
+            target: Some(to.ip()),
+            sender: None,
+            interface: Some(interface.to_owned()),
+        }
     }
 
     /// A packet of a stream.
     pub(super) fn media(source: &Source) -> Self {
         Self {
+            outgoing: false,
             v6: source.address.is_ipv6(),
             protocol: Protocol::Udp(source.port),
             target: Some(source.address),
@@ -48,7 +63,13 @@ impl Packet {
         }
     }
 
-    /// What connection tracking calls it. A multicast is never answered, and so stays new.
+    /// The chains that it comes through.
+    pub(super) fn hooks(&self) -> [&'static str; 2] {
+        if self.outgoing { ["output", "postrouting"] } else { ["prerouting", "input"] }
+    }
+
+    /// What connection tracking calls it. A multicast is never answered, and so stays new, as does what
+    /// is relayed to an edge.
     pub(super) fn state(&self) -> &'static str {
         match self.protocol {
             Protocol::Unreachable => "related",

@@ -38,7 +38,7 @@ impl fmt::Display for Fate {
 #[derive(Debug, Default)]
 pub(super) struct Ruleset {
     chains: HashMap<(String, String), Chain>,
-    /// Those that packets come in by, in the order of their priorities.
+    /// Those that the kernel sends packets through, by name.
     bases: Vec<(String, String)>,
 }
 
@@ -90,29 +90,22 @@ impl Ruleset {
                 }
             }
         }
-        rules.bases = rules.incoming();
+        let is_base = |(_, chain): &(&(String, String), &Chain)| chain.hook.is_some();
+        rules.bases = rules.chains.iter().filter(is_base).map(|(key, _)| key.clone()).collect();
+        rules.bases.sort();
         rules
-    }
-
-    /// The chains that a packet for this host comes by.
-    fn incoming(&self) -> Vec<(String, String)> {
-        let comes_in =
-            |chain: &Chain| matches!(chain.hook.as_deref(), Some("prerouting" | "input"));
-        let mut bases: Vec<_> = self
-            .chains
-            .iter()
-            .filter(|(_, chain)| comes_in(chain))
-            .map(|(key, _)| key.clone())
-            .collect();
-        bases.sort();
-        bases
     }
 
     /// What becomes of a packet. It must come through every base chain of its family.
     pub(super) fn fate(&self, packet: &Packet) -> Fate {
         let family = if packet.v6 { "ip6 " } else { "ip " };
         let own = |key: &&(String, String)| key.0.starts_with(family) || key.0.starts_with("inet ");
-        let fates = self.bases.iter().filter(own).map(|key| self.through(key, packet));
+        let hooked = |key: &&(String, String)| {
+            let hook = self.chains.get(*key).and_then(|chain| chain.hook.as_deref());
+            hook.is_some_and(|hook| packet.hooks().contains(&hook))
+        };
+        let fates =
+            self.bases.iter().filter(own).filter(hooked).map(|key| self.through(key, packet));
         let worst = |fate: &Fate| match fate {
             Fate::Passes => 0,
             Fate::Perhaps { .. } => 1,

@@ -121,6 +121,32 @@ fn multicast_in_many_rulesets() {
 }
 
 #[test]
+fn what_goes_out_goes_through_other_chains() {
+    let edge = Packet::relayed("198.51.100.7:6970".parse().unwrap(), "eth0");
+    for (rules, policy, expected) in [
+        ("", "accept", "passes"),
+        ("", "drop", "dropped"),
+        ("udp dport 6970-6999 drop", "accept", "dropped"),
+        ("ip daddr 198.51.100.0/24 oifname \"eth0\" reject", "accept", "dropped"),
+        ("oifname \"eth1\" drop\niifname \"eth0\" drop", "accept", "passes"),
+        ("oifname \"lo\" accept\nudp dport { 53, 6970 } accept", "drop", "passes"),
+        ("ct state established,related accept", "drop", "dropped"),
+        ("meta skuid 0 accept", "drop", "perhaps"),
+    ] {
+        let text = format!(
+            "table inet filter {{\n chain out {{\n type filter hook output priority 0; policy \
+             {policy};\n {rules}\n }}\n chain in {{\n type filter hook input priority 0; policy \
+             accept;\n }}\n}}\n"
+        );
+        let read = Ruleset::parse(&text);
+        assert_eq!(word(&read.fate(&edge)), expected, "{rules} / {policy}");
+        assert_eq!(read.fate(&media()), Fate::Passes, "{rules} / {policy}");
+    }
+    let closed = Ruleset::parse(WORKSTATION);
+    assert_eq!(closed.fate(&edge), Fate::Passes);
+}
+
+#[test]
 fn whatever_is_printed_is_read() {
     for text in ["", "table", "}\n}", "chain x {", "table ip a {\nchain b {\n{ {", "x vmap { : }"] {
         assert_eq!(Ruleset::parse(text).fate(&media()), Fate::Passes);

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use control::{FlowKind, FlowStatus, Gate, RelayDetail};
 
+use super::super::refusals::PORT;
 use super::step::Outcome;
 use crate::human::count;
 
 /// An edge sends about one ICMP error a second for all flows together (Linux's limit on IPv4).
 const BETWEEN_ERRORS: Duration = Duration::from_secs(1);
+/// Refusals so far apart, so many times, show that the edge's limit is none to go by its silence then.
+const BEAT: Duration = Duration::from_millis(800);
+const BEATS: u32 = 3;
 /// Errors that other flows, or a busy host, may get in between.
 const SPARE_ERRORS: u32 = 2;
 
@@ -21,10 +25,14 @@ pub(super) enum Verdict {
     Sent,
     /// The edge refuses them.
     Refused,
+    /// It does not refuse them, or no more; whether it could is not known.
+    Quiet,
     /// It takes them.
     Taken,
     /// It does not refuse them, and has never refused anything: they may get lost on the way.
     Silent,
+    /// It does not refuse them, and has refused, but doesn't just now, whatever it is sent.
+    Doubtful,
 }
 
 /// One more step to tell.
@@ -44,6 +52,8 @@ struct Flow {
     first: (u64, u64),
     /// Packets sent, and the time, when it was refused last, or looked at first.
     since: (u64, Duration),
+    /// How often it was refused, a while after the time before; and the last such time.
+    beats: (u32, Option<Duration>),
     verdict: Verdict,
     told_sent: bool,
     told: Option<Verdict>,
@@ -55,6 +65,8 @@ pub(super) struct Answers {
     flows: Vec<Flow>,
     /// So long must pass without a refusal.
     quiet: Duration,
+    /// Whether the edge has ever refused anything.
+    answers: bool,
 }
 
 impl Answers {
@@ -62,7 +74,7 @@ impl Answers {
     pub(super) fn new(flows: usize, quiet: Duration) -> Self {
         let flows = u32::try_from(flows).unwrap_or(u32::MAX);
         let errors = BETWEEN_ERRORS.saturating_mul(flows.saturating_add(SPARE_ERRORS));
-        Self { flows: Vec::new(), quiet: quiet.max(errors) }
+        Self { flows: Vec::new(), quiet: quiet.max(errors), answers: false }
     }
 
     /// Takes in how the relay stands at a time.
@@ -71,6 +83,7 @@ impl Answers {
             status: None,
             first: (status.packets, status.refusals),
             since: (status.packets, now),
+            beats: (0, None),
             verdict: Verdict::Waiting,
             told_sent: false,
             told: None,
@@ -81,8 +94,25 @@ impl Answers {
         }
         let heard = detail.relay.viewers.is_some_and(|viewers| viewers > 0);
         for (flow, status) in self.flows.iter_mut().zip(&detail.flows) {
-            let proven = detail.answers || heard || status.reports > 0;
-            flow.look(status, now, self.quiet, proven);
+            flow.look(status, now, self.quiet, heard || status.reports > 0);
+        }
+        self.answers = detail.answers || detail.relay.refusals > 0;
+    }
+
+    /// Whether an RTP flow is not refused, and it has to be found out whether it could be.
+    pub(super) fn are_quiet(&self) -> bool {
+        self.rtp().any(|flow| flow.verdict == Verdict::Quiet)
+    }
+
+    /// Takes in whether the edge refuses what nobody takes.
+    pub(super) fn settle(&mut self, refuses: bool) {
+        let verdict = match (refuses, self.answers) {
+            (true, _) => Verdict::Taken,
+            (false, true) => Verdict::Doubtful,
+            (false, false) => Verdict::Silent,
+        };
+        for flow in self.flows.iter_mut().filter(|flow| flow.verdict == Verdict::Quiet) {
+            flow.verdict = verdict;
         }
     }
 
@@ -92,8 +122,7 @@ impl Answers {
 
     /// Whether every RTP flow is taken, or as good as.
     pub(super) fn all_taken(&self) -> bool {
-        let good = |flow: &Flow| matches!(flow.verdict, Verdict::Taken | Verdict::Silent);
-        !self.flows.is_empty() && self.rtp().all(good)
+        !self.flows.is_empty() && self.rtp().all(|flow| flow.verdict.is_settled())
     }
 
     /// Whether an RTP flow is refused just now.
@@ -107,6 +136,13 @@ impl Answers {
     }
 }
 
+impl Verdict {
+    /// Whether no more can be learned by looking on.
+    fn is_settled(self) -> bool {
+        matches!(self, Self::Taken | Self::Silent | Self::Doubtful)
+    }
+}
+
 impl Flow {
     fn kind(&self) -> Option<FlowKind> {
         self.status.as_ref().map(|status| status.kind)
@@ -114,6 +150,9 @@ impl Flow {
 
     fn look(&mut self, status: &FlowStatus, now: Duration, quiet: Duration, proven: bool) {
         let before = self.status.as_ref().map_or(self.first.1, |before| before.refusals);
+        if status.refusals > before && self.beats.1.is_none_or(|last| now >= last + BEAT) {
+            self.beats = (self.beats.0 + 1, Some(now));
+        }
         if status.refusals > before || (status.gate != Gate::Open && status.refusals > 0) {
             self.since = (status.packets, now);
             self.verdict = Verdict::Refused;
@@ -123,8 +162,8 @@ impl Flow {
         }
         let passed = now.saturating_sub(self.since.1) >= quiet && status.packets > self.since.0;
         if passed && matches!(self.verdict, Verdict::Sent | Verdict::Refused) {
-            self.verdict =
-                if proven || status.refusals > 0 { Verdict::Taken } else { Verdict::Silent };
+            let proven = proven || self.beats.0 >= BEATS;
+            self.verdict = if proven { Verdict::Taken } else { Verdict::Quiet };
         }
         self.status = Some(status.clone());
     }
@@ -138,8 +177,7 @@ impl Flow {
             let what = format!("{} is sent to {}", status.media, status.to);
             news.push(News { step: "packets", outcome: Outcome::Ok, what, advice: "" });
         }
-        let settled = matches!(self.verdict, Verdict::Taken | Verdict::Silent);
-        if (settled || over) && self.told != Some(self.verdict) {
+        if (self.verdict.is_settled() || over) && self.told != Some(self.verdict) {
             self.told = Some(self.verdict);
             news.extend(self.answer(rtp));
         }
@@ -169,7 +207,16 @@ impl Flow {
                 "it accepts, or packets or ICMP errors get lost on the way: `tcpdump -n udp` on the \
                  edge tells; see `dynrelay check`",
             ),
-            Verdict::Sent => (
+            Verdict::Doubtful => (
+                Outcome::Unknown,
+                format!(
+                    "{name} is not refused at {to}, but neither is a packet to port {PORT}, where \
+                     nobody listens: that proves nothing"
+                ),
+                "the edge's ICMP errors are limited or dropped: `dynrelay check` says more; on the \
+                 edge, `ss -uln` tells whether it listens",
+            ),
+            Verdict::Quiet | Verdict::Sent => (
                 Outcome::Unknown,
                 format!(
                     "{name} is not refused at {to} so far, but that was not long enough to tell"
@@ -228,6 +275,8 @@ mod tests {
         answers.look(&detail(50, 0, 0, true), at(3));
         assert!(answers.news(false).is_empty() && !answers.all_taken());
         answers.look(&detail(60, 0, 0, true), at(5));
+        assert!(answers.are_quiet() && !answers.all_taken());
+        answers.settle(true);
         assert_eq!(outcomes(&answers.news(false)), [("answer", Outcome::Ok)]);
         assert!(answers.all_taken() && answers.news(true).is_empty());
     }
@@ -238,6 +287,7 @@ mod tests {
         answers.look(&detail(0, 0, 0, false), at(0));
         answers.look(&detail(5, 0, 0, false), at(1));
         answers.look(&detail(90, 0, 0, false), at(9));
+        answers.settle(false);
         let news = answers.news(false);
         assert_eq!(outcomes(&news), [("packets", Outcome::Ok), ("answer", Outcome::Unknown)]);
     }
@@ -252,7 +302,31 @@ mod tests {
         answers.look(&detail(7, 2, 1, true), at(4));
         assert!(answers.is_refused() && !answers.all_taken());
         answers.look(&detail(99, 2, 1, true), at(6));
-        assert!(answers.all_taken() && !answers.is_refused());
+        assert!(answers.are_quiet() && !answers.is_refused());
+        answers.settle(true);
+        assert!(answers.all_taken());
+    }
+
+    #[test]
+    fn an_edge_that_refuses_a_few_times_and_then_nothing_proves_nothing() {
+        let mut answers = Answers::new(2, at(3));
+        answers.look(&detail(0, 0, 0, true), at(0));
+        answers.look(&detail(50, 3, 0, true), at(1));
+        answers.look(&detail(250, 3, 0, true), at(6));
+        answers.settle(false);
+        assert_eq!(outcomes(&answers.news(false)).pop(), Some(("answer", Outcome::Unknown)));
+        assert!(answers.all_taken());
+    }
+
+    #[test]
+    fn an_edge_that_refused_once_a_second_accepts_when_it_is_quiet() {
+        let mut answers = Answers::new(2, at(3));
+        answers.look(&detail(0, 0, 0, true), at(0));
+        for second in 1..=3 {
+            answers.look(&detail(second, second, 0, true), at(second));
+        }
+        answers.look(&detail(99, 3, 0, true), at(8));
+        assert!(answers.all_taken() && !answers.are_quiet());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! that the edge takes, each step told as it is taken.
 
 mod answer;
-mod rtsp;
 mod step;
 
 use std::path::Path;
@@ -15,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use self::answer::Answers;
 use self::step::{Outcome, Steps};
+use super::{refusals, rtsp};
 use crate::failure::Failure;
 use crate::human::count;
 use crate::scan::ears;
@@ -159,9 +159,7 @@ impl Way<'_> {
             }
             Err(error) => {
                 let what = format!("{} does not answer: {error}", edge.url);
-                let advice = "is the server up, and can this host, not only viewers, reach that \
-                              host and port? dynrelayd sends no viewer where nobody answers";
-                steps.tell("edge", Outcome::Failed, what, advice);
+                steps.tell("edge", Outcome::Failed, what, rtsp::ADVICE);
                 Err(Stuck)
             }
         }
@@ -213,6 +211,10 @@ impl Way<'_> {
             match self.show() {
                 Ok(Some(detail)) if detail.relay.state != "closed" => {
                     answers.look(&detail, began.elapsed());
+                    if answers.are_quiet() {
+                        // An edge that can't refuse is as quiet as one that accepts.
+                        answers.settle(refusals::are_heard(detail.address));
+                    }
                 }
                 Ok(detail) => return self.closed(steps, detail.as_ref()),
                 Err(error) => {

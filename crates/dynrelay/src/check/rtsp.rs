@@ -12,6 +12,10 @@ const LONGEST: u64 = 16 * 1024;
 /// The ports of RTSP and of RTSP over TLS (RFC 7826, 4.2).
 const PORTS: [(&str, u16); 2] = [("rtsp", 554), ("rtsps", 322)];
 
+/// What to do about a server that doesn't answer.
+pub(super) const ADVICE: &str = "is the server up, and can this host, not only viewers, reach that host \
+    and port? dynrelayd sends no viewer where nobody answers";
+
 /// Asks the server at an `rtsp:` URL; gives the status line and the server's name. Over TLS that
 /// somebody takes the connection has to do.
 pub(super) fn options(url: &str) -> io::Result<String> {
