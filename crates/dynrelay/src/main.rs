@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let socket = arguments.socket(env::var_os("DYNRELAY_SOCKET"));
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut err = io::stderr().lock();
+    let mut err = io::stderr();
     let mut world = World {
         out: &mut out,
         err: &mut err,

@@ -19,7 +19,7 @@ pub(crate) struct World<'a> {
     /// Standard output.
     pub(crate) out: &'a mut dyn Write,
     /// Standard error.
-    pub(crate) err: &'a mut dyn Write,
+    pub(crate) err: &'a mut (dyn Write + Send),
     /// Who answers requests.
     pub(crate) daemon: &'a mut (dyn Ask + Send),
     /// Whether answers are for programs.

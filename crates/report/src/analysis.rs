@@ -1,27 +1,26 @@
 //! Reading logs, and adding up what they say.
 
-use std::collections::HashMap;
 use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
+use foldhash::HashMap;
 use serde::Serialize;
 
-use crate::columns::{Columns, Session};
+use crate::batch::{Batch, Record, TOLD};
+use crate::columns::Session;
 use crate::edge::{Counts, Edge, Rooms, Share};
-use crate::entry::Entry;
+use crate::entry::{Entry, Event};
 use crate::filter::Filter;
-use crate::lines;
 use crate::network::Networks;
-use crate::report::Report;
+use crate::report::{Lines, Report};
 use crate::time::DAY;
 use crate::totals::Totals;
+use crate::turns::{self, Pace};
 
 /// A longer name is not a name.
 pub(crate) const LONGEST_NAME: usize = 255;
 /// A longer session or relay is an error of whoever wrote the log.
 pub(crate) const LONGEST: u64 = 3653 * DAY;
-/// So many broken lines are told of.
-const TOLD: usize = 5;
 /// So many reasons, codes or statuses are told apart; there are ten or so of each.
 const REASONS: usize = 100;
 
@@ -49,7 +48,7 @@ pub struct Analysis {
     places: HashMap<Box<[u8]>, usize>,
     /// Of all edges together.
     pub(crate) networks: Networks,
-    rooms: Rooms,
+    pub(crate) rooms: Rooms,
     /// Edges' names by their addresses.
     pub(crate) names: HashMap<Box<[u8]>, Box<[u8]>>,
     /// The first and the last time that dynrelayd logged anything.
@@ -59,11 +58,7 @@ pub struct Analysis {
     pub(crate) began: u64,
     /// How often viewers were turned away, by code.
     pub(crate) turned_away: Counts,
-    pub(crate) read: u64,
-    pub(crate) entries: u64,
-    pub(crate) sessions: u64,
-    pub(crate) others: u64,
-    pub(crate) broken: u64,
+    pub(crate) lines: Lines,
     pub(crate) told: Vec<Broken>,
 }
 
@@ -74,18 +69,14 @@ impl Analysis {
         Self {
             filter,
             edges: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             networks: Networks::default(),
             rooms: Rooms { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
-            names: HashMap::new(),
+            names: HashMap::default(),
             period: None,
             began: 0,
             turned_away: Counts::new(),
-            read: 0,
-            entries: 0,
-            sessions: 0,
-            others: 0,
-            broken: 0,
+            lines: Lines::default(),
             told: Vec::new(),
         }
     }
@@ -95,29 +86,35 @@ impl Analysis {
     ///
     /// # Errors
     /// What reading fails with. The lines before that are added.
-    pub fn read(&mut self, file: &str, mut input: impl Read) -> io::Result<()> {
+    pub fn read(&mut self, file: &str, input: impl Read + Send) -> io::Result<()> {
+        self.read_at(Pace::default(), file, input)
+    }
+
+    pub(crate) fn read_at(
+        &mut self,
+        pace: Pace,
+        file: &str,
+        mut input: impl Read + Send,
+    ) -> io::Result<()> {
         let mut magic = Vec::new();
         (&mut input).take(2).read_to_end(&mut magic)?;
         let is_gzip = magic == [0x1f, 0x8b];
         let whole = io::Cursor::new(magic).chain(input);
-        let mut plain: Box<dyn Read + '_> = if is_gzip {
+        let plain: Box<dyn Read + Send + '_> = if is_gzip {
             Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))
         } else {
             Box::new(whole)
         };
-        let mut columns = Columns::default();
-        let mut number = 0;
-        lines::for_each(&mut plain, |line| {
-            number += 1;
-            self.read += 1;
-            let taken =
-                line.ok_or("longer than any line").and_then(|line| self.take(line, &mut columns));
-            if let Err(why) = taken {
-                self.broken += 1;
-                if self.told.len() < TOLD {
-                    self.told.push(Broken { file: file.to_owned(), line: number, why });
-                }
-            }
+        let before = self.lines.read;
+        turns::read(plain, pace, |batch| {
+            let first = self.lines.read - before;
+            let broken = batch.told.iter().map(|(line, why)| Broken {
+                file: file.to_owned(),
+                line: first + line,
+                why,
+            });
+            self.told.extend(broken.take(TOLD - self.told.len()));
+            self.add(batch);
         })
     }
 
@@ -127,83 +124,69 @@ impl Analysis {
         Report::of(self)
     }
 
-    fn take(&mut self, line: &[u8], columns: &mut Columns) -> Result<(), &'static str> {
-        match line.first() {
-            None => self.others += 1,
-            Some(b'{') => match Entry::read(line)? {
-                Some(entry) => {
-                    self.take_entry(&entry)?;
-                    self.entries += 1;
-                }
-                None => self.others += 1,
-            },
-            Some(b'#') => {
-                columns.learn(line)?;
-                self.others += 1;
-            }
-            Some(_) => {
-                let session = columns.session(line)?;
-                self.sessions += 1;
-                self.take_session(&session);
+    fn add(&mut self, batch: &Batch<'_>) {
+        self.lines += batch.lines;
+        if let Some((from, to)) = batch.period {
+            let (first, last) = self.period.unwrap_or((from, to));
+            self.period = Some((first.min(from), last.max(to)));
+        }
+        for record in &batch.records {
+            match record {
+                Record::Entry(entry) => self.take_entry(entry),
+                Record::Session(session) => self.take_session(session),
             }
         }
-        Ok(())
     }
 
-    fn take_entry(&mut self, entry: &Entry<'_>) -> Result<(), &'static str> {
-        let now = entry.time;
-        let (first, last) = self.period.unwrap_or((now, now));
-        self.period = Some((first.min(now), last.max(now)));
+    fn take_entry(&mut self, entry: &Entry<'_>) {
+        let is_wanted = self.filter.wants_stream(entry.stream);
         match entry.event {
-            b"up" | b"down" => self.began = self.began.max(entry.moment),
-            b"start" if self.filter.wants_stream(entry.stream) => {
+            Some(Event::UpOrDown) => self.began = self.began.max(entry.moment),
+            Some(Event::Start) if is_wanted => {
+                let now = entry.time();
                 let edge = if entry.edge.is_empty() { ORIGIN } else { entry.edge };
-                let counts = Totals { starts: entry.count.max(1), ..Totals::default() };
                 let share = Share {
                     stream: entry.stream,
                     client: entry.client,
                     span: (now, now),
                     moment: now,
-                    counts,
+                    counts: Totals { starts: entry.count.max(1), ..Totals::default() },
                     flows: [0; 3],
                     sums: |_, _| Totals::default(),
                 };
-                self.add(edge, &share);
+                self.share(edge, &share);
             }
-            b"turned-away" if self.filter.wants_stream(entry.stream) && self.filter.has(now) => {
+            Some(Event::TurnedAway) if is_wanted && self.filter.has(entry.time()) => {
                 count(&mut self.turned_away, entry.code, entry.count.max(1));
             }
-            b"opened" => {
-                if self.names.len() < self.rooms.edges {
+            Some(Event::Opened) => {
+                let known = self.names.get(entry.address).is_some_and(|name| **name == *entry.edge);
+                if !known && self.names.len() < self.rooms.edges {
                     self.names.insert(entry.address.into(), entry.edge.into());
                 }
-                if self.filter.wants_stream(entry.stream) {
+                if is_wanted {
                     let last = &mut self.relay(entry.edge, entry.stream).last;
                     last.0 = last.0.max(entry.moment);
                 }
             }
-            b"closed" if self.filter.wants_stream(entry.stream) => self.closed(entry)?,
+            Some(Event::Closed) if is_wanted => self.closed(entry),
             _ => {}
         }
-        Ok(())
     }
 
-    fn closed(&mut self, entry: &Entry<'_>) -> Result<(), &'static str> {
-        let Entry { time: end, seconds, bytes, packets, .. } = *entry;
-        if seconds > LONGEST {
-            return Err("a relay of more than ten years");
-        }
+    fn closed(&mut self, entry: &Entry<'_>) {
+        let Entry { seconds, bytes, packets, .. } = *entry;
+        let end = entry.time();
         let relay = self.relay(entry.edge, entry.stream);
         relay.last.1 = relay.last.1.max(entry.moment);
         let (time, sent) = relay.closed;
         relay.closed = (time.saturating_add(seconds), sent.saturating_add(bytes));
-        let counts = Totals { relays: 1, refusals: entry.refusals, ..Totals::default() };
         let share = Share {
             stream: entry.stream,
-            client: b"",
+            client: None,
             span: (end.saturating_sub(seconds), end),
             moment: end,
-            counts,
+            counts: Totals { relays: 1, refusals: entry.refusals, ..Totals::default() },
             flows: [packets, bytes, entry.watched],
             sums: |relayed, [packets, sent, reported]| Totals {
                 relayed,
@@ -213,11 +196,10 @@ impl Analysis {
                 ..Totals::default()
             },
         };
-        self.add(entry.edge, &share);
+        self.share(entry.edge, &share);
         if self.filter.has(end) {
             count(&mut self.edge(entry.edge).reasons, entry.reason, 1);
         }
-        Ok(())
     }
 
     fn take_session(&mut self, session: &Session<'_>) {
@@ -230,17 +212,16 @@ impl Analysis {
         let begin = end.saturating_sub(seconds);
         // Who got nothing watched nothing.
         let failed = u64::from(bytes == 0);
-        let counts = Totals { sessions: 1 - failed, failed, ..Totals::default() };
         let share = Share {
             stream,
             client: session.client,
             span: if failed == 1 { (begin, begin) } else { (begin, end) },
             moment: begin,
-            counts,
+            counts: Totals { sessions: 1 - failed, failed, ..Totals::default() },
             flows: [bytes, 0, 0],
             sums: |watched, [served, ..]| Totals { watched, served, ..Totals::default() },
         };
-        self.add(key, &share);
+        self.share(key, &share);
         let counted = self.filter.has(begin) && !session.status.is_empty();
         let edge = self.edge(key);
         if edge.alias.is_empty() && !name.is_empty() {
@@ -251,7 +232,7 @@ impl Analysis {
         }
     }
 
-    fn add(&mut self, edge: &[u8], share: &Share<'_>) {
+    fn share(&mut self, edge: &[u8], share: &Share<'_>) {
         let place = self.place(edge);
         let Self { edges, filter, rooms, networks, .. } = self;
         edges[place].1.add(share, filter, rooms, networks);

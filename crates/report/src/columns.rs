@@ -1,8 +1,8 @@
 //! A line of an access log in the W3C extended format, in the columns that its header names.
 
-use memchr::memchr_iter;
-
 use crate::analysis::{LONGEST, LONGEST_NAME};
+use crate::marks::Marks;
+use crate::network::Network;
 use crate::number::number;
 use crate::time::date_and_time;
 
@@ -10,7 +10,7 @@ use crate::time::date_and_time;
 const MOST: usize = 256;
 
 /// What the columns are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns(Vec<Option<Column>>);
 
 /// A column that matters here.
@@ -35,7 +35,7 @@ const KINDS: usize = 9;
 pub(crate) struct Session<'a> {
     /// When it ended.
     pub(crate) time: u64,
-    pub(crate) client: &'a [u8],
+    pub(crate) client: Option<Network>,
     pub(crate) stream: &'a [u8],
     /// The server's.
     pub(crate) address: &'a [u8],
@@ -69,7 +69,7 @@ impl Columns {
         let mut found: [&[u8]; KINDS] = [b""; KINDS];
         let mut columns = self.0.iter();
         let mut start = 0;
-        for end in memchr_iter(b' ', line).chain([line.len()]) {
+        for end in Marks::<b' ', b' '>::of(line).chain([line.len()]) {
             let field = &line[start..end];
             start = end + 1;
             if field.is_empty() {
@@ -115,7 +115,7 @@ fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
         date_and_time(text(Column::Date), text(Column::Time)).ok_or("a time that can't be read")?;
     let session = Session {
         time,
-        client: text(Column::Client),
+        client: Network::of(text(Column::Client)),
         stream: stream(text(Column::Stem)),
         address: text(Column::Address),
         name: text(Column::Name),
@@ -182,7 +182,7 @@ mod tests {
             session,
             Session {
                 time: 1_721_131_200,
-                client: b"203.0.113.9",
+                client: Some(Network::V4([203, 0, 113])),
                 stream: b"news",
                 address: b"198.51.100.7",
                 name: b"dss2.example.net",
@@ -199,7 +199,7 @@ mod tests {
         columns.learn(b"#Fields: time cs-uri-stem date x-duration").unwrap();
         let session = columns.session(b"12:00:00 rtsp://dss2/a/b.sdp 2024-07-16 -").unwrap();
         assert_eq!((session.time, session.stream), (1_721_131_200, &b"a/b"[..]));
-        assert_eq!((session.seconds, session.client), (0, &b""[..]));
+        assert_eq!((session.seconds, session.client), (0, None));
         assert!(columns.learn(b"#Fields: date time").is_err());
         assert!(columns.session(b"2024-07-16 12:00:00").is_err());
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::filter::Filter;
 use crate::ledger::{Ledger, Room};
 use crate::network::{Network, Networks};
+use crate::time::DAY;
 use crate::totals::Totals;
 
 /// How often, by the word for it.
@@ -61,8 +62,8 @@ pub(crate) struct Rooms {
 /// What is added to a stream's, a day's and perhaps a network's sums.
 pub(crate) struct Share<'a> {
     pub(crate) stream: &'a [u8],
-    /// Empty if it isn't known.
-    pub(crate) client: &'a [u8],
+    /// None if it isn't known.
+    pub(crate) client: Option<Network>,
     /// From when to when.
     pub(crate) span: (u64, u64),
     /// Counted where the moment is in the window and on the day of.
@@ -85,20 +86,28 @@ impl Edge {
         all_networks: &mut Networks,
     ) {
         let mut all = Totals::default();
-        if filter.has(share.moment) {
-            *self.days.of(&Day(share.moment / crate::time::DAY), &mut rooms.days) += share.counts;
-            all += share.counts;
-        }
-        filter.spread(share.span, share.flows, |day, seconds, flows| {
-            let part = (share.sums)(seconds, flows);
-            *self.days.of(&Day(day), &mut rooms.days) += part;
-            all += part;
+        // Most of what happens takes less than a day.
+        let mut day = share.moment / DAY;
+        let mut of_day = if filter.has(share.moment) { share.counts } else { Totals::default() };
+        let mut add = |day, of_day: Totals| {
+            if of_day != Totals::default() {
+                *self.days.of(&Day(day), &mut rooms.days) += of_day;
+                all += of_day;
+            }
+        };
+        filter.spread(share.span, share.flows, |next, seconds, flows| {
+            if next != day {
+                add(day, std::mem::take(&mut of_day));
+                day = next;
+            }
+            of_day += (share.sums)(seconds, flows);
         });
+        add(day, of_day);
         if all == Totals::default() {
             return;
         }
         self.relays.of(share.stream, &mut rooms.streams).totals += all;
-        if let Some(network) = Network::of(share.client) {
+        if let Some(network) = share.client {
             let apart = filter.edge.is_some();
             let networks = if apart { &mut self.networks } else { all_networks };
             networks.add(network, &all, &mut rooms.networks);

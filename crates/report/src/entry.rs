@@ -1,23 +1,24 @@
 //! A line of dynrelayd's log, as it writes JSON or as the journal hands it out.
 
+use crate::analysis::{LONGEST, LONGEST_NAME};
 use crate::json::{Value, fields};
+use crate::network::Network;
 use crate::number::number;
 use crate::time::{MICROS, rfc3339};
 
 /// What dynrelayd said. Texts are empty and numbers 0 where it said nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
-    /// In seconds since 1970.
-    pub(crate) time: u64,
-    /// The same in microseconds, which tell what came first.
+    /// In microseconds since 1970.
     pub(crate) moment: u64,
-    pub(crate) event: &'a [u8],
+    /// None if it is of no matter here; then the rest was not looked at.
+    pub(crate) event: Option<Event>,
     pub(crate) stream: &'a [u8],
     pub(crate) edge: &'a [u8],
     pub(crate) address: &'a [u8],
-    pub(crate) client: &'a [u8],
     pub(crate) reason: &'a [u8],
     pub(crate) code: &'a [u8],
+    pub(crate) client: Option<Network>,
     pub(crate) count: u64,
     pub(crate) seconds: u64,
     pub(crate) packets: u64,
@@ -26,73 +27,141 @@ pub(crate) struct Entry<'a> {
     pub(crate) watched: u64,
 }
 
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// dynrelayd came up, or went down.
+    UpOrDown,
+    Start,
+    TurnedAway,
+    Opened,
+    Closed,
+}
+
+/// A field that matters here.
+#[derive(Clone, Copy)]
+enum Field {
+    Time,
+    Realtime,
+    Event,
+    Stream,
+    Edge,
+    Address,
+    Client,
+    Reason,
+    Code,
+    Count,
+    Seconds,
+    Packets,
+    Bytes,
+    Refusals,
+    Watched,
+}
+
+/// How many fields matter.
+const FIELDS: usize = 15;
+
 impl<'a> Entry<'a> {
     /// Reads a line; none if it is another program's. The error says what is wrong.
+    #[inline]
     pub(crate) fn read(line: &'a [u8]) -> Result<Option<Self>, &'static str> {
-        let mut entry = Self::default();
-        let mut time = None;
-        let mut wrong = None;
+        let mut found: [&[u8]; FIELDS] = [b""; FIELDS];
         let whole = fields(line, |name, value| {
-            if let Err(what) = entry.take(name, value, &mut time) {
-                wrong = Some(what);
+            if let Value::Text(text) | Value::Bare(text) = value
+                && let Some(field) = Field::named(name)
+            {
+                found[field as usize] = text;
             }
         });
         whole.ok_or("not a whole JSON object")?;
-        if entry.event.is_empty() {
+        if found[Field::Event as usize].is_empty() {
             return Ok(None);
         }
-        if let Some(what) = wrong {
-            return Err(what);
-        }
-        entry.moment = time.ok_or("an event without a time")?;
-        entry.time = entry.moment / MICROS;
-        Ok(Some(entry))
+        Self::of(&found).map(Some)
     }
 
-    fn take(
-        &mut self,
-        name: &[u8],
-        value: Value<'a>,
-        time: &mut Option<u64>,
-    ) -> Result<(), &'static str> {
-        let (Value::Text(text) | Value::Bare(text)) = value else { return Ok(()) };
-        let counter = match name {
-            b"time" => {
-                *time = Some(rfc3339(text).ok_or("a time that can't be read")?);
-                return Ok(());
-            }
-            b"__REALTIME_TIMESTAMP" => {
-                *time = Some(number(text).ok_or("a time that can't be read")?);
-                return Ok(());
-            }
-            b"count" | b"COUNT" => &mut self.count,
-            b"seconds" | b"SECONDS" => &mut self.seconds,
-            b"packets" | b"PACKETS" => &mut self.packets,
-            b"bytes" | b"BYTES" => &mut self.bytes,
-            b"refusals" | b"REFUSALS" => &mut self.refusals,
-            b"watched" | b"WATCHED" => &mut self.watched,
-            _ => return self.take_text(name, text),
+    /// What happened, by what is said in the fields.
+    fn of(found: &[&'a [u8]; FIELDS]) -> Result<Self, &'static str> {
+        let text = |field: Field| match found[field as usize] {
+            long if long.len() > LONGEST_NAME => Err("a name that is too long"),
+            text => Ok(text),
         };
-        *counter = number(text).ok_or("a number that can't be read")?;
-        Ok(())
+        let counter = |field: Field| match found[field as usize] {
+            b"" => Ok(0),
+            digits => number(digits).ok_or("a number that can't be read"),
+        };
+        let moment = match (found[Field::Time as usize], found[Field::Realtime as usize]) {
+            (b"", b"") => return Err("an event without a time"),
+            (b"", realtime) => number(realtime),
+            (time, _) => rfc3339(time),
+        };
+        let moment = moment.ok_or("a time that can't be read")?;
+        let event = Event::named(found[Field::Event as usize]);
+        if event.is_none() {
+            return Ok(Self { moment, ..Self::default() });
+        }
+        let entry = Self {
+            moment,
+            event,
+            stream: text(Field::Stream)?,
+            edge: text(Field::Edge)?,
+            address: text(Field::Address)?,
+            reason: text(Field::Reason)?,
+            code: text(Field::Code)?,
+            client: Network::of(found[Field::Client as usize]),
+            count: counter(Field::Count)?,
+            seconds: counter(Field::Seconds)?,
+            packets: counter(Field::Packets)?,
+            bytes: counter(Field::Bytes)?,
+            refusals: counter(Field::Refusals)?,
+            watched: counter(Field::Watched)?,
+        };
+        if entry.seconds > LONGEST {
+            return Err("a relay of more than ten years");
+        }
+        Ok(entry)
     }
 
-    fn take_text(&mut self, name: &[u8], text: &'a [u8]) -> Result<(), &'static str> {
-        let field = match name {
-            b"event" | b"EVENT" => &mut self.event,
-            b"stream" | b"STREAM" => &mut self.stream,
-            b"edge" | b"EDGE" => &mut self.edge,
-            b"address" | b"ADDRESS" => &mut self.address,
-            b"client" | b"CLIENT" => &mut self.client,
-            b"reason" | b"REASON" => &mut self.reason,
-            b"code" | b"CODE" => &mut self.code,
-            _ => return Ok(()),
-        };
-        if text.len() > crate::analysis::LONGEST_NAME {
-            return Err("a name that is too long");
-        }
-        *field = text;
-        Ok(())
+    /// In seconds since 1970.
+    pub(crate) fn time(&self) -> u64 {
+        self.moment / MICROS
+    }
+}
+
+impl Event {
+    fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"up" | b"down" => Self::UpOrDown,
+            b"start" => Self::Start,
+            b"turned-away" => Self::TurnedAway,
+            b"opened" => Self::Opened,
+            b"closed" => Self::Closed,
+            _ => return None,
+        })
+    }
+}
+
+impl Field {
+    #[inline]
+    fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"time" => Self::Time,
+            b"__REALTIME_TIMESTAMP" => Self::Realtime,
+            b"event" | b"EVENT" => Self::Event,
+            b"stream" | b"STREAM" => Self::Stream,
+            b"edge" | b"EDGE" => Self::Edge,
+            b"address" | b"ADDRESS" => Self::Address,
+            b"client" | b"CLIENT" => Self::Client,
+            b"reason" | b"REASON" => Self::Reason,
+            b"code" | b"CODE" => Self::Code,
+            b"count" | b"COUNT" => Self::Count,
+            b"seconds" | b"SECONDS" => Self::Seconds,
+            b"packets" | b"PACKETS" => Self::Packets,
+            b"bytes" | b"BYTES" => Self::Bytes,
+            b"refusals" | b"REFUSALS" => Self::Refusals,
+            b"watched" | b"WATCHED" => Self::Watched,
+            _ => return None,
+        })
     }
 }
 
@@ -105,7 +174,7 @@ mod tests {
         let daemon = br#"{"time":"2024-07-16T12:00:00.5Z","level":"info","event":"closed","stream":"news","edge":"dss2","reason":"no-viewers","seconds":60,"bytes":1200,"message":"the relay is closed"}"#;
         let journal = br#"{"__REALTIME_TIMESTAMP":"1721131200500000","_PID":"7","PRIORITY":"6","EVENT":"closed","STREAM":"news","EDGE":"dss2","REASON":"no-viewers","SECONDS":"60","BYTES":"1200","MESSAGE":[1,2]}"#;
         let entry = Entry::read(daemon).unwrap().unwrap();
-        assert_eq!((entry.time, entry.moment), (1_721_131_200, 1_721_131_200_500_000));
+        assert_eq!((entry.time(), entry.moment), (1_721_131_200, 1_721_131_200_500_000));
         assert_eq!((entry.stream, entry.edge), (&b"news"[..], &b"dss2"[..]));
         assert_eq!((entry.reason, entry.seconds, entry.bytes), (&b"no-viewers"[..], 60, 1200));
         assert_eq!(Entry::read(journal), Ok(Some(entry)));

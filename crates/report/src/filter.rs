@@ -47,9 +47,14 @@ impl Filter {
             return;
         }
         // What had gone by a time: sums of such differences lose nothing by rounding.
-        let gone = |amount: u64, until: u64| {
-            let part = u128::from(amount) * u128::from(until - from) / u128::from(length);
-            u64::try_from(part).unwrap_or(u64::MAX)
+        let gone = |amount: u64, until: u64| match until - from {
+            0 => 0,
+            // As most do; and dividing takes long.
+            all if all == length => amount,
+            part => {
+                let part = u128::from(amount) * u128::from(part) / u128::from(length);
+                u64::try_from(part).unwrap_or(u64::MAX)
+            }
         };
         let (mut at, end) = self.clip((from, to));
         while at < end {

@@ -1,6 +1,6 @@
 //! A JSON object on a line, field by field, without a copy of anything.
 
-use memchr::memchr2;
+use crate::marks::Marks;
 
 /// A field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +14,9 @@ pub(crate) enum Value<'a> {
 }
 
 /// Hands over each field; none if this is no whole object. Numbers and escapes are not checked.
+#[inline]
 pub(crate) fn fields<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Option<()> {
-    let mut at = Cursor(line);
+    let mut at = Cursor { line, place: 0, marks: Marks::of(line) };
     at.expect(b'{')?;
     if at.expect(b'}').is_none() {
         loop {
@@ -36,42 +37,49 @@ pub(crate) fn fields<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a
     at.peek().is_none().then_some(())
 }
 
-/// What is left of the line.
-struct Cursor<'a>(&'a [u8]);
+/// How far a line has been read.
+struct Cursor<'a> {
+    line: &'a [u8],
+    place: usize,
+    /// Its quotes and backslashes, of which some before `place` may be left.
+    marks: Marks<'a, b'"', b'\\'>,
+}
 
 impl<'a> Cursor<'a> {
     /// The next byte that is no white space.
     fn peek(&mut self) -> Option<u8> {
-        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.0 {
-            self.0 = rest;
+        loop {
+            match self.line.get(self.place)? {
+                b' ' | b'\t' | b'\r' | b'\n' => self.place += 1,
+                byte => return Some(*byte),
+            }
         }
-        self.0.first().copied()
     }
 
     fn expect(&mut self, wanted: u8) -> Option<()> {
-        (self.peek()? == wanted).then(|| self.0 = &self.0[1..])
+        (self.peek()? == wanted).then(|| self.place += 1)
     }
 
     fn string(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
-        let text = self.0;
-        let mut end = 0;
+        let start = self.place;
         loop {
-            end += memchr2(b'"', b'\\', text.get(end..)?)?;
-            if text[end] == b'"' {
-                self.0 = &text[end + 1..];
-                return Some(&text[..end]);
+            let mark = self.marks.find(|mark| *mark >= self.place)?;
+            self.place = mark + 1;
+            if self.line[mark] == b'"' {
+                return Some(&self.line[start..mark]);
             }
-            end += 2;
+            // What a backslash stands before is nothing but text.
+            self.place += 1;
         }
     }
 
     fn bare(&mut self) -> Option<&'a [u8]> {
+        let rest = &self.line[self.place..];
         let more = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-        let length = self.0.iter().take_while(|byte| more(byte)).count();
-        let (bare, rest) = self.0.split_at(length);
-        self.0 = rest;
-        (length > 0).then_some(bare)
+        let length = rest.iter().take_while(|byte| more(byte)).count();
+        self.place += length;
+        (length > 0).then(|| &rest[..length])
     }
 
     /// Passes over an array or an object, with no regard to what is in it.
@@ -86,7 +94,7 @@ impl<'a> Cursor<'a> {
                         b'}' | b']' => depth -= 1,
                         _ => {}
                     }
-                    self.0 = &self.0[1..];
+                    self.place += 1;
                     if depth == 0 {
                         return Some(());
                     }

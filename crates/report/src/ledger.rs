@@ -1,8 +1,9 @@
 //! Sums by key, for a bounded number of keys.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use foldhash::HashMap;
 
 /// How many more keys may be told apart.
 pub(crate) type Room = usize;
@@ -17,7 +18,7 @@ pub(crate) struct Ledger<K, V> {
 
 impl<K, V: Default> Default for Ledger<K, V> {
     fn default() -> Self {
-        Self { places: HashMap::new(), sums: vec![V::default()] }
+        Self { places: HashMap::default(), sums: vec![V::default()] }
     }
 }
 

@@ -7,18 +7,21 @@
 //! bound. [`Analysis::report`] sums up.
 
 mod analysis;
+mod batch;
+mod chunk;
 mod columns;
 mod edge;
 mod entry;
 mod filter;
 mod json;
 mod ledger;
-mod lines;
+mod marks;
 mod network;
 mod number;
 mod report;
 mod time;
 mod totals;
+mod turns;
 
 pub use analysis::{Analysis, Broken};
 pub use filter::Filter;

@@ -1,9 +1,10 @@
 //! Where viewers are: networks, not addresses.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use foldhash::HashMap;
 
 use crate::ledger::Room;
 use crate::totals::Totals;

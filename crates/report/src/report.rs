@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::AddAssign;
 
 use serde::Serialize;
 
@@ -65,6 +66,17 @@ pub struct Lines {
     pub broken: u64,
 }
 
+impl AddAssign for Lines {
+    fn add_assign(&mut self, other: Self) {
+        let Self { read, entries, sessions, others, broken } = other;
+        self.read += read;
+        self.entries += entries;
+        self.sessions += sessions;
+        self.others += others;
+        self.broken += broken;
+    }
+}
+
 /// The sums of one stream, edge, day or network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Row {
@@ -101,17 +113,7 @@ impl Course {
 
 impl Report {
     pub(crate) fn of(from: &Analysis) -> Self {
-        let mut report = Self {
-            lines: Lines {
-                read: from.read,
-                entries: from.entries,
-                sessions: from.sessions,
-                others: from.others,
-                broken: from.broken,
-            },
-            broken: from.told.clone(),
-            ..Self::default()
-        };
+        let mut report = Self { lines: from.lines, broken: from.told.clone(), ..Self::default() };
         let window = from.period.map(|(first, last)| from.filter.clip((first, last + 1)));
         let window = window.filter(|(from, until)| from < until);
         (report.from, report.until) = window.unzip();

@@ -6,7 +6,7 @@ mod progress;
 mod sheet;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -87,13 +87,11 @@ pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> 
 fn read(world: &mut World<'_>, analysis: &mut Analysis, file: &Path) -> io::Result<()> {
     let name = file.display().to_string();
     if file.as_os_str() == "-" {
-        return analysis
-            .read("standard input", Progress::of(io::stdin().lock(), 0, &name, world.err));
+        return analysis.read("standard input", Progress::of(io::stdin(), 0, &name, world.err));
     }
     let opened = File::open(file)?;
     let length = opened.metadata()?.len();
-    let source: &mut dyn Read = &mut &opened;
-    analysis.read(&name, Progress::of(source, length, &name, world.err))
+    analysis.read(&name, Progress::of(opened, length, &name, world.err))
 }
 
 fn print(world: &mut World<'_>, report: &Report) -> io::Result<()> {

@@ -20,12 +20,17 @@ pub(super) struct Progress<'a, R> {
     /// When it is drawn next; none where nobody looks.
     next: Option<Instant>,
     drawn: bool,
-    err: &'a mut dyn Write,
+    err: &'a mut (dyn Write + Send),
 }
 
 impl<'a, R: Read> Progress<'a, R> {
     /// Reads `input`, which is called `name` and so many bytes long.
-    pub(super) fn of(input: R, length: u64, name: &'a str, err: &'a mut dyn Write) -> Self {
+    pub(super) fn of(
+        input: R,
+        length: u64,
+        name: &'a str,
+        err: &'a mut (dyn Write + Send),
+    ) -> Self {
         let began = Instant::now();
         let next = io::stderr().is_terminal().then_some(began + EVERY);
         Self { input, name, length, read: 0, began, next, drawn: false, err }
