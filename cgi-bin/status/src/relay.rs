@@ -78,11 +78,11 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     } else {
         facts.push(("In this state for", age(now.saturating_sub(relay.since))));
         facts.extend(detail.asked.map(|asked| ("Last asked for", ago(asked))));
+        facts.push(("Viewers", viewers(relay.viewers)));
         facts.push(("Rate", rate(relay.rate)));
     }
     facts.push(("Sent", sent));
     facts.push(("Refused", grouped(relay.refusals)));
-    facts.push(("Viewers", viewers(relay.viewers)));
     facts.extend(from.map(|from| ("Comes from", origin(from))));
     facts
 }
@@ -95,7 +95,7 @@ fn closing(Prospect { reason, after }: &Prospect) -> String {
         After::Silence(left) => {
             format!("Nothing from the encoder for {} more: {reason}", age(*left))
         }
-        After::Seconds(left) => format!("Nobody comes in {}: {reason}", age(*left)),
+        After::Seconds(left) => format!("No viewer for {} more: {reason}", age(*left)),
     }
 }
 

@@ -32,7 +32,7 @@ impl Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("{}: {source}", file.display())]
+    #[error("{}: can't be read: {source}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,

@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
 
 /// Reads a regular file of at most so many bytes.
 pub(crate) fn read_at_most(most: usize, path: &Path) -> io::Result<Vec<u8>> {
-    let no_file = || io::Error::other("it is not a file (a folder, a pipe or a device)");
+    let no_file = || io::Error::other("it is a folder, a pipe or a device, not a file");
     // Asked before opening, since a device may act on it.
     if !fs::metadata(path)?.is_file() {
         return Err(no_file());

@@ -187,7 +187,8 @@ fn warn(
         });
     if let Some(address) = other {
         say(format!(
-            "is for {address}; it is sent to {target}, the edge's address in dynrelay.toml"
+            "names the address {address}, but packets go to {target}, the edge's address in \
+             dynrelay.toml"
         ));
     }
 }

@@ -69,7 +69,9 @@ pub enum OfferError {
     #[error("{0}")]
     Unfit(String),
     /// No ports are left to choose from.
-    #[error("{edge} has no {wanted} ports in a row left between 20000 and 32767; name some")]
+    #[error(
+        "{edge} has no {wanted} ports in a row left between 20000 and 32767; name ports yourself"
+    )]
     Full {
         /// The edge's name.
         edge: String,

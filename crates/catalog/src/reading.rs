@@ -121,7 +121,7 @@ fn survey(text: &str, table: &Table<'_>) -> (BTreeSet<String>, Vec<Fault>) {
 /// What serde says of a key that lacks. It stops at the first, and says so too of a key whose value
 /// was wrong, so that [`survey`] says it instead.
 fn missing(key: &str) -> String {
-    format!("missing field `{key}`")
+    format!("missing key `{key}`")
 }
 
 fn warnings(config: &Config, file: &Path) -> Vec<Problem> {

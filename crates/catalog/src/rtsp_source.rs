@@ -75,7 +75,7 @@ impl TryFrom<String> for RtspSource {
             return no("is not a URL: write \"rtsp://host/stream\"");
         };
         if !scheme.eq_ignore_ascii_case("rtsp") {
-            return no("is pulled by rtsp:// only");
+            return no("must begin with rtsp://");
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -106,8 +106,8 @@ impl TryFrom<String> for RtspSource {
 /// A user or a password without its percents.
 fn decoded(text: &str) -> Result<String, String> {
     let no = || {
-        "the source has a user or a password with a `%` that no two hexadecimal digits follow: \
-         a plain one is written %25"
+        "the source has a % in its user or password that two hexadecimal digits don't follow: \
+         %25 is a %"
             .to_owned()
     };
     let mut bytes = Vec::with_capacity(text.len());
@@ -127,7 +127,7 @@ fn decoded(text: &str) -> Result<String, String> {
     String::from_utf8(bytes)
         .ok()
         .filter(|text| !text.chars().any(char::is_control))
-        .ok_or_else(|| "the source has a user or a password that is not UTF-8".to_owned())
+        .ok_or_else(|| "the source has a user or a password that is not plain text".to_owned())
 }
 
 #[cfg(test)]

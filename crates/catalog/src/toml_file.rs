@@ -94,6 +94,11 @@ const PLAIN: [(&str, &str); 7] = [
 /// The message in one line and in plain words. It may quote a key, and that may hold anything.
 fn plain(message: &str) -> String {
     let mut message = message.replace(char::is_control, " ");
+    for what in ["unknown", "missing"] {
+        if let Some(key) = message.strip_prefix(&format!("{what} field ")) {
+            message = format!("{what} key {key}");
+        }
+    }
     if let Some((rust, plain)) = PLAIN.iter().find(|(rust, _)| message.ends_with(rust)) {
         message.truncate(message.len() - rust.len());
         message.push_str(plain);
@@ -101,7 +106,7 @@ fn plain(message: &str) -> String {
     message
 }
 
-/// Adds the nearest known key to serde's "unknown field `quite`, expected one of `quiet`, …".
+/// Adds the nearest known key to "unknown key `quite`, expected one of `quiet`, …".
 fn with_hint(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown "));

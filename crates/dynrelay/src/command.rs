@@ -94,15 +94,15 @@ pub(crate) enum Command {
     /// Watch the relays in a live table, or line by line if the output is not a terminal
     #[command(
         after_help = "q or Ctrl-C ends it. FOR is the time in this state, AGE the time since \
-        the relay began; VIEWERS is what the edge says, if it does. When the daemon goes away it \
-        waits until that is back.\n\nFor root and the daemon's own user."
+        the relay began; VIEWERS is what the edge says, if it does. When the daemon goes away, it \
+        waits for it.\n\nFor root and the daemon's own user."
     )]
     Watch,
     /// Print a line for each change of a relay's state
     #[command(after_help = "Examples:\n  dynrelay events\n  \
         dynrelay events --json | jq -r 'select(.state == \"closed\") | .reason'\n\n\
         Once it says whom it follows (on standard error), it misses nothing. When the daemon goes \
-        away it says so there too, and waits until that is back.\n\nFor root and the daemon's own user.")]
+        away, it says so there too, and waits for it.\n\nFor root and the daemon's own user.")]
     Events,
     /// Relay a stream, as if a viewer had asked for it
     #[command(after_help = "Examples:\n  dynrelay start news --edge dss2\n  \
@@ -116,7 +116,7 @@ pub(crate) enum Command {
     Stop(Which),
     /// Read the configuration and the streams folder again
     #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
-        file is named, and what it said before stays in use; `dynrelay check` tells it before.")]
+        file is named, and what it said before stays in use; `dynrelay check` names it beforehand.")]
     Reload,
     /// Ask whether the daemon is running
     Ping,
@@ -128,7 +128,7 @@ pub(crate) enum Command {
     /// root to see everything: what can't be looked at is reported as unknown.
     #[command(after_help = "Examples:\n  dynrelay check && dynrelay reload\n  \
         dynrelay check --config ./dynrelay.toml --json | jq -r '.findings[].what'\n  \
-        dynrelay check --edge dss2 news   the way of news to dss2, step by step\n\n\
+        dynrelay check --edge dss2 news   the whole way of news to dss2, step by step\n\n\
         With --edge the stream is relayed for as long as that takes, and stopped again if it wasn't \
         before. An edge accepts it while somebody watches there.\n\n\
         Exit codes: 0 no errors (there may be warnings), 1 errors.")]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use catalog::ConfigError;
 use control::ClientError;
 
 use crate::world::World;
@@ -97,11 +98,13 @@ impl Failure {
         match self {
             Self::Daemon(ClientError::Unreachable { source, .. }) => match source.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    "; is dynrelayd running, and is this its [daemon] socket?"
+                    "; is dynrelayd running (`systemctl status dynrelayd`), and is this its \
+                     [daemon] socket?"
                 }
                 io::ErrorKind::PermissionDenied => "; try as root, or join the socket's group",
                 _ => "",
             },
+            Self::Config(ConfigError::Unreadable { .. }) => "; name another with --config",
             Self::Daemon(ClientError::Garbled(_)) => {
                 "; are dynrelay and dynrelayd of the same version?"
             }

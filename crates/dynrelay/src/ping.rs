@@ -10,7 +10,7 @@ use crate::world::World;
 pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
     let Some(pong) = world.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
     let Pong { version, pid, uptime, .. } = pong;
-    world.say(&format!("dynrelayd {version} is there: process {pid}, up {}.", age(uptime)))?;
+    world.say(&format!("dynrelayd {version} is running: process {pid}, up {}.", age(uptime)))?;
     Ok(())
 }
 
@@ -23,7 +23,7 @@ mod tests {
     fn says_who_answers() {
         let pong = r#"{"version":"0.1.0","pid":42,"uptime":8040}"#;
         let out = Fake::answering(pong).run(run).unwrap();
-        assert_eq!(out, "dynrelayd 0.1.0 is there: process 42, up 2h 14m.\n");
+        assert_eq!(out, "dynrelayd 0.1.0 is running: process 42, up 2h 14m.\n");
         let out = Fake::answering(pong).for_programs().run(run).unwrap();
         assert_eq!(out, format!("{pong}\n"));
     }

@@ -259,12 +259,17 @@ impl Supervisor {
     pub(crate) fn admit(&mut self, stream: &str, now: Instant) -> Answer<()> {
         let most = self.catalog.config().limits.relays;
         if self.relays.len() >= most {
-            let message = format!("{stream}: {most} relays run already, which is the limit");
+            let message = format!(
+                "{stream}: {most} relays run already, as many as `relays` in [limits] allows"
+            );
             return Err(Refused::new(ErrorCode::Limit, message));
         }
         self.allowance.take(now).map_err(|wait| {
-            let message =
-                format!("{stream}: too many starts; try again in {:.1} s", wait.as_secs_f64());
+            let wait = wait.as_secs_f64();
+            let message = format!(
+                "{stream}: more starts than starts_per_second in [limits] allows; try again in \
+                 {wait:.1} s"
+            );
             Refused::new(ErrorCode::Limit, message)
         })
     }

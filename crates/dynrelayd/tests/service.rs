@@ -197,7 +197,7 @@ fn a_pipe_in_the_place_of_the_configuration_stops_nothing() {
     fs::remove_file(host.path("dynrelay.toml")).unwrap();
     mkfifo(&host.path("dynrelay.toml"), Mode::S_IRWXU).unwrap();
     let answer = daemon.ask(r#"{"op":"reload"}"#).to_string();
-    assert!(answer.contains("it is not a file"), "{answer}");
+    assert!(answer.contains("not a file"), "{answer}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Worker {
         });
         let interfaces = interfaces
             .inspect_err(|error| {
-                tracing::warn!(%error, "interfaces that vanish and return go unnoticed: allow AF_NETLINK");
+                tracing::warn!(%error, "can't watch the interfaces, so one that vanishes and returns goes unnoticed: allow AF_NETLINK");
             })
             .ok();
         let (sender, commands) = channel();
@@ -221,7 +221,7 @@ impl Worker {
     fn open(&mut self, key: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, joins: Joins) {
         if let Some((source, socket, arrivals)) = new {
             if let Err(error) = self.watch(&socket, key, 0) {
-                tracing::error!(%source, %error, "can't receive");
+                tracing::error!(%source, %error, "can't receive a source: restart dynrelayd");
             } else {
                 self.ingests.insert(key, Ingest::new(source, socket, arrivals));
             }
@@ -269,14 +269,16 @@ impl Worker {
             match ingest.rejoin(self.receive_buffer) {
                 Ok(None) => {}
                 Ok(Some(socket)) => found.push((*key, socket)),
-                Err(error) if was_astray => tracing::debug!(%error, "still away"),
-                Err(error) => tracing::warn!(%error, "trying again until its interface is back"),
+                Err(error) if was_astray => tracing::debug!(%error, "an interface is still away"),
+                Err(error) => {
+                    tracing::warn!(%error, "a source's interface is away: trying again until it is back");
+                }
             }
             astray |= ingest.astray;
         }
         for (key, socket) in found {
             if let Err(error) = self.watch(&socket, key, 0) {
-                tracing::error!(%error, "can't receive");
+                tracing::error!(%error, "can't receive a source: restart dynrelayd");
             } else if let Some(ingest) = self.ingests.get_mut(&key) {
                 tracing::info!(source = %ingest.source, "the group is joined again");
                 ingest.replace(socket);

@@ -15,13 +15,13 @@ const PREFIX: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// A message's first line and headers don't end.
-    #[error("headers of more than {MAX_HEAD} bytes")]
+    #[error("its headers have more than {MAX_HEAD} bytes")]
     LongHead,
     /// A message's body would be too long.
-    #[error("a body of more than {MAX_BODY} bytes")]
+    #[error("its body has more than {MAX_BODY} bytes")]
     LongBody,
     /// That is no RTSP.
-    #[error("what is not an RTSP message")]
+    #[error("it is no RTSP message")]
     Malformed,
 }
 

@@ -117,7 +117,7 @@ fn edges_are_checked() {
     let (line, _, what) = edge("rtsp://dss2", "rtsp://");
     assert!(line == 4 && what.contains("host"), "{what}");
     let (line, _, what) = error(&EDGE.replace("url", "#url"));
-    assert!(line == 1 && what.contains("missing field `url`"), "{what}");
+    assert!(line == 1 && what.contains("missing key `url`"), "{what}");
     let (line, _, what) = error(&format!("{EDGE}\n{EDGE}"));
     assert!(line == 6 && what.contains("`dss2`"), "line {line}: {what}");
 }

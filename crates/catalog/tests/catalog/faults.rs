@@ -36,10 +36,10 @@ grace = \"20 s\"
 lease = \"1h\"
 ";
     let expected = [
-        at(2, 1, "unknown field `sokcet`,"),
+        at(2, 1, "unknown key `sokcet`,"),
         at(3, 11, "invalid value: integer"),
         at(4, 13, "unknown variant `loud`,"),
-        at(5, 2, "unknown field `shutdwon`,"),
+        at(5, 2, "unknown key `shutdwon`,"),
         at(8, 26, "`here` is not"),
         at(8, 34, "invalid type: integer"),
         at(8, 37, "`there` is not"),
@@ -55,10 +55,10 @@ fn inline_tables_and_dotted_keys_are_looked_at_too() {
     let text =
         "shutdown = { quite = \"3s\", errors = 0 }\ndaemon.workers = \"x\"\nlimits.relay = 1\n";
     let expected = [
-        at(1, 14, "unknown field `quite`,"),
+        at(1, 14, "unknown key `quite`,"),
         at(1, 37, "invalid value: integer"),
         at(2, 18, "invalid type: string"),
-        at(3, 8, "unknown field `relay`,"),
+        at(3, 8, "unknown key `relay`,"),
     ];
     assert_eq!(begins(text), expected);
 }
@@ -79,16 +79,16 @@ url = \"dss2\"
 [[edge]]
 ";
     let expected = [
-        at(1, 1, "missing field `url`"),
+        at(1, 1, "missing key `url`"),
         at(3, 11, "`dss2` is not"),
-        at(4, 1, "unknown field `serve`,"),
-        at(5, 1, "missing field `address`"),
-        at(5, 1, "missing field `url`"),
+        at(4, 1, "unknown key `serve`,"),
+        at(5, 1, "missing key `address`"),
+        at(5, 1, "missing key `url`"),
         at(7, 1, "there is an"),
         at(10, 7, "`dss2`: a URL"),
-        at(11, 1, "missing field `address`"),
-        at(11, 1, "missing field `name`"),
-        at(11, 1, "missing field `url`"),
+        at(11, 1, "missing key `address`"),
+        at(11, 1, "missing key `name`"),
+        at(11, 1, "missing key `url`"),
     ];
     assert_eq!(begins(text), expected);
 }

@@ -53,7 +53,7 @@ fn a_password_comes_from_the_url_or_a_file() {
 #[test]
 fn what_is_wrong_is_said_without_the_password() {
     for (toml, said) in [
-        ("source = \"http://u:secret@cam/\"", "rtsp:// only"),
+        ("source = \"http://u:secret@cam/\"", "must begin with rtsp://"),
         ("source = \"rtsp://u:secret@ca m/\"", "no host"),
         ("source = [\"rtsp://u:secret@cam/\"]", "column"),
         ("password_file = \"x\"", "no `source`"),

@@ -276,7 +276,7 @@ fn what_may_not_be_meant_is_a_warning() {
         [
             "news.dss2.sdp, line 6: media 1 has no a=rtcp-mux and the stream's has: RTCP will \
              come on the RTP port",
-            "news.dss2.sdp, line 6: media 1 is for 198.51.100.9; it is sent to 198.51.100.7, the \
+            "news.dss2.sdp, line 6: media 1 names the address 198.51.100.9, but packets go to 198.51.100.7, the \
              edge's address in dynrelay.toml",
             "talk.dss2.sdp: sends to 198.51.100.7:5004, as news.dss2.sdp does: both streams would \
              mix there",

@@ -89,7 +89,9 @@ fn clock(running: &Running, now: u64) -> Option<Finding> {
     let latest = running.relays.iter().map(|detail| detail.relay.since).max()?;
     (latest > now + CLOCK_TOLERANCE).then(|| {
         let ahead = age(latest - now);
-        let what = format!("a relay changed {ahead} in the future: this host's clock was set back");
+        let what = format!(
+            "a relay changed its state {ahead} in the future: this host's clock was set back"
+        );
         Finding::warning(
             ABOUT,
             what,

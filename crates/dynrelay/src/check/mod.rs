@@ -44,7 +44,7 @@ pub(crate) struct Check {
     /// The user that the web server runs as [default: www-data]
     #[arg(long, value_name = "USER")]
     web_user: Option<String>,
-    /// Walk through the way of a stream to this edge instead, step by step
+    /// Instead, walk a stream's whole way to this edge, step by step
     #[arg(long, value_name = "EDGE")]
     edge: Option<String>,
     /// The stream to walk through [default: the first that the edge takes]

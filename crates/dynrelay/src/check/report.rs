@@ -77,10 +77,10 @@ impl Report {
         let (errors, found) = (count(self.errors(), "error"), count(warnings, "warning"));
         let holds = format!("{}, {}", count(self.streams, "stream"), count(self.edges, "edge"));
         let summary = match (self.errors(), warnings) {
-            (0, 0) => format!("Nothing is wrong with {config}: {holds}."),
-            (0, _) => format!("No errors and {found} in {config}: {holds}."),
-            (_, 0) => format!("{errors} in {config}."),
-            _ => format!("{errors} and {found} in {config}."),
+            (0, 0) => format!("{config}: {holds}. Nothing is wrong."),
+            (0, _) => format!("{config}: {holds}. No errors, {found}."),
+            (_, 0) => format!("{config}: {holds}. {errors}."),
+            _ => format!("{config}: {holds}. {errors}, {found}."),
         };
         match self.count(Severity::Unknown) {
             0 => summary,

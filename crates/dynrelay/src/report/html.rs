@@ -54,11 +54,11 @@ pub(super) fn page(report: &Report) -> String {
     let lines = &report.lines;
     let _ = write!(
         page,
-        "<footer><p>Out of {} lines by dynrelay {}; {} of them could not be read.</p></footer>\n\
+        "<footer><p>From {} lines, {} of which could not be read. Made by dynrelay {}.</p></footer>\n\
          </main>\n</body>\n</html>\n",
         grouped(lines.read),
-        env!("CARGO_PKG_VERSION"),
         grouped(lines.broken),
+        env!("CARGO_PKG_VERSION"),
     );
     page
 }

@@ -31,22 +31,23 @@ pub(crate) struct Wanted {
     /// Print a page for browsers
     #[arg(long)]
     html: bool,
-    /// Nothing before this: 2026-11-22, or 2026-11-22T18:30:00 (UTC)
+    /// From this time on: 2026-11-22, or 2026-11-22T18:30:00 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<u64>,
-    /// Nothing from this on
+    /// Up to this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<u64>,
-    /// This stream alone
+    /// Only this stream
     #[arg(long)]
     stream: Option<String>,
-    /// This edge alone: its name, its address, or as its own log calls it
+    /// Only this edge: its name, its address, or what its own log calls it
     #[arg(long)]
     edge: Option<String>,
 }
 
 fn time(text: &str) -> Result<u64, &'static str> {
-    report::parse_time(text).ok_or("a day such as 2026-11-22 is wanted, or 2026-11-22T18:30:00")
+    report::parse_time(text)
+        .ok_or("write a day, 2026-11-22, or a moment of UTC, 2026-11-22T18:30:00")
 }
 
 /// Reads the logs, and prints what they say.
@@ -60,7 +61,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> 
     for file in &files {
         if let Err(error) = read(world, &mut analysis, file) {
             unread = true;
-            tell(world, &format!("{} can't be read to its end: {error}", file.display()))?;
+            tell(world, &format!("{}: can't be read to its end: {error}", file.display()))?;
         }
     }
     let report = analysis.report();

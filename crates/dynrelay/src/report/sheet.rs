@@ -54,7 +54,7 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
             "Sent to edges: {}. Relaying all the time would have taken {} more{}.",
             size(total.sent),
             size(report.total.saved),
-            part_saved(&report.total).map_or(String::new(), |part| format!(": {part} were saved")),
+            part_saved(&report.total).map_or(String::new(), |part| format!(": {part} was saved")),
         ));
     }
     if kinds.server {

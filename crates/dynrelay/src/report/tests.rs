@@ -49,7 +49,7 @@ fn sheets_for_people() {
 dynrelayd logged from 2024-07-15 12:00 to 2024-07-17 11:59 UTC (2d 0h).
 Viewers asked 1 time. 1 relay closed; 1h 0m were relayed in all.
 Sent to edges: 1.2 MB. Relaying all the time would have taken 56 MB more: 97 %
-were saved.
+was saved.
 Servers logged 1 session: 30m 0s of watching, 600 kB sent to viewers; 1 more got
 nothing.
 

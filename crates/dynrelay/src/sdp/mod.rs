@@ -7,7 +7,7 @@ mod show;
 
 use std::path::{Path, PathBuf};
 
-use catalog::{Catalog, ConfigError, Fault};
+use catalog::{Catalog, Fault};
 use clap::Subcommand;
 
 use self::compare::Compare;
@@ -80,13 +80,7 @@ impl Sdp {
 
 /// The catalogue, as far as it can be read, with what is wrong in dynrelay.toml.
 fn catalogue(config: &Path) -> Result<(Catalog, Vec<Fault>), Failure> {
-    Catalog::salvage(config).map_err(|error| {
-        let advice = match error {
-            ConfigError::Unreadable { .. } => "; name another with --config",
-            ConfigError::Invalid { .. } => "",
-        };
-        Failure::Unfit(format!("{error}{advice}"))
-    })
+    Ok(Catalog::salvage(config)?)
 }
 
 /// Why there is no such stream or no such edge, and which there are.

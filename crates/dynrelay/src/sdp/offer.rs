@@ -19,7 +19,7 @@ pub(crate) struct Offering {
     stream: String,
     /// The edge's name
     edge: String,
-    /// The first RTP port of each media, in order: even ones; RTCP takes the next
+    /// The RTP port of each media, in order, each an even one: RTCP takes the next
     #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     ports: Option<Vec<u16>>,
     /// Write to this file instead of standard output

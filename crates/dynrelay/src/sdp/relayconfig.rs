@@ -33,7 +33,8 @@ pub(crate) fn run(world: &mut World<'_>, name: &str, config: &Path) -> Result<()
 /// The relay; `address` gives an interface's address.
 fn relay(stream: &Stream, address: impl Fn(&str) -> Option<Ipv4Addr>) -> Result<String, String> {
     let replica = stream.replicas.iter().find(|replica| replica.place == Place::Group);
-    let replica = replica.ok_or("its .toml file has no [replica] with a `group`")?;
+    let lacks = || format!("there is no [replica] with a `group` in {}.toml", stream.name);
+    let replica = replica.ok_or_else(lacks)?;
     if replica.run != Run::Elsewhere {
         return Err("dynrelayd itself sends its replica; for DSS1 to do so, say run = \
                     \"elsewhere\" in [replica]"

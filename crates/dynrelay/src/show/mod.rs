@@ -102,10 +102,11 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     if reports > 0 {
         facts.push(("heard", format!("{} from the edge", count(reports, "packet"))));
     }
-    facts.push(match relay.viewers {
-        Some(viewers) => ("viewers", viewers.to_string()),
-        None => ("viewers", "the edge does not say".to_owned()),
-    });
+    // Of a relay that is over, how many watched last is not known any more.
+    if relay.state != "closed" {
+        let said = relay.viewers.map(|viewers| viewers.to_string());
+        facts.push(("viewers", said.unwrap_or_else(|| "the edge does not say".to_owned())));
+    }
     facts
 }
 
@@ -234,7 +235,6 @@ news/dss2 closed 1m 0s ago: no-viewers
   sent     1.2 kB in 1 packet
   to       198.51.100.7
   refused  0 times
-  viewers  the edge does not say
 ";
         assert_eq!(out.unwrap(), format!("{one}\n{one}"));
     }

@@ -180,7 +180,7 @@ impl Way<'_> {
     fn start(&self, steps: &mut Steps<'_, '_>, before: Option<RelayDetail>) -> Taken<()> {
         let (stream, edge) = (self.stream, self.walk.edge);
         if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before {
-            let what = format!("{stream}/{edge} runs already and is {state}; it is only watched");
+            let what = format!("{stream}/{edge} runs already, and is {state}");
             steps.tell("relay", Outcome::Ok, what, "");
             return Ok(());
         }
