@@ -90,6 +90,15 @@ fn same_codecs(ours: &[Format], theirs: &[Format]) -> bool {
     ours.len() == theirs.len() && ours.iter().all(|one| theirs.iter().any(|two| one.fits(two)))
 }
 
+/// The first payload type whose parameters the edge's file doesn't have as the stream's does, if that
+/// has any: most often a copy from before the encoder was set up anew.
+fn redescribed<'a>(ours: &'a [Format], theirs: &[Format]) -> Option<&'a Format> {
+    ours.iter().filter(|one| one.fmtp.is_some()).find(|one| {
+        let same = theirs.iter().find(|two| two.pt == one.pt);
+        same.is_some_and(|two| one.parameters() != two.parameters())
+    })
+}
+
 /// For people: `video H264/90000 pt 96`.
 pub(crate) fn describe(media: &Media) -> String {
     let formats: Vec<String> = media.formats.iter().map(Format::to_string).collect();
@@ -179,6 +188,11 @@ fn warn(
     };
     if ours.rtcp_mux && !theirs.rtcp_mux {
         say("has no a=rtcp-mux and the stream's has: RTCP will come on the RTP port".into());
+    }
+    if let Some(format) = redescribed(&ours.formats, &theirs.formats) {
+        say(format!(
+            "does not describe {format} as the stream's file does (a=fmtp); players go by the edge's"
+        ));
     }
     let target = edge.address;
     let other =

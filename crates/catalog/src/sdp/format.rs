@@ -1,5 +1,6 @@
 //! How a media is encoded: payload types, `a=rtpmap` and `a=fmtp`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -44,6 +45,12 @@ impl Format {
         self.codec = next();
         self.clock = next().and_then(|clock| number(&clock));
         self.params = next();
+    }
+
+    /// What `a=fmtp` says, item by item: their order and the space between them mean nothing.
+    pub(crate) fn parameters(&self) -> BTreeSet<&str> {
+        let items = self.fmtp.iter().flat_map(|fmtp| fmtp.split(';'));
+        items.map(str::trim).filter(|item| !item.is_empty()).collect()
     }
 
     /// Whether both mean the same packets: payload type, codec and clock.

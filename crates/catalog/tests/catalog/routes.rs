@@ -286,6 +286,22 @@ fn what_may_not_be_meant_is_a_warning() {
 }
 
 #[test]
+fn an_edges_file_that_describes_the_codec_otherwise_is_a_warning() {
+    let file = |more: &[&str]| sdp(&[&[C], VIDEO, more].concat());
+    let problems = |ours: &[&str], theirs: &[&str]| {
+        World::new().file("news.sdp", file(ours)).file("news.dss2.sdp", file(theirs)).problems()
+    };
+    let (old, new) =
+        ("a=fmtp:96 packetization-mode=1; x=old", "a=fmtp:96 packetization-mode=1;x=new");
+    let other = "news.dss2.sdp, line 6: media 1 does not describe H264/90000 pt 96 as the stream's \
+                 file does (a=fmtp); players go by the edge's";
+    assert_eq!(problems(&[new], &[old]), [other]);
+    assert_eq!(problems(&[new], &[]), [other]);
+    assert_eq!(problems(&[new], &["a=fmtp:96 x=new;packetization-mode=1;"]), [""; 0]);
+    assert_eq!(problems(&[], &[old]), [""; 0], "a file that says nothing contradicts nothing");
+}
+
+#[test]
 fn a_reload_can_tell_which_routes_changed() {
     let world = World::new()
         .file("news.sdp", sdp(&[&[C], VIDEO].concat()))
