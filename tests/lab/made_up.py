@@ -17,6 +17,15 @@ import time
 
 STEP, STEPS = 15, 40
 
+# What holds where dynrelay.toml has no [shutdown].
+_RULES = {
+    "errors": 10,
+    "quiet_ms": 3000,
+    "grace_ms": 20_000,
+    "source_silence_ms": 30_000,
+    "no_viewers_ms": 30_000,
+}
+
 # Stream, edge, state, seconds since it began and in its state, kbit/s, viewers, refusals.
 _RUNNING = [
     ("city-hall", "dss2", "live", 5460, 5441, 1240, 17, 3),
@@ -162,9 +171,15 @@ def _detail(relay):
                 "idle_ms": 20 if kind == "rtp" else 2300,
             }
         )
-    closes = [{"reason": "source-ended", "silence": 28}, {"reason": "lease-expired", "seconds": 5220}]
-    asked = int(time.time()) - 180
-    return {**relay, "address": address, "answers": True, "asked": asked, "closes": closes, "flows": flows}
+    more = {
+        "address": address,
+        "answers": True,
+        "asked": int(time.time()) - 180,
+        "closes": [{"reason": "lease-expired", "seconds": 5220}],
+        "rules": _RULES,
+        "flows": flows,
+    }
+    return {**relay, **more}
 
 
 _ANSWERS = {"ping": ping, "list": list_, "streams": streams, "show": show}

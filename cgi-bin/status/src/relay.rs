@@ -1,13 +1,15 @@
 //! One relay on a page of its own.
 
 use cgi::http::StatusCode;
-use control::{After, Gate, Origin, Prospect, RelayDetail, RelayShow, RelayStatus};
+use control::{Gate, Origin, RelayDetail, RelayShow, RelayStatus};
 use gateway::Response;
-use human::{age, count, flow_name, flow_note, grouped, rate, silence, silence_note, size};
+use human::{
+    age, count, flow_name, flow_note, grouped, meaning, rate, silence, silence_note, size,
+};
 use playlist::escape;
 
 use crate::html::{Site, facts, origin, state, viewers};
-use crate::overview::{closed_table, why};
+use crate::overview::{self, closed_table};
 use crate::table::{Column, Table};
 use crate::{moment, plot};
 
@@ -44,12 +46,13 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
         false => closed_table(&before, site, now),
     };
     let main = format!(
-        "<p id=\"sum\" role=\"status\">{}</p>\n{}{}{}{}{}{before}",
+        "<p id=\"sum\" role=\"status\">{}</p>\n{}{}{}{}{}{}{before}",
         sentence(relay),
+        story(latest, now),
         facts("facts", &told(latest, show.origin.as_ref(), now)),
         rates.map(|rates| plot::large(rates, until)).unwrap_or_default(),
         flows(latest),
-        list("What would close it", &latest.closes.iter().map(closing).collect::<Vec<_>>()),
+        list("It closes", &human::closing(latest, now)),
         list("Worth knowing", &notes(latest)),
     );
     let title = format!("{name} is {}", escape(&relay.state));
@@ -59,7 +62,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
 /// What it is, in words that change only when it does.
 fn sentence(relay: &RelayStatus) -> String {
     match &relay.reason {
-        Some(reason) => format!("Closed: {}", why(reason)),
+        Some(reason) => format!("Closed: {}", overview::why(reason)),
         None => state(&relay.state),
     }
 }
@@ -87,23 +90,33 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     facts
 }
 
-/// What would close a relay.
-fn closing(Prospect { reason, after }: &Prospect) -> String {
-    let reason = escape(reason);
-    match after {
-        After::Refusals(left) => format!("{}: {reason}", count(*left, "more refusal")),
-        After::Silence(left) => {
-            format!("Nothing from the encoder for {} more: {reason}", age(*left))
-        }
-        After::Seconds(left) => format!("No viewer for {} more: {reason}", age(*left)),
+/// Why it is in its state; of why it closed, what the reason's meaning above doesn't say.
+fn story(detail: &RelayDetail, now: u64) -> String {
+    let why = human::why(detail, now);
+    let above = detail.relay.reason.as_deref().and_then(meaning).unwrap_or_default();
+    let said = why.get(..above.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(above));
+    let more = if said { why.get(above.len()..).unwrap_or_default() } else { &why };
+    match more.trim_start_matches(['.', ' ']) {
+        "" => String::new(),
+        more => format!("<p class=\"story\">{}</p>\n", prose(more)),
     }
+}
+
+/// Sentences as HTML: what is between backticks can be typed.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| match at % 2 {
+        0 => escape(part).into_owned(),
+        _ => format!("<code>{}</code>", escape(part)),
+    });
+    parts.collect()
 }
 
 fn list(heading: &str, items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
     }
-    let items: String = items.iter().map(|item| format!("<li>{item}</li>\n")).collect();
+    let items: String = items.iter().map(|item| format!("<li>{}</li>\n", prose(item))).collect();
     format!("<section>\n<h2>{heading}</h2>\n<ul class=\"notes\">\n{items}</ul>\n</section>\n")
 }
 
@@ -138,5 +151,5 @@ fn flows(detail: &RelayDetail) -> String {
 /// What is worth knowing besides the numbers.
 fn notes(detail: &RelayDetail) -> Vec<String> {
     let flows = detail.flows.iter().filter_map(flow_note);
-    flows.chain(silence_note(detail)).map(|note| escape(&note).into_owned()).collect()
+    flows.chain(silence_note(detail)).collect()
 }

@@ -249,6 +249,14 @@ fn a_relay_that_nobody_knows_is_not_found() {
 }
 
 #[test]
+fn a_relays_page_tells_why_it_is_as_it_is_and_what_would_close_it() {
+    let page = get("/relay/news/dss2", &well());
+    let text = page.text();
+    assert!(text.contains("<p class=\"story\">The edge takes it"), "{text}");
+    assert!(text.contains("<h2>It closes</h2>"), "{text}");
+}
+
+#[test]
 fn metrics_name_their_units_and_kinds() {
     let reply = get("/metrics", &well());
     let text = reply.text();

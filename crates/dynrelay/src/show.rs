@@ -1,12 +1,12 @@
 //! `dynrelay show`: one stream's relays, flow by flow.
 
-mod story;
-
 use control::{Gate, RelayDetail, RelayShow, RelayStatus, Request};
 
 use crate::clock::utc;
 use crate::failure::Failure;
-use crate::human::{age, count, flow_name, flow_note, grouped, rate, silence, silence_note, size};
+use crate::human::{
+    age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, why,
+};
 use crate::origin;
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
@@ -84,10 +84,10 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     let relay = &detail.relay;
     let ago = |at: u64| format!("{} ago", age(now.saturating_sub(at)));
     let sent = format!("{} in {}", size(relay.bytes), count(relay.packets, "packet"));
-    let why = story::why(detail, now);
+    let why = why(detail, now);
     let mut facts: Vec<_> = (!why.is_empty()).then_some(("why", why)).into_iter().collect();
     facts.push(("since", utc(relay.since)));
-    facts.extend(story::closing(detail, now).into_iter().map(|what| ("closes", what)));
+    facts.extend(closing(detail, now).into_iter().map(|what| ("closes", what)));
     facts.extend(detail.asked.map(|asked| ("asked", ago(asked))));
     if relay.state == "closed" {
         facts.push(("ran for", age(relay.since.saturating_sub(relay.started))));

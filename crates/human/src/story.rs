@@ -2,14 +2,13 @@
 
 use control::{After, FlowKind, FlowStatus, Gate, Prospect, RelayDetail, Rules};
 
-use crate::human::{age, count, silence};
-use crate::reason::meaning;
+use crate::{age, count, meaning, silence};
 
 /// A media of which nothing has come for so many milliseconds is silent.
 const SILENT: u64 = 2000;
 
-/// Why it is in its state.
-pub(super) fn why(detail: &RelayDetail, now: u64) -> String {
+/// Why a relay is in its state, as of `now`, in seconds since 1970.
+pub fn why(detail: &RelayDetail, now: u64) -> String {
     let sentences = match detail.relay.state.as_str() {
         "starting" => starting(detail, now),
         "live" => live(detail),
@@ -20,8 +19,8 @@ pub(super) fn why(detail: &RelayDetail, now: u64) -> String {
     sentences.join(" ")
 }
 
-/// What would close it and when, the likeliest first.
-pub(super) fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
+/// What would close a relay and when, as of `now`, the likeliest first.
+pub fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
     let mut all: Vec<String> = detail.closes.iter().map(|one| prospect(detail, one)).collect();
     all.extend(detail.rules.and_then(|rules| later(detail, rules, now)));
     all
@@ -173,7 +172,8 @@ fn within(seconds: u64) -> String {
 
 /// For how many seconds refusals are still expected.
 fn grace_left(detail: &RelayDetail, rules: Rules, now: u64) -> u64 {
-    let until = detail.asked.unwrap_or(detail.relay.since) + rules.grace_ms.div_ceil(1000);
+    let until = detail.asked.unwrap_or(detail.relay.since);
+    let until = until.saturating_add(rules.grace_ms.div_ceil(1000));
     until.saturating_sub(now)
 }
 
@@ -182,7 +182,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fake::NOW;
+
+    /// Noon on a Tuesday in 2024.
+    const NOW: u64 = 1_721_131_200;
 
     const RULES: &str = r#"{"errors":10,"quiet_ms":3000,"grace_ms":20000,
         "source_silence_ms":30000,"no_viewers_ms":30000}"#;
