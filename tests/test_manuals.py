@@ -1,12 +1,21 @@
-"""The manual pages are sound, by two readers of them."""
+"""The manual pages are sound, by two readers of them, and tell what there is and nothing else.
 
+Options, keys, formats and defaults are compared by the crates' own tests, and metrics by those of
+status.cgi.
+"""
+
+import os
+import re
 import subprocess
+from http import HTTPStatus
 
 import pytest
 
-from lab.programs import PROJECT
+from lab.manual import PAGES, Manual, source, variants
+from lab.programs import BUILT, DYNRELAY, DYNRELAYD, PROJECT
 
-PAGES = sorted((PROJECT / "share/man").glob("*.[1-8]"))
+# What libraries look up, and which they are.
+BY_LIBRARIES = {"LISTEN_FDS": "listenfd", "NOTIFY_SOCKET": "sd-notify", "WATCHDOG_USEC": "sd-notify"}
 
 
 def said(*command):
@@ -20,3 +29,126 @@ def test_a_manual_page_has_no_fault(page):
     assert said("mandoc", "-Tlint", "-Wwarning", page) == []
     # groff as man-db runs it, but for what it shows.
     assert said("groff", "-ww", "-mandoc", "-Tutf8", "-rLL=78n", "-Kutf8", "-z", page) == []
+
+
+@pytest.mark.parametrize("name", ["dynrelay", "dynrelayd"])
+def test_the_environment_is_what_is_looked_up(name):
+    page = Manual({"dynrelay": "dynrelay.1", "dynrelayd": "dynrelayd.8"}[name])
+    looked_up = set(re.findall(r'env::var(?:_os)?\("(\w+)"\)', source(f"crates/{name}/src")))
+    manifest = (PROJECT / "crates" / name / "Cargo.toml").read_text()
+    looked_up |= {variable for variable, library in BY_LIBRARIES.items() if library in manifest}
+    assert page.marked("ENVIRONMENT", "Ev") == looked_up
+
+
+@pytest.mark.parametrize("name", ["relay", "status"])
+def test_the_environment_of_a_cgi_program_is_what_it_uses(name):
+    environment = (PROJECT / "crates/gateway/src/environment.rs").read_text()
+    # Each field begins a line of `Self {…}`, and goes on until the next.
+    _, *fields = re.split(r"\n {12}(?=\w+: )", environment.partition("Self {")[2].partition("\n        }\n")[0])
+    own = source(f"cgi-bin/{name}/src", "crates/gateway/src").replace("is_head", "method")
+    used = {"CONTENT_LENGTH"}
+    for field in fields:
+        if re.search(rf"environment\.{field.partition(':')[0]}\b", own):
+            used |= set(re.findall(r'"([A-Z_]{4,})"', field))
+    assert Manual(f"{name}.cgi.8").marked("ENVIRONMENT", "Ev") == used
+
+
+@pytest.mark.parametrize("name", ["relay", "status"])
+def test_the_status_codes_of_a_cgi_program(name):
+    text = source(f"cgi-bin/{name}/src")
+    codes = {HTTPStatus[status].value for status in re.findall(r"StatusCode::([A-Z_]+)", text)}
+    codes |= {int(code) for code in re.findall(r"_response\((\d+),", text)}
+    told = Manual(f"{name}.cgi.8").section("DESCRIPTION").partition(".Ss Status codes")[2]
+    assert {int(code) for code in re.findall(r"^\.It (\d+)", told, re.MULTILINE)} == codes - {200, 302}
+
+
+def test_the_events_of_the_log():
+    logged = set(re.findall(r'name: "([a-z-]+)"', source("crates/dynrelayd/src")))
+    events = Manual("dynrelayd.8").section("LOG").partition("The events,")[2]
+    assert set(re.findall(r"^\.It Li (\S+)", events, re.MULTILINE)) == logged | {"note"}
+
+
+def test_states_reasons_and_refusals():
+    life, control = source("crates/lifecycle/src"), source("crates/control/src")
+    states = variants(life, "State") | variants(life, "CloseReason") | {"closed"}
+    assert Manual("dynrelay.1").items("STATES", "Li") == states
+    codes = Manual("dynrelayd.8").section("CONTROL PROTOCOL").partition("The codes of errors:")[2]
+    assert set(re.findall(r"^\.It Li (\S+)", codes, re.MULTILINE)) == variants(control, "ErrorCode")
+
+
+def test_requests_and_answers():
+    control, page = source("crates/control/src", "crates/scan/src"), Manual("dynrelayd.8")
+    protocol = page.section("CONTROL PROTOCOL")
+    requests = variants(control, "Request")
+    assert set(re.findall(r'^\.It Li \{"op":"(\w+)"', protocol, re.MULTILINE)) == requests
+    fields = set(re.findall(r'^\s+(?:pub )?(\w+): |rename = "(\w+)"', control, re.MULTILINE))
+    fields = {name for pair in fields for name in pair}
+    told = set(re.findall("[a-z_]+", " ".join(page.marked("CONTROL PROTOCOL", "Li"))))
+    for name in ("status", "reply", "request", "origin"):
+        text = (PROJECT / "crates/control/src" / f"{name}.rs").read_text()
+        sent = set(re.findall(r"^(?: {4}pub| {7}) ([a-z_]+): [^{\n]*,$", text, re.MULTILINE)) - {"relay", "after"}
+        assert sent and sent <= told, sent - told
+    enums = set(re.findall(r"enum (\w+) \{", control))
+    known = fields | {"ok", "error", "op", "v"}.union(*(variants(control, enum) for enum in enums))
+    known |= set(re.findall(r'"([a-z-]+)"', source("crates/dynrelayd/src")))
+    marked = {word.strip('{}[]":,') for word in page.marked("CONTROL PROTOCOL", "Li")}
+    marked = {word for word in marked if re.fullmatch("[a-z_]+", word)}
+    assert marked <= known, marked - known
+
+
+def test_what_check_and_scan_print():
+    page, command = Manual("dynrelay.1"), source("crates/dynrelay/src")
+    checks = page.section("CHECKS")
+    for word in variants(command, "About") | variants(command, "Severity"):
+        assert re.search(rf"\b{word}\b", checks.rpartition("A finding has")[2]), word
+    steps = set(re.findall(r'steps\.tell\("(\w+)"', command)) | variants(command, "Outcome")
+    walked = page.section("DESCRIPTION").partition("a step has")[2].partition(".It Ic")[0]
+    for word in steps:
+        assert re.search(rf"\b{word}\b", walked), word
+    verdicts = set(re.findall(r'Verdict::\w+(?: \{[^}]*\})? => "([a-z-]+)"', command))
+    assert verdicts and verdicts <= page.marked("SCANNING", "Li")
+
+
+def test_the_exit_codes(tmp_path):
+    nowhere, log = tmp_path / "nowhere", tmp_path / "dynrelayd.json"
+    log.write_text("")
+    asked = {
+        "dynrelay.1": [
+            [DYNRELAY, "--version"],
+            [DYNRELAY, "sdp", "show", nowhere],
+            [DYNRELAY, "report", log],
+            [DYNRELAY, "--socket", nowhere, "ping"],
+        ],
+        "dynrelayd.8": [[DYNRELAYD, "--version"], [DYNRELAYD, "--config", nowhere], [DYNRELAYD, "--nix"]],
+    }
+    for name, commands in asked.items():
+        codes = [subprocess.run(command, capture_output=True, check=False).returncode for command in commands]
+        assert codes == list(range(len(commands))), name
+        told = re.findall(r"^\.It (\d+)$", Manual(name).section("EXIT STATUS"), re.MULTILINE)
+        assert [int(code) for code in told] == codes, name
+    help_ = subprocess.run([DYNRELAY, "--help"], capture_output=True, text=True, check=False).stdout
+    assert re.findall(r"(\d) [a-z]", help_.partition("Exit codes: ")[2].partition("\n")[0]) == list("0123")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """All that a package puts onto a host, its folders too."""
+    root = tmp_path_factory.mktemp("root")
+    environment = dict(os.environ, DESTDIR=str(root))
+    command = [PROJECT / "scripts/install", "--prefix", "/usr", "--from", BUILT]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    return {f"/{path.relative_to(root)}" for path in root.rglob("*")}
+
+
+def test_each_file_that_a_page_names_is_there(installed):
+    made = set(re.findall(r'"(/(?:run|var)[\w./]+)"', source("crates/control/src", "crates/catalog/src")))
+    for page in PAGES:
+        for path in Manual(page.name).items("FILES", "Pa"):
+            assert path.rstrip("/") in installed | made, f"{page.name}: {path}"
+
+
+def test_each_file_that_an_administrator_reads_or_edits_is_named(installed):
+    pages = "".join(page.read_text() for page in PAGES)
+    own = re.compile(r"/etc/.*\.(?:toml|conf)|/usr/lib/dynrelay/.*|/usr/share/doc/dynrelay/examples/[^/]*")
+    for path in filter(own.fullmatch, installed):
+        assert re.search(rf"^(?:\.It )?\.?Pa {re.escape(path)}/?( |$)", pages, re.MULTILINE), path

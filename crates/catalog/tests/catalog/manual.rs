@@ -126,19 +126,33 @@ fn the_defaults_are_those_that_are_told() {
     assert_eq!(told, untold);
 }
 
-#[test]
-fn the_manual_has_the_keys_of_a_streams_own_file() {
-    let files = World::new().file("news.sdp", crate::world::sdp(&["m=audio 4 RTP/AVP 0"]));
-    let world = files.file("news.toml", format!("{UNKNOWN} = 1\n"));
+/// What may stand in this text of a stream's own file, as `allowed` finds it.
+fn allowed_of_a_stream(text: &str) -> BTreeSet<String> {
+    let world = World::new()
+        .file("news.sdp", crate::world::sdp(&["m=audio 4 RTP/AVP 0"]))
+        .file("news.toml", format!("{text}\n{UNKNOWN} = 1\n"));
     let problems = world.problems();
-    let keys = problems.iter().find(|problem| problem.contains(UNKNOWN)).map(|it| quoted(it));
-    let keys = keys.filter(|keys| keys.contains("title")).unwrap_or_else(|| panic!("{problems:?}"));
+    let unknown = problems.iter().find(|problem| problem.contains(UNKNOWN));
+    quoted(unknown.unwrap_or_else(|| panic!("{problems:?}")))
+}
+
+#[test]
+fn the_manual_has_the_keys_of_a_streams_own_file_and_no_other() {
     let folder = PAGE.split(".Sh THE STREAMS FOLDER").nth(1).unwrap();
-    for key in keys {
-        let named = folder.lines().any(|line| {
-            let name = line.strip_prefix(".Ic ").and_then(|rest| rest.split_whitespace().next());
-            name.is_some_and(|name| name == key || name == format!("[{key}]"))
-        });
-        assert!(named, "dynrelay.toml(5): a stream's file may have {key}");
-    }
+    let item =
+        folder.split(".It Ar stream Ns Pa .toml").nth(1).unwrap().split(".El").next().unwrap();
+    let named = item.lines().filter_map(|line| line.strip_prefix(".Ic ")?.split(' ').next());
+    // As in [forward], it says.
+    let named = named.filter(|name| *name != "[forward]");
+    let named: BTreeSet<String> = named.map(|name| name.trim_matches(['[', ']']).into()).collect();
+    assert_eq!(named, allowed_of_a_stream(""));
+    assert_eq!(allowed_of_a_stream("[shutdown]"), accepted()["[shutdown]"]);
+}
+
+#[test]
+fn the_manual_has_the_keys_of_a_replica_and_no_other() {
+    let replicas = PAGE.split("\n.Sh REPLICAS").nth(1).unwrap().split("\n.Sh").next().unwrap();
+    let key = |line: &str| Some(line.strip_prefix(".It Ic ")?.split(' ').next()?.to_owned());
+    let named: BTreeSet<String> = replicas.lines().filter_map(key).collect();
+    assert_eq!(named, allowed_of_a_stream("[replica]"));
 }

@@ -65,7 +65,8 @@ struct Lines {
 impl Log {
     fn to(format: LogFormat) -> Self {
         let to_journal = is_journal();
-        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = io::stderr().is_terminal() && !unwanted;
         let lines = Lines { timed: !to_journal, colour };
         let wanted = match format {
             LogFormat::Json => return Self::Json,

@@ -1,0 +1,55 @@
+"""The manual pages, and the sources of what they tell of."""
+
+import re
+
+from .programs import PROJECT
+
+PAGES = sorted((PROJECT / "share/man").glob("*.[1-8]"))
+
+_TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod \w+ \{.*", re.MULTILINE | re.DOTALL)
+
+
+class Manual:
+    """A manual page by its name, such as dynrelay.1."""
+
+    def __init__(self, name):
+        self.text = (PROJECT / "share/man" / name).read_text()
+
+    def section(self, name):
+        """The lines below `.Sh name`, its subsections among them."""
+        return self.text.partition(f"\n.Sh {name}\n")[2].partition("\n.Sh ")[0]
+
+    def items(self, section, macro):
+        """What the items of a list in that section begin with, each its words without macros."""
+        lines = re.findall(rf"^\.It {macro} (.*)", self.section(section), re.MULTILINE)
+        return {words(line)[0] for line in lines}
+
+    def marked(self, section, macro):
+        """All the words that a macro marks in that section, or with none on the whole page."""
+        text = self.section(section) if section else self.text
+        lines = re.findall(rf"^\.(?:It |Pq |No )*{macro} (.*)", text, re.MULTILINE)
+        return {word for line in lines for word in words(line)}
+
+
+def words(line):
+    """A line of mdoc, but for macros, escapes and punctuation."""
+    plain = re.sub(r"\\\(dq|\\&|\\:|\b(?:Ar|No) \S+", "", line)
+    return [word for word in plain.split() if word not in _MACROS and re.search(r"\w", word)]
+
+
+_MACROS = {"Li", "Ns", "No", "Ar", "Ic", "Pa", "Fl", "Op", "Ev", "Ta", "Pq", "Oo", "Oc"}
+
+
+def source(*folders):
+    """The Rust sources below these folders, without tests and comments."""
+    files = [file for folder in folders for file in sorted((PROJECT / folder).rglob("*.rs"))]
+    kept = [file for file in files if file.stem not in ("tests", "manual", "fake")]
+    text = "\n".join(_TESTS.sub("", file.read_text()) for file in kept)
+    return re.sub(r"^\s*//.*\n", "", text, flags=re.MULTILINE)
+
+
+def variants(text, enum):
+    """The names of an enum's variants, as they are written in JSON and to people."""
+    body = re.search(rf"enum {enum} \{{\n(.*?)\n\}}", text, re.DOTALL)[1]
+    names = re.findall(r"^    ([A-Z]\w*)", body, re.MULTILINE)
+    return {re.sub(r"(?<=[a-z])([A-Z])", r"-\1", name).lower() for name in names}
