@@ -1,7 +1,7 @@
 //! What all pages have in common.
 
 use cgi::http::StatusCode;
-use control::Origin;
+use control::{Origin, ReplicaStatus};
 use gateway::{Asset, Environment, Page, Response, own_path, percent_encode};
 use playlist::escape;
 
@@ -122,13 +122,24 @@ pub(crate) fn state(state: &str) -> String {
     format!("<span class=\"state {state}\">{state}</span>")
 }
 
-/// Where a stream comes from, and how that goes.
+/// Where a stream comes from, and how that goes; below it, its replicas.
 pub(crate) fn origin(origin: &Origin) -> String {
-    let Origin { kind, state, detail, .. } = origin;
+    let Origin { kind, state, detail, replicas } = origin;
+    let own = format!("{kind}, {}", going(state, detail.as_deref()));
+    let replicas = replicas.iter().map(|ReplicaStatus { to, state, detail, .. }| {
+        let to: Vec<String> = to.iter().map(ToString::to_string).collect();
+        let state = if state == "elsewhere" { "sent by another program" } else { state };
+        let (to, state) = (to.join(", "), going(state, detail.as_deref()));
+        format!("<br/><small>replica to {to}:</small> {state}")
+    });
+    std::iter::once(own).chain(replicas).collect()
+}
+
+/// How an origin or a replica goes, and why.
+fn going(state: &str, detail: Option<&str>) -> String {
     let class = if state == "failed" { "trouble" } else { "calm" };
-    let detail = detail.as_deref().map(|detail| format!(" <small>{}</small>", escape(detail)));
-    let (state, detail) = (escape(state), detail.unwrap_or_default());
-    format!("{kind}, <span class=\"{class}\">{state}</span>{detail}")
+    let detail = detail.map(|detail| format!(" <small>{}</small>", escape(detail)));
+    format!("<span class=\"{class}\">{}</span>{}", escape(state), detail.unwrap_or_default())
 }
 
 /// A number that the edge may not say.

@@ -57,7 +57,13 @@ impl Says {
     }
 
     fn origin(&self) -> Origin {
-        from(json!({ "kind": "rtsp", "state": self.text, "detail": self.text }))
+        let replica = json!({
+            "to": ["[2001:db8::1]:5004", "239.1.2.3:5006"], "since": 0,
+            "state": self.text, "detail": self.text,
+        });
+        from(json!({
+            "kind": "rtsp", "state": self.text, "detail": self.text, "replicas": [replica],
+        }))
     }
 
     fn list(&self) -> RelayList {

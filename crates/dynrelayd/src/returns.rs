@@ -28,7 +28,8 @@ impl Returns {
                 let returned = flow.counters().returned;
                 warn!(
                     name: "returned", stream, %sender, returned,
-                    "packets of {stream} come back: {sender} sends them here again; they are not sent on"
+                    "packets of {stream} come back: {sender} sends them here again, and they are not sent \
+                     on; a second encoder that sends the same does no harm"
                 );
             }
         }

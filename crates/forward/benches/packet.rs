@@ -10,6 +10,8 @@ use std::io::IoSlice;
 
 #[path = "../src/packet.rs"]
 mod packet;
+#[path = "../src/returns.rs"]
+mod returns;
 #[path = "../src/rtcp.rs"]
 mod rtcp;
 #[path = "../src/run.rs"]
@@ -49,6 +51,24 @@ fn packet_path(criterion: &mut Criterion) {
                     sequence.see(header);
                 }
             }
+        });
+    });
+    group.bench_function("returns", |bencher| {
+        let mut returns = returns::Returns::default();
+        let mut video = video.clone();
+        let (mut number, mut now) = (0_u16, 1);
+        bencher.iter(|| {
+            // At ten thousand packets a second.
+            now += 6;
+            let mut back = 0;
+            for datagram in &mut video {
+                number = number.wrapping_add(1);
+                datagram[2..4].copy_from_slice(&number.to_be_bytes());
+                let packet = packet::Packet::read(datagram);
+                back += u32::from(returns.see(packet, datagram, None, now));
+            }
+            returns.next_batch();
+            back
         });
     });
     let mut report = vec![0x80, 200, 0, 6];
