@@ -1,12 +1,14 @@
 """A player follows the link and plays what the encoder broadcasts."""
 
+import re
+
 import pytest
 
 from lab import encoder
 from lab.edge import PORTS
-from lab.player import Ffmpeg, Mplayer, Mpv
+from lab.player import Ffmpeg, Mplayer, Mpv, Vlc
 from lab.rtp import gaps
-from lab.web import SITE, Apache, Lighttpd, fetch
+from lab.web import SITE, Apache, Lighttpd, fetch, get
 from lab.wire import Wire, is_run_of
 
 both_web_servers = pytest.mark.parametrize("web", [Apache, Lighttpd])
@@ -52,6 +54,30 @@ def test_ffmpeg_receives_both_medias_for_ten_seconds_and_loses_no_packet(stage, 
         sent = [packet.payload for packet in wire.packets if packet.source_port == port]
         assert len(sent) > 50
         assert gaps(sent) == 0
+
+
+def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(stage):
+    """But for those of mplayer and mpv, which all tests above follow."""
+    scene = stage()
+    viewer = scene["viewer"]
+    page = get(viewer, SITE).body
+    links = {link.rpartition(".")[2]: link for link in re.findall(r'href="(/cgi-bin/[^"]*)"', page)}
+    links = {ending: f"http://www.example.org{link}" for ending, link in links.items() if "?" not in link}
+    assert links.keys() == {"smil", "m3u", "qtl", "xspf", "ram", "redirect"}
+
+    url = "rtsp://dss2.example.net/news.sdp"
+    for ending in ("xspf", "qtl"):
+        player = Vlc(viewer, links[ending])
+        player.wait_for_item(url)
+        player.leave()
+    player = Mplayer(viewer, links["ram"])
+    player.wait_for_play()
+    player.leave()
+    command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{redirect_url}", links["redirect"]]
+    assert viewer.run(command).stdout == url
+    player = Ffmpeg(viewer, url)
+    player.wait_for_play()
+    player.leave()
 
 
 def test_neither_server_is_restarted_and_asking_again_changes_nothing(stage):

@@ -45,6 +45,23 @@ class Mpv:
         return self.program.stop()
 
 
+class Vlc:
+    """VLC follows the document at `url`; Debian's can't play the RTSP URL that is in it."""
+
+    def __init__(self, host, url):
+        command = ["cvlc", "-vv", "--intf", "dummy", "--vout", "dummy", "--aout", "dummy", url]
+        # Any user that is not root, which VLC refuses to be.
+        self.program = host.start("vlc", command, user="daemon", env={"HOME": "/run"})
+
+    def wait_for_item(self, url):
+        """Waits until it has found that URL in the document, and opens it."""
+        self.program.wait_for(rf"Creating an input for '{url}'")
+
+    def leave(self):
+        """The viewer closes the player."""
+        return self.program.stop()
+
+
 class Ffmpeg:
     """ffmpeg plays `seconds` of the RTSP `url` and counts what it got."""
 
