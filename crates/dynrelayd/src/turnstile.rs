@@ -91,9 +91,14 @@ impl Turnstile {
 }
 
 impl Kind {
+    /// The stream; none if it has none of a name that is known.
+    fn named(&self) -> Option<&str> {
+        Some(self.stream.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// So many of this kind came.
     fn tell(&self, count: u64) {
-        let stream = self.stream.as_str();
+        let stream = self.named();
         let client = self.client.as_ref().map(tracing::field::display);
         match &self.outcome {
             Outcome::Edge(edge) => {
@@ -110,7 +115,7 @@ impl Kind {
 
     /// The first of this kind was turned away.
     fn tell_why(&self, refused: &Refused, client: Option<IpAddr>) {
-        let (stream, code) = (self.stream.as_str(), refused.code.to_string());
+        let (stream, code) = (self.named(), refused.code.to_string());
         let client = client.as_ref().map(tracing::field::display);
         let why = &refused.message;
         log_at!(
@@ -184,7 +189,10 @@ mod tests {
             self.record_u64(field, value.unsigned_abs());
         }
 
-        fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            let value = format!("{value:?}");
+            assert!(!value.is_empty() && value != "\"\"", "{field} has nothing to say");
+        }
     }
 
     impl<S: tracing::Subscriber> Layer<S> for Told {
