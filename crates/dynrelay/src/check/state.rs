@@ -18,6 +18,14 @@ const ABOUT: About = About::State;
 /// The user that the systemd unit runs the daemon as.
 const USER: &str = "dynrelay";
 
+/// Who would write the file.
+#[derive(Debug)]
+struct Writer {
+    user: User,
+    /// Whether that is the daemon's user; else it is whoever asks.
+    known: bool,
+}
+
 /// What keeps the daemon from remembering its relays. It replaces the file by a new one, so that
 /// it must be able to write into the folder. Access lists are not looked at.
 pub(super) fn findings(
@@ -25,19 +33,23 @@ pub(super) fn findings(
     written: &Written,
     running: Option<&Running>,
 ) -> Vec<Finding> {
-    let found = finding(&daemon.state, daemons_user(running).as_ref());
+    let found = finding(&daemon.state, writer(running).as_ref());
     found.map(|finding| finding.at(written.place("daemon", "state"))).into_iter().collect()
 }
 
 /// Whom the daemon runs as; else the unit's user if this host has one, else whoever asks.
-fn daemons_user(running: Option<&Running>) -> Option<User> {
+fn writer(running: Option<&Running>) -> Option<Writer> {
     let process = running.and_then(|running| Process::of(running.pong.pid));
     let its = process.and_then(|process| User::from_uid(process.user()?).ok()?);
-    let named = its.or_else(|| User::from_name(USER).ok().flatten());
-    named.or_else(|| User::from_uid(geteuid()).ok().flatten())
+    let known = its.or_else(|| User::from_name(USER).ok().flatten());
+    let asking = || User::from_uid(geteuid()).ok().flatten();
+    match known {
+        Some(user) => Some(Writer { user, known: true }),
+        None => asking().map(|user| Writer { user, known: false }),
+    }
 }
 
-fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
+fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
     const LOST: &str = "relays that run will not go on after a restart";
     if state.is_relative() {
         let what = format!("the path of the state file {} is relative", state.display());
@@ -65,8 +77,17 @@ fn finding(state: &Path, user: Option<&User>) -> Option<Finding> {
         }
         Ok(metadata) => {
             // To make a file in a folder takes the rights to write and to pass.
-            let user = user.filter(|user| !Visitor::user(user).may(&metadata, 0o3))?;
+            let may = |writer: &&Writer| Visitor::user(&writer.user).may(&metadata, 0o3);
+            let Writer { user, known } = writer.filter(|writer| !may(writer))?;
             let name = &user.name;
+            if !known {
+                let what = format!(
+                    "whether the daemon may write into {shown} is not known, nor whom it runs as; \
+                     {name} may not"
+                );
+                let advice = "check as root while it runs, or as its user";
+                return Some(Finding::unknown(ABOUT, what, advice));
+            }
             let what = format!("the user {name} may not write into {shown}, so {LOST}");
             let advice = format!("`chown {name} {shown}`, if the daemon runs as {name}");
             Some(Finding::warning(ABOUT, what, advice))
@@ -81,9 +102,10 @@ mod tests {
     use nix::unistd::{Gid, Uid};
 
     use super::*;
+    use crate::check::finding::Severity;
 
-    fn what(state: &Path, user: Option<&User>) -> Option<String> {
-        finding(state, user).map(|finding| finding.what)
+    fn what(state: &Path, writer: Option<&Writer>) -> Option<String> {
+        finding(state, writer).map(|finding| finding.what)
     }
 
     #[test]
@@ -101,11 +123,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state.json");
         let owner = fs::metadata(folder.path()).unwrap();
-        let user = |uid, gid| User {
-            uid: Uid::from_raw(uid),
-            gid: Gid::from_raw(gid),
-            name: "dynrelay-of-this-test".into(),
-            ..User::from_uid(geteuid()).unwrap().unwrap()
+        let user = |uid, gid| {
+            let user = User {
+                uid: Uid::from_raw(uid),
+                gid: Gid::from_raw(gid),
+                name: "dynrelay-of-this-test".into(),
+                ..User::from_uid(geteuid()).unwrap().unwrap()
+            };
+            Writer { user, known: true }
         };
         let (nobody, member) = (user(4_000_000, 4_000_000), user(4_000_000, owner.gid()));
         let mode =
@@ -113,6 +138,10 @@ mod tests {
         mode(0o750).unwrap();
         let kept_out = what(&state, Some(&nobody)).unwrap();
         assert!(kept_out.contains("dynrelay-of-this-test may not write"), "{kept_out}");
+        let asking = Writer { known: false, ..user(4_000_000, 4_000_000) };
+        let unknown = finding(&state, Some(&asking)).unwrap();
+        assert_eq!(unknown.severity, Severity::Unknown);
+        assert!(!unknown.advice.contains("chown"), "who asks need not own it: {unknown:?}");
         assert!(what(&state, Some(&member)).is_some());
         mode(0o770).unwrap();
         assert_eq!(what(&state, Some(&member)), None);
