@@ -46,6 +46,8 @@ def test_streams_and_edges_are_offered_by_the_daemons_names(scene, kind):
     expected = {
         "dynrelay show ": {"s01", "s02"},
         "dynrelay stop s01 ": {"dss2"},
+        "dynrelay stop s0": {"s01", "s02"},
+        "dynrelay show s01/": {"s01/dss2"},
         "dynrelay start s02 --edge ": {"dss2"},
         "dynrelay report --stream s": {"s01", "s02"},
         "dynrelay completions ": {"bash", "zsh", "fish"},
@@ -59,6 +61,8 @@ def test_streams_and_edges_are_offered_by_the_daemons_names(scene, kind):
 def test_tab_completes_what_is_typed(scene, kind):
     terminal = kind(scene["origin"]).terminal()
     typed = len(terminal.text)
-    terminal.type("dynrelay strea\t--js\t\r")
+    terminal.type("dynrelay stre\t--js\t\r")
     terminal.wait_for_text('"name":"s01"', typed)
     terminal.wait_for_text(PROMPT, terminal.text.index('"name":"s01"'))
+    terminal.type("dynrelay show s02/\t\r")
+    terminal.wait_for_text("s02/dss2 is not relayed now", typed)

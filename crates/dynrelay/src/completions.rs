@@ -5,13 +5,14 @@
 //! line, and asks the daemon for the names of streams and edges.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
 use catalog::Catalog;
 use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use control::{Client, ClientError, Request, StreamList};
 
@@ -59,7 +60,9 @@ pub(crate) fn answer() {
 
 /// The command line, with the names that go where it says `STREAM` or `EDGE`.
 fn with_names(command: Command) -> Command {
+    let in_one_word = matches!(command.get_name(), "show" | "stop");
     let named = command.mut_args(|arg| match arg.get_id().as_str() {
+        "stream" if in_one_word => arg.add(ArgValueCompleter::new(streams_or_relays)),
         "stream" | "streams" => arg.add(ArgValueCandidates::new(streams)),
         "edge" | "edges" => arg.add(ArgValueCandidates::new(edges)),
         _ => arg,
@@ -81,6 +84,22 @@ fn streams() -> Vec<CompletionCandidate> {
         CompletionCandidate::new(name).help(title.map(|title| crate::text::plain(&title).into()))
     };
     names.into_iter().map(candidate).collect()
+}
+
+/// Streams; or relays, once there is a slash.
+fn streams_or_relays(word: &OsStr) -> Vec<CompletionCandidate> {
+    let word = word.to_string_lossy();
+    let mut found = match word.split_once('/') {
+        None => streams(),
+        Some((stream, _)) => {
+            let relay = |edge: &CompletionCandidate| {
+                format!("{stream}/{}", edge.get_value().to_string_lossy())
+            };
+            edges().iter().map(relay).map(CompletionCandidate::new).collect()
+        }
+    };
+    found.retain(|one| one.get_value().to_string_lossy().starts_with(&*word));
+    found
 }
 
 fn edges() -> Vec<CompletionCandidate> {
