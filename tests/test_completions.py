@@ -1,9 +1,8 @@
 """What bash, zsh and fish offer at Tab is what the command's own help says."""
 
-import re
-
 import pytest
 
+from lab.manual import helped
 from lab.shell import PROMPT, Bash, Fish, Zsh
 
 SHELLS = pytest.mark.parametrize("kind", [Bash, Zsh, Fish])
@@ -17,21 +16,9 @@ def scene(rehearsal):
     return rehearsal(streams=2, files={"s01.toml": _TITLE})
 
 
-def helped(daemon, *way):
-    """What the help of each command has, its subcommands and its options, by the words to it."""
-    text = daemon.run(*way, "--help")
-    below = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
-    commands = re.findall(r"^  (\w+)  ", below, re.MULTILINE)
-    found = {way: (set(commands), set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)))}
-    for command in commands:
-        if command != "help":
-            found |= helped(daemon, *way, command)
-    return found
-
-
 @SHELLS
 def test_each_command_and_option_of_the_help_is_offered_and_no_other(scene, kind):
-    expected = helped(scene.daemon)
+    expected = helped()
     assert len(expected) > 15 and "check" in expected["sdp",][0], expected
     ways = [" ".join(["dynrelay", *way]) for way in expected]
     answers = kind(scene["origin"]).offers([f"{way} {end}" for way in ways for end in ("", "--")])

@@ -1,8 +1,9 @@
-"""The manual pages, and the sources of what they tell of."""
+"""The manual pages, the command's help, and the sources of what they tell of."""
 
 import re
+import subprocess
 
-from .programs import PROJECT
+from .programs import DYNRELAY, PROJECT
 
 PAGES = sorted((PROJECT / "share/man").glob("*.[1-8]"))
 
@@ -38,6 +39,19 @@ def words(line):
 
 
 _MACROS = {"Li", "Ns", "No", "Ar", "Ic", "Pa", "Fl", "Op", "Ev", "Ta", "Pq", "Oo", "Oc"}
+
+
+def helped(*way):
+    """What the help of each command has, its subcommands and its options, by the words to it."""
+    command = [DYNRELAY, *way, "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    below = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    commands = re.findall(r"^  (\w+)  ", below, re.MULTILINE)
+    found = {way: (set(commands), set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)))}
+    for command in commands:
+        if command != "help":
+            found |= helped(*way, command)
+    return found
 
 
 def source(*folders):

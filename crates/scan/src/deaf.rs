@@ -14,8 +14,8 @@ pub enum Deaf {
     Busy(String),
     /// It is dynrelayd's, which listens for administrators only.
     #[error(
-        "{0} is dynrelayd's to listen at, which tells only root and its own user what comes \
-         there: run the scan as root"
+        "only dynrelayd may listen at {0} while it runs, and it tells only root and its own user \
+         what comes there: run the scan as root"
     )]
     Reserved(String),
     /// No such interface, an address of another host, a group that can't be joined.

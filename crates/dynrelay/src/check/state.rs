@@ -82,8 +82,8 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
             let name = &user.name;
             if !known {
                 let what = format!(
-                    "whether the daemon may write into {shown} is not known, nor whom it runs as; \
-                     {name} may not"
+                    "the user {name} may not write into {shown}; which user the daemon runs as, and \
+                     whether that may, is not known"
                 );
                 let advice = "check as root while it runs, or as its user";
                 return Some(Finding::unknown(ABOUT, what, advice));
