@@ -1,6 +1,7 @@
 """A unicast encoder is replicated to a group and to DSS1, and relayed; nothing goes round."""
 
 import json
+import xml.etree.ElementTree
 from pathlib import Path
 
 from lab import broadcast
@@ -243,3 +244,40 @@ def active(scene):
     told = json.loads(scene.daemon.scan("s01", "--for", "2s", "--json").stdout)
     medias = {stream["name"]: stream["media"] for stream in told["streams"]}
     return [name for name, of in medias.items() if all(one["active"] for one in of)]
+
+
+def test_darwin_sends_the_replica_of_a_real_encoder(stage):
+    """Both medias, with the reach that was asked for, byte for byte; a scan confirms it."""
+    settings = REPLICA.replace(f"[{COPY}]", f"[{COPY}, {COPY + 2}]") + 'run = "elsewhere"\nttl = 3\n'
+    scene = stage(to=ORIGIN, files={"news.toml": settings})
+    origin = scene["origin"]
+    command = ["/run/bin/dynrelay", "sdp", "relayconfig", "news", "--config", "/run/etc/dynrelay.toml"]
+    fragment = origin.run(command).stdout
+    relay = xml.etree.ElementTree.fromstring(f"<RELAY_CONFIG>{fragment}</RELAY_CONFIG>").find("OBJECT")
+    assert relay.attrib == {"TYPE": "relay", "NAME": "news"}
+    values = {pref.get("NAME"): pref.text for pref in relay.iter("PREF")}
+    assert values == {"in_addr": ORIGIN, "out_addr": ORIGIN, "dest_addr": GROUP, "ttl": "3"}
+    assert [int(value.text) for value in relay.iter("VALUE")] == [VIDEO_PORT, 5006, COPY, COPY + 2]
+
+    def heard():
+        told = json.loads(scene.daemon.scan("news", "--for", "2s", "--json").stdout)
+        return told["streams"][0]["media"]
+
+    assert [one["verdict"] for one in heard()] == ["not-active"] * 2
+    origin.write("/run/relayconfig.xml", f"<RELAY_CONFIG>\n{fragment}</RELAY_CONFIG>\n")
+    script = origin.install(DARWIN, "/run/darwin_relay.py")
+    origin.start("darwin", ["/usr/bin/python3", script, "/run/relayconfig.xml"]).wait_for("^ready")
+    arriving = Wire(origin, "studio", f"udp and dst host {ORIGIN}")
+    leaving = Wire(origin, "studio", f"udp and dst host {GROUP} and ip[8] = 3")
+    told = heard()
+    assert [one["verdict"] for one in told] == ["active"] * 2
+    assert [one["from"] for one in told] == [[f"{GROUP}:{port} on studio"] for port in (COPY, COPY + 2)]
+    assert [one["senders"][0]["codecs"] for one in told] == [["H264"], ["MPA"]]
+    assert all(one["lost"] == 0 and one["senders"][0]["address"].startswith(ORIGIN) for one in told)
+    ports = [(port, to + step) for port, to in [(VIDEO_PORT, COPY), (5006, COPY + 2)] for step in (0, 1)]
+    for _, to in ports:
+        leaving.wait_for(lambda packets, to=to: any(packet.target_port == to for packet in packets))
+    leaving.stop()
+    arriving.stop()
+    for place, (port, to) in enumerate(ports):
+        assert is_run_of(leaving.payloads(to), arriving.payloads(port + place % 2)), f"{port} to {to}"

@@ -114,3 +114,34 @@ fn a_port_that_another_program_has_is_an_error() {
         assert!(opened[1].is_ok());
     });
 }
+
+#[test]
+fn a_port_hears_its_own_address_and_no_other_of_this_host() {
+    alone("a_port_hears_its_own_address_and_no_other_of_this_host", || {
+        let relay = Relay::start();
+        let of = |address: &str| Source { address: address.parse().unwrap(), ..port(5004) };
+        let sources = ["127.0.0.1", "::1", "192.0.2.9"].map(of);
+        let (to, heard) = sync_channel(64);
+        let _taps = relay.plane.tap(&sources, &to);
+        let (v4, v6) = (UdpSocket::bind("0.0.0.0:0").unwrap(), UdpSocket::bind("[::]:0").unwrap());
+        for (from, address, tap) in [
+            // To nobody's address is to this host's own.
+            (&v4, "0.0.0.0", Some(0)),
+            (&v6, "::ffff:127.0.0.1", Some(0)),
+            (&v6, "::ffff:192.0.2.9", Some(2)),
+            (&v6, "::", Some(1)),
+            (&v4, "127.0.0.2", None),
+            (&v4, "192.0.2.1", None),
+            (&v6, "2001:db8::1", None),
+        ] {
+            // What is refused comes back as an error of the next send.
+            while from.send_to(address.as_bytes(), (address, 5004)).is_err() {}
+            while from.send_to(b"end", ("::ffff:127.0.0.1", 5004)).is_err()
+                && from.send_to(b"end", ("127.0.0.1", 5004)).is_err()
+            {}
+            let mut others = heard.iter().take_while(|one| one.length != 3);
+            assert_eq!(others.next().map(|one| one.tap), tap, "{address}");
+            assert!(tap.is_none() || others.next().is_none(), "{address}");
+        }
+    });
+}

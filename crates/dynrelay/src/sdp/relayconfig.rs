@@ -30,7 +30,8 @@ pub(crate) fn run(world: &mut World<'_>, name: &str, config: &Path) -> Result<()
     Ok(())
 }
 
-/// The relay; `address` gives an interface's address.
+/// The relay; `address` gives an interface's address. Nothing in it can need escaping: a stream's name
+/// has none of XML's characters, and all else is addresses and numbers.
 fn relay(stream: &Stream, address: impl Fn(&str) -> Option<Ipv4Addr>) -> Result<String, String> {
     let replica = stream.replicas.iter().find(|replica| replica.place == Place::Group);
     let lacks = || format!("there is no [replica] with a `group` in {}.toml", stream.name);
@@ -164,6 +165,13 @@ mod tests {
         let json: serde_json::Value =
             serde_json::from_str(&print(ELSEWHERE, SDP, true).unwrap()).unwrap();
         assert_eq!(json["relayconfig"], expected.trim_end());
+    }
+
+    #[test]
+    fn no_name_needs_escaping() {
+        for letter in "&<>\"'\n\u{1}é".chars() {
+            assert!(!catalog::is_name(&format!("news{letter}")), "{letter:?}");
+        }
     }
 
     #[test]

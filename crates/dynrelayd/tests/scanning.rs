@@ -1,0 +1,79 @@
+//! Who scans is told what arrives at the daemon's ports.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "a test may fail, and needs not all of the daemon's helpers"
+)]
+
+mod daemon;
+
+use std::io::Write;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+
+use daemon::{Daemon, Encoder, Host};
+use serde_json::{Value, json};
+
+/// Listens for so long.
+fn scan(daemon: &Daemon, streams: &str, millis: u64) -> Value {
+    daemon.ask(&format!(r#"{{"op":"scan","streams":{streams},"millis":{millis},"quick":true}}"#))
+}
+
+/// Whether another program could have the stream's port.
+fn is_free(host: &Host) -> bool {
+    UdpSocket::bind(("127.0.0.1", host.arrives)).is_ok()
+}
+
+#[test]
+fn what_arrives_is_told_stream_by_stream() {
+    let host = Host::new();
+    let daemon = host.run();
+    let probe = scan(&daemon, r#"["nowhere","news"]"#, 0)["ok"]["streams"].take();
+    assert_eq!((probe.as_array().unwrap().len(), &probe[0]["name"]), (1, &json!("news")));
+    let media = &probe[0]["media"][0];
+    assert_eq!(media["from"], json!([format!("127.0.0.1:{}", host.arrives)]));
+    assert_eq!((&media["listened_ms"], &media["senders"]), (&json!(0), &json!([])));
+    assert_eq!(scan(&daemon, "[]", 1000)["ok"], json!({"streams": []}));
+    assert_eq!(daemon.ask(r#"{"op":"scan"}"#)["error"]["code"], "bad-request");
+
+    let _encoder = Encoder::to(host.arrives);
+    let heard = scan(&daemon, r#"["news"]"#, 60_000)["ok"]["streams"][0]["media"][0].take();
+    let sender = &heard["senders"][0];
+    assert_eq!((&sender["payload_types"], &heard["deaf"]), (&json!([96]), &json!([])));
+    assert!(sender["address"].as_str().unwrap().starts_with("127.0.0.1:"), "{heard}");
+    assert!(heard["listened_ms"].as_u64().unwrap() < 60_000, "it was quick: {heard}");
+}
+
+#[test]
+fn another_programs_port_is_not_listened_at() {
+    let host = Host::new();
+    let daemon = host.run();
+    let _other = UdpSocket::bind(("127.0.0.1", host.arrives)).unwrap();
+    let heard = scan(&daemon, r#"["news"]"#, 60_000)["ok"]["streams"][0]["media"][0].take();
+    assert_eq!(heard["deaf"], json!([{ "busy": format!("127.0.0.1:{}", host.arrives) }]));
+}
+
+#[test]
+fn so_many_scan_at_a_time_and_who_hangs_up_scans_no_more() {
+    let host = Host::new();
+    let daemon = host.run();
+    let long = || -> UnixStream {
+        let mut caller = daemon.connect();
+        let line = br#"{"op":"scan","streams":["news"],"millis":3600000}"#;
+        caller.write_all(&[&line[..], b"\n"].concat()).unwrap();
+        caller
+    };
+    let mut callers: Vec<UnixStream> = (0..4).map(|_| long()).collect();
+    // They are let in one by one; the probe needs a place, too.
+    let full = || scan(&daemon, r#"["news"]"#, 0)["error"]["code"] == "limit";
+    while !full() {}
+    assert!(!is_free(&host));
+    callers.pop();
+    while full() {}
+    callers.clear();
+    while !is_free(&host) {}
+}
