@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ::scan::{Deaf, Heard, Media, Settings, Told, ToldStream};
 use catalog::Stream;
-use control::{ClientError, Request};
+use control::{ClientError, ErrorCode, Request};
 use serde_json::value::RawValue;
 
 use crate::world::Ask;
@@ -22,6 +22,8 @@ pub(crate) enum Daemon {
     Away,
     /// It doesn't: only for root and its own user.
     Refuses,
+    /// It gives no such answer, for this reason.
+    Fails(String),
     /// It does, to these streams.
     Listens(Told),
 }
@@ -46,7 +48,8 @@ impl Daemon {
         match ask(daemon, streams, Duration::ZERO, false) {
             Ok(told) => Self::Listens(told),
             Err(ClientError::Unreachable { source, .. }) if is_nobody(&source) => Self::Away,
-            Err(_) => Self::Refuses,
+            Err(error) if is_forbidden(&error) => Self::Refuses,
+            Err(error) => Self::Fails(error.to_string()),
         }
     }
 
@@ -70,13 +73,20 @@ impl Daemon {
                 }
                 (By::Self_, None)
             }
-            Self::Refuses => match Media::of_replica(stream) {
-                Some(of_replica) => {
-                    *medias = of_replica;
-                    (By::Self_, None)
-                }
-                None => (By::Nobody, Some(Deaf::Reserved(at()))),
-            },
+            Self::Refuses | Self::Fails(_) => {
+                let why = match self {
+                    Self::Fails(why) => Deaf::Failed(format!(
+                        "{} is dynrelayd's to listen at, which can't be asked: {why}",
+                        at()
+                    )),
+                    _ => Deaf::Reserved(at()),
+                };
+                let Some(of_replica) = Media::of_replica(stream) else {
+                    return (By::Nobody, Some(why));
+                };
+                *medias = of_replica;
+                (By::Self_, None)
+            }
         }
     }
 }
@@ -136,6 +146,15 @@ fn is_taken(media: &Media) -> bool {
     })
 }
 
+/// This user may not ask that, or nothing at all.
+fn is_forbidden(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused(refused) => refused.code == ErrorCode::Forbidden,
+        ClientError::Unreachable { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
+}
+
 /// Nobody listens at the socket, or there is none.
 fn is_nobody(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
@@ -155,7 +174,7 @@ mod tests {
     use std::io::ErrorKind;
 
     use catalog::Catalog;
-    use control::{ErrorCode, Refused};
+    use control::Refused;
 
     use super::*;
     use crate::fake::Fake;
@@ -206,6 +225,9 @@ mod tests {
         assert_eq!(of_host(&Daemon::Away), (By::Self_, None, HERE.into()));
         let reserved = Some(Deaf::Reserved(HERE.into()));
         assert_eq!(of_host(&Daemon::Refuses), (By::Nobody, reserved, HERE.into()));
+        let (by, deaf, _) = of_host(&Daemon::Fails("it is asleep".into()));
+        let said = deaf.unwrap().to_string();
+        assert!(by == By::Nobody && said.ends_with("can't be asked: it is asleep"), "{said}");
         let by_replica = chosen(&Daemon::Refuses, "127.0.0.1", REPLICA);
         assert_eq!(by_replica, (By::Self_, None, "239.255.1.2:5004".into()));
         let of_group = chosen(&Daemon::Refuses, "239.1.2.3", "");
@@ -225,6 +247,9 @@ mod tests {
         assert_eq!(fake.asked(), [probe]);
         let mut fake = Fake::refusing(Refused::new(ErrorCode::Forbidden, "no"));
         assert_eq!(Daemon::meet(fake.world().daemon, news()), Daemon::Refuses);
+        let mut fake = Fake::refusing(Refused::new(ErrorCode::Limit, "too many scans"));
+        let met = Daemon::meet(fake.world().daemon, news());
+        assert_eq!(met, Daemon::Fails("too many scans".into()));
         assert!(is_nobody(&ErrorKind::NotFound.into()));
         assert!(!is_nobody(&ErrorKind::PermissionDenied.into()));
     }
