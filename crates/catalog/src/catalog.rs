@@ -94,7 +94,7 @@ impl Catalog {
             let stream = making.stream(&name, arriving, &mut problems);
             streams.insert(name, stream);
         }
-        problems.extend(cycle::refuse(&mut streams, &folder));
+        problems.extend(cycle::refuse(&mut streams, &config, &folder));
         problems.extend(shared_ports(&folder, &streams));
         Ok((Self { config, streams, problems }, faults))
     }

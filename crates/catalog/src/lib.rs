@@ -29,6 +29,7 @@ pub mod sdp;
 mod stream;
 mod toml_file;
 mod url;
+mod watched;
 
 pub use audio::AudioUrl;
 pub use catalog::Catalog;

@@ -6,9 +6,6 @@ use serde::Deserialize;
 
 use crate::url::is_authority;
 
-/// RTSP's port (RFC 2326).
-const RTSP_PORT: u16 = 554;
-
 /// The `source` of a NAME.toml: an RTSP URL, and who asks for it there. Neither `Display` nor
 /// `Debug` shows the password, nor the query, where cameras take passwords too.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -39,14 +36,6 @@ impl RtspSource {
     /// The same with this password.
     pub(crate) fn with_password(self, password: String) -> Self {
         Self { password: Some(password), ..self }
-    }
-
-    /// Host and port, in a form that can be compared: `cam.example.org:554`.
-    pub fn place(&self) -> String {
-        let after = self.url.split_once("://").map_or("", |(_, after)| after);
-        let host = after.split(['/', '?']).next().unwrap_or_default().to_ascii_lowercase();
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-        if has_port { host } else { format!("{}:{RTSP_PORT}", host.trim_end_matches(':')) }
     }
 }
 
@@ -179,24 +168,11 @@ mod tests {
         assert_eq!(format!("{source:?}"), "RtspSource(rtsp://cam/live?…)");
     }
 
-    #[test]
-    fn a_place_has_its_port() {
-        for (text, place) in [
-            ("rtsp://u:p@CAM/live", "cam:554"),
-            ("rtsp://cam:8554?x", "cam:8554"),
-            ("rtsp://[::1]/", "[::1]:554"),
-            ("rtsp://[::1]:99/", "[::1]:99"),
-        ] {
-            assert_eq!(read(text).unwrap().place(), place);
-        }
-    }
-
     proptest! {
         #[test]
         fn any_text_is_taken_or_refused(text in "(rtsp://)?\\PC{0,60}") {
             if let Ok(source) = read(&text) {
                 prop_assert!(source.url().is_ascii());
-                prop_assert!(source.place().contains(':'));
             }
         }
     }

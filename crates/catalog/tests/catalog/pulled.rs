@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use catalog::{Catalog, Problem};
 
-use crate::world::{World, sdp};
+use crate::world::{EDGE, World, sdp};
 
 const AT: &str = "c=IN IP4 198.51.100.7";
 const MEDIAS: [&str; 3] =
@@ -91,4 +91,72 @@ fn a_fault_of_the_audios_url_is_named_with_its_line() {
         let problem = &world.problems()[0];
         assert!(problem.starts_with("news.toml, line 2") && problem.contains(why), "{problem}");
     }
+}
+
+/// What is wrong with `news`, relayed to dss2, if it is pulled from there.
+fn pulled_from(source: &str) -> Vec<String> {
+    world(&format!("source = \"{source}\"")).problems()
+}
+
+#[test]
+fn a_stream_is_not_pulled_from_the_edge_that_it_is_relayed_to() {
+    for (source, way) in [
+        ("rtsp://dss2/news.sdp", "news → rtsp://dss2/news.sdp → news"),
+        ("rtsp://DSS2:7070/news.sdp?x=y", "news → rtsp://dss2/news.sdp → news"),
+        ("rtsp://198.51.100.7:554/news.sdp", "news → rtsp://198.51.100.7/news.sdp → news"),
+        ("rtsp://[::ffff:198.51.100.7]/news.sdp", "news → rtsp://198.51.100.7/news.sdp → news"),
+    ] {
+        let problems = pulled_from(source);
+        assert!(problems[0].starts_with("news.dss2.sdp: brings news back to itself"), "{source}");
+        assert!(problems[0].contains(way) && problems.len() == 1, "{source}: {problems:?}");
+    }
+    for other in ["rtsp://dss2/camera.sdp", "rtsp://dss3/news.sdp", "rtsp://198.51.100.8/news.sdp"]
+    {
+        assert_eq!(pulled_from(other), Vec::<String>::new(), "{other}");
+    }
+}
+
+/// dss1 and two edges.
+fn two_edges() -> World {
+    let third = EDGE.replace("dss2", "dss3").replace("198.51.100.7", "198.51.100.8");
+    World::with(&format!("[origin]\nurl = \"rtsp://dss1\"\n{EDGE}{third}"))
+}
+
+fn video(address: &str, port: u16) -> String {
+    sdp(&[&format!("c=IN IP4 {address}"), &format!("m=video {port} RTP/AVP 96"), MEDIAS[1]])
+}
+
+#[test]
+fn a_stream_may_be_pulled_from_one_edge_and_relayed_to_another() {
+    let world = two_edges()
+        .file("news.sdp", sdp(&MEDIAS[..2]))
+        .file("news.toml", "source = \"rtsp://dss2/news.sdp\"")
+        .file("news.dss2.sdp", video("198.51.100.7", 6970))
+        .file("news.dss3.sdp", video("198.51.100.8", 6970));
+    assert_eq!(world.problems().len(), 1);
+    let catalog = world.load();
+    assert!(catalog.route("news", "dss2").is_err() && catalog.route("news", "dss3").is_ok());
+}
+
+#[test]
+fn what_is_pulled_does_not_come_back_through_another_stream() {
+    let pulling = |source: &str| {
+        let settings = "[replica]\ngroup = \"239.1.2.3\"\nports = [5004]";
+        two_edges()
+            .file("news.sdp", video("239.1.2.3", 5004))
+            .file("news.dss2.sdp", video("198.51.100.7", 6970))
+            .file("again.sdp", sdp(&MEDIAS[..2]))
+            .file("again.toml", format!("source = \"{source}\"\n{settings}"))
+            .problems()
+    };
+    let edge = pulling("rtsp://dss2/news.sdp").join("\n");
+    let way = "again → 239.1.2.3:5004 → news → rtsp://dss2/news.sdp → again";
+    assert!(edge.contains(&format!("again.toml: [replica] brings again back to itself: {way}")));
+    let way = "news → rtsp://dss2/news.sdp → again → 239.1.2.3:5004 → news";
+    assert!(edge.contains(&format!("news.dss2.sdp: brings news back to itself: {way}")), "{edge}");
+    // DSS1 takes news from its group.
+    let origin = pulling("rtsp://dss1/news.sdp").join("\n");
+    let way = "again → 239.1.2.3:5004 → news → rtsp://dss1/news.sdp → again";
+    assert!(origin.contains(way), "{origin}");
+    assert_eq!(pulling("rtsp://dss1/other.sdp"), Vec::<String>::new());
 }

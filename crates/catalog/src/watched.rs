@@ -1,0 +1,70 @@
+//! A stream at an RTSP server, in a form that can be compared.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// A stream at an RTSP server: its host, and its path there. The port doesn't count, since one server
+/// answers at several (Darwin Streaming Server at 554, 7070, 8000 and 8001), nor does the query.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Watched {
+    host: String,
+    path: String,
+}
+
+impl Watched {
+    /// What an RTSP URL names.
+    pub(crate) fn at(url: &str) -> Self {
+        let after = url.split_once("://").map_or(url, |(_, after)| after);
+        let after = after.split('?').next().unwrap_or_default();
+        let (authority, path) = after.split_once('/').unwrap_or((after, ""));
+        let host = match authority.split_once(']') {
+            Some((host, _)) => host.trim_start_matches('['),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        let host = match host.parse::<IpAddr>() {
+            Ok(address) => written(address),
+            Err(_) => host.trim_end_matches('.').to_ascii_lowercase(),
+        };
+        Self { host, path: path.trim_matches('/').to_owned() }
+    }
+
+    /// The same stream, by another name of its host.
+    pub(crate) fn on(&self, host: IpAddr) -> Self {
+        Self { host: written(host), path: self.path.clone() }
+    }
+}
+
+/// An address as it stands in a URL.
+fn written(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rtsp://{}/{}", self.host, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_has_one_form() {
+        for (url, form) in [
+            ("rtsp://DSS2.example.net./news.sdp", "rtsp://dss2.example.net/news.sdp"),
+            ("rtsp://dss2:7070/live//news.sdp/?a=b", "rtsp://dss2/live//news.sdp"),
+            ("RTSP://dss2", "rtsp://dss2/"),
+            ("rtsp://dss2?x=/y", "rtsp://dss2/"),
+            ("rtsp://[::ffff:192.0.2.1]:554/news.sdp", "rtsp://192.0.2.1/news.sdp"),
+            ("rtsp://[2001:DB8:0::1]/news.sdp", "rtsp://[2001:db8::1]/news.sdp"),
+        ] {
+            assert_eq!(Watched::at(url).to_string(), form);
+        }
+        let here = Watched::at("rtsp://dss2:99/news.sdp").on("::ffff:192.0.2.1".parse().unwrap());
+        assert_eq!(here, Watched::at("rtsp://192.0.2.1/news.sdp"));
+    }
+}
