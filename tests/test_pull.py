@@ -11,7 +11,7 @@ from lab.perl_server import PerlServer
 from lab.player import Mplayer
 from lab.rtp import gaps
 from lab.vlc import Vlc
-from lab.web import SITE, fetch
+from lab.web import SITE, STATUS, fetch, get
 from lab.wire import Wire, is_run_of
 
 # What DSS1 says when a session comes, and when the last has gone.
@@ -47,19 +47,48 @@ def connections(scene):
     return len(listed.stdout.splitlines())
 
 
+def words_of(command, *words):
+    """A command that goes by the configuration, which root can read."""
+    return ["/run/bin/dynrelay", command, "--config", "/run/etc/dynrelay.toml", *words]
+
+
+def command(scene, *words):
+    """The same, run to its end."""
+    return scene["origin"].run(words_of(*words), check=False)
+
+
+def has_begun(program):
+    """Whether it is the dynrelay command by now, and not what starts it."""
+    try:
+        return Path(f"/proc/{program.pid}/comm").read_text() == "dynrelay\n"
+    except (FileNotFoundError, IndexError):
+        return False
+
+
+def process(program):
+    """What the process list tells of a program."""
+    process = Path(f"/proc/{program.pid}")
+    said = [(process / name).read_text() for name in ["cmdline", "environ", "comm"]]
+    return "\n".join(said + [task.read_text() for task in process.glob("task/*/comm")])
+
+
 def assert_no_password(scene, *texts):
     """Nothing that anybody can see holds the password: neither in these, nor in what was logged,
-    answered and kept, nor in the process list."""
+    answered, shown and kept, nor in the process list."""
     daemon, said = scene.daemon, list(texts)
-    said += ["\n".join(program.lines) for program in [daemon.program, scene.web.program]]
     for words in [["list", "--all"], ["show", "news"], ["streams"]]:
         said += [daemon.run(*words), str(daemon.ask(*words))]
-    check = ["/run/bin/dynrelay", "check", "--config", "/run/etc/dynrelay.toml"]
-    said.append(scene["origin"].run(check, check=False).stdout)
+    for page in ["", "/news/dss2", "/relays.json", "/metrics"]:
+        said.append(get(scene["origin"], f"{STATUS}{page}").body)
+    said.append(command(scene, "check").stdout)
+    scan = scene["origin"].start("scan", words_of("scan", "news", "--for", "2s"))
+    daemon.wait_until(lambda: has_begun(scan), "the scan should begin")
+    said.append(process(scan))
+    scan.wait()
+    said.append("\n".join(scan.lines))
+    said += ["\n".join(program.lines) for program in [daemon.program, scene.web.program]]
     said += [file.read_text() for file in scene["origin"].path("/run/dynrelay").glob("*.json")]
-    process = Path(f"/proc/{daemon.program.pid}")
-    said += [(process / name).read_text() for name in ["cmdline", "environ", "comm"]]
-    said += [task.read_text() for task in process.glob("task/*/comm")]
+    said.append(process(daemon.program))
     for text in said:
         for secret in SECRETS:
             assert secret not in text, text
@@ -137,6 +166,7 @@ def test_one_pull_serves_all_edges(pulled):
 )
 def test_a_password_opens_dss1_and_is_seen_nowhere(pulled, options, source, files):
     scene = pulled(options=options, source=source, files=files)
+    events = scene.daemon.follow("events", "--json")
     player = watch(scene)
     transport = "TCP" if "--tcp-only" in options else "UDP"
     scene.wait_for_pull(f"comes over {transport}")
@@ -147,7 +177,10 @@ def test_a_password_opens_dss1_and_is_seen_nowhere(pulled, options, source, file
     assert_no_password(scene)
     leave(scene, player)
     scene.dss1.program.wait_for(CLOSED)
-    assert_no_password(scene)
+    events.wait_for("closed")
+    walk = command(scene, "check", "--edge", "dss2", "news").stdout
+    assert "is pulled from" in " ".join(walk.split())
+    assert_no_password(scene, walk, *events.lines)
 
 
 def test_a_wrong_password_is_502_with_a_reason_and_is_seen_nowhere(pulled):
@@ -158,6 +191,7 @@ def test_a_wrong_password_is_502_with_a_reason_and_is_seen_nowhere(pulled):
     scene.wait_for_pull("can't be pulled.*password")
     origin = scene.origin_of_news()
     assert origin["state"] == "failed" and "refuses the user or the password" in origin["detail"]
+    assert "refuses the user or the password" in get(scene["origin"], STATUS).body
     assert scene.web.program.wait_for("refuses the user or the password")
     assert scene.daemon.relays() == scene.daemon.relays(closed=True) == []
     assert_no_password(scene, answer.body)

@@ -20,11 +20,12 @@ LOGIN = "viewer:open%20sesame@"
 class Dss1:
     """GStreamer's RTSP server on `host`, with ffmpeg as its encoder.
 
-    `options` go to rtsp_server.py: `--tcp-only`, `--login`.
+    `options` go to rtsp_server.py: `--tcp-only`, `--login` and so on.
     """
 
-    def __init__(self, host, options=()):
+    def __init__(self, host, options=(), port=PORT):
         self.host = host
+        self._port = port
         self.encoder = Encoder(host, "127.0.0.1")
         self.encoder.start()
         host.path("/run/dss1").mkdir()
@@ -37,14 +38,36 @@ class Dss1:
 
     def start(self):
         """Starts the server, again after its end."""
-        command = ["/usr/bin/python3", self._script, "/run/dss1", PORT, *self._options]
+        command = ["/usr/bin/python3", self._script, "/run/dss1", self._port, *self._options]
         self.program = self.host.start("dss1", command)
         self.program.wait_for("^ready")
+
+    def serve(self, sdp):
+        """Has another SDP file from now on; what it sends stays the same."""
+        self.program.stop()
+        self.host.write("/run/dss1/news.sdp", sdp)
+        self.start()
 
     @property
     def sdp(self):
         """What it has, as origin and edges know it."""
         return self.encoder.sdp
+
+
+class MoodyDss1(Dss1):
+    """The same, over TCP only, with the faults of rtsp_proxy.py."""
+
+    def __init__(self, host, options=()):
+        super().__init__(host, [*options, "--tcp-only"], port=PORT + 1)
+        proxy = host.install(Path(__file__).with_name("rtsp_proxy.py"), "/run/rtsp_proxy.py")
+        self._proxy = host.start("proxy", ["/usr/bin/python3", proxy, PORT, PORT + 1])
+        self._proxy.wait_for("^ready")
+
+    def be(self, *mood):
+        """Is in one of that program's moods from now on."""
+        said = len(self._proxy.lines)
+        self._proxy.type(" ".join(mood) + "\n")
+        self._proxy.wait_for(mood[0], start=said)
 
 
 class Pulled:

@@ -3,7 +3,8 @@
 
 The ports of an SDP file are closed until a viewer asks for it, and closed again after the last.
 
-Usage: rtsp_server.py FOLDER PORT [--tcp-only] [--login basic|digest]
+Usage: rtsp_server.py FOLDER PORT [--tcp-only] [--login basic|digest] [--address ADDRESS]
+    [--timeout SECONDS]
 """
 
 import argparse
@@ -68,6 +69,11 @@ def opened(media):
     GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
 
 
+def impatient(_server, client, seconds):
+    """Takes down a session that gave no sign of life for so long."""
+    client.connect("new-session", lambda _, session: session.set_timeout(seconds))
+
+
 def lock(server, method):
     """Lets only the user `viewer` in, who knows the password."""
     token = GstRtspServer.RTSPToken()
@@ -90,6 +96,9 @@ def serve(options):
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(options.port)
+    server.set_address(options.address)
+    if options.timeout:
+        server.connect("client-connected", impatient, options.timeout)
     permissions = lock(server, options.login) if options.login else None
     for file in sorted(Path(options.folder).glob("*.sdp")):
         factory = GstRtspServer.RTSPMediaFactory()
@@ -118,4 +127,6 @@ if __name__ == "__main__":
     arguments.add_argument("port")
     arguments.add_argument("--tcp-only", action="store_true")
     arguments.add_argument("--login", choices=["basic", "digest"])
+    arguments.add_argument("--address", default="0.0.0.0")
+    arguments.add_argument("--timeout", type=int)
     serve(arguments.parse_args())

@@ -1,5 +1,6 @@
 """A capture of UDP on one interface, while it runs."""
 
+import ipaddress
 import os
 import re
 import signal
@@ -91,10 +92,13 @@ def is_run_of(part, whole):
 
 
 def _udp(frame):
-    if len(frame) < 42 or frame[12:14] != b"\x08\x00" or frame[23] != 17:
+    kind, ip = frame[12:14], frame[14:]
+    if len(ip) >= 28 and kind == b"\x08\x00" and ip[9] == 17:
+        datagram, addresses = ip[(ip[0] & 15) * 4 :], (ip[12:16], ip[16:20])
+    elif len(ip) >= 48 and kind == b"\x86\xdd" and ip[6] == 17:
+        datagram, addresses = ip[40:], (ip[8:24], ip[24:40])
+    else:
         return None
-    ip = frame[14:]
-    datagram = ip[(ip[0] & 15) * 4 :]
     source_port, target_port, length = struct.unpack("!HHH", datagram[:6])
-    source, target = (".".join(map(str, ip[at : at + 4])) for at in (12, 16))
+    source, target = (str(ipaddress.ip_address(address)) for address in addresses)
     return Packet(source, source_port, target, target_port, datagram[8:length])

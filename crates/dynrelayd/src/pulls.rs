@@ -189,10 +189,14 @@ impl Pulls {
             (State::Playing { transport, from }, _) => {
                 ("running", Some(format!("{source}, over {transport} from {from}")))
             }
-            (_, Some(why)) => ("failed", Some(format!("{source}: {why}"))),
-            (State::Waiting { .. } | State::Connecting, None) => {
-                ("connecting", Some(source.to_string()))
+            (State::Waiting { why, wait }, _) => {
+                let wait = wait.as_secs_f32();
+                ("failed", Some(format!("{source}: {why}; it is tried again after {wait:.1} s")))
             }
+            (State::Connecting, Some(why)) => {
+                ("failed", Some(format!("{source}: {why}; it is tried again now")))
+            }
+            (State::Connecting, None) => ("connecting", Some(source.to_string())),
         }
     }
 

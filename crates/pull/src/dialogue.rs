@@ -137,8 +137,8 @@ impl Dialogue {
         };
         let code = u16::from(response.status());
         match (asked.step, code) {
-            (Step::Teardown, _) => Ok(Next::Over),
             (step, 401) => self.convince(step, asked.challenges, response),
+            (Step::Teardown, _) => Ok(Next::Over),
             (Step::Options, _) => {
                 self.learn_methods(response);
                 self.ask(Step::Describe, 0).map(Next::Ask)

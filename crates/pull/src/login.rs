@@ -76,6 +76,11 @@ mod tests {
         assert!(header.starts_with(r#"Digest username="Aladdin", realm="cam", uri="rtsp://cam/""#));
         // MD5(MD5(Aladdin:cam:open sesame):b0:MD5(DESCRIBE:rtsp://cam/)), by md5sum.
         assert!(header.contains("response=\"859ea963ca5bb3899639ae3f7cf24f2b\""), "{header}");
+        let sha = r#"Digest realm="cam", nonce="b0", algorithm=SHA-256"#;
+        let header = answer(known, sha).unwrap().unwrap();
+        // The same by sha256sum.
+        let response = "783d3a4c32f7c3cb00cb8b2287f5874b72945b2a13c498bcc725a33b9372a671";
+        assert!(header.contains(&format!("response=\"{response}\"")), "{header}");
         let sha = r#"Digest realm="cam", nonce="b0", algorithm=SHA-256, qop="auth""#;
         let header = answer(known, sha).unwrap().unwrap();
         assert!(header.contains("algorithm=SHA-256") && header.contains("qop=auth"), "{header}");

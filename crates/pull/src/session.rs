@@ -349,8 +349,11 @@ impl<'a> Session<'a> {
             loop {
                 match self.connection.next() {
                     Ok(Some(Item::Message(message))) => {
-                        if let Message::Response(response) = *message {
-                            let _ = self.dialogue.hear(&response);
+                        // Its nonce may be stale by now.
+                        if let Message::Response(response) = *message
+                            && let Ok(Next::Ask(again)) = self.dialogue.hear(&response)
+                        {
+                            let _ = self.connection.write(&again);
                         }
                     }
                     Ok(Some(Item::Packet { .. })) => {}

@@ -80,7 +80,9 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
     };
     let own: Vec<Media> = medias(By::Self_).cloned().collect();
     let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
-    let (heard, told) = listen(world, own, pulls, theirs, wanted)?;
+    let (heard, told) = listen(world, own, &mut pulls, theirs, wanted)?;
+    let mut faults = pulls.faults();
+    drop(pulls);
     let mut heard = heard.into_iter();
     let scanned: Vec<Scanned<'_>> = plans
         .into_iter()
@@ -92,7 +94,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
                 By::Daemon => medias.into_iter().zip(told).collect(),
                 By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
             });
-            Scanned { stream, medias }
+            Scanned { stream, medias, fault: faults.remove(&stream.name) }
         })
         .collect();
     conclude(world, &catalog, &scanned, wanted)
@@ -220,7 +222,7 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
 fn listen(
     world: &mut World<'_>,
     medias: Vec<Media>,
-    mut pulls: Pulls,
+    pulls: &mut Pulls,
     theirs: Vec<String>,
     wanted: &Wanted,
 ) -> Result<(Vec<Heard>, Told), Failure> {

@@ -1,12 +1,14 @@
 //! Streams that are pulled from an RTSP server: to listen to them is to pull them for a while.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::UdpSocket;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use ::scan::Media;
 use catalog::{RtspSource, Stream};
-use pull::{Ending, Order, Outlet, Pull, Transport};
+use pull::{Ending, Order, Outlet, Pull, State, Transport};
 
 /// How long the servers are given to hear that it is over.
 const LEAVING: Duration = Duration::from_millis(1500);
@@ -14,9 +16,16 @@ const LEAVING: Duration = Duration::from_millis(1500);
 /// The pulls of a scan: ordered, and then running.
 #[derive(Default)]
 pub(crate) struct Pulls {
-    orders: Vec<Order>,
+    orders: Vec<(String, Order)>,
     reserved: Vec<UdpSocket>,
-    running: Vec<Pull>,
+    running: Vec<Running>,
+}
+
+/// One that runs.
+struct Running {
+    stream: String,
+    pull: Pull,
+    told: Receiver<State>,
 }
 
 impl Pulls {
@@ -34,12 +43,9 @@ impl Pulls {
             }
         }
         self.reserved.extend(reserved);
-        self.orders.push(Order {
-            source: source.clone(),
-            medias: stream.session.media.clone(),
-            outlets,
-            transport: Transport::Udp,
-        });
+        let (source, medias) = (source.clone(), stream.session.media.clone());
+        let order = Order { source, medias, outlets, transport: Transport::Udp };
+        self.orders.push((stream.name.clone(), order));
         Ok(())
     }
 
@@ -50,18 +56,33 @@ impl Pulls {
 
     /// Begins to pull.
     pub(crate) fn start(&mut self) -> io::Result<()> {
-        for order in self.orders.drain(..) {
-            // What it tells is heard, or not.
-            self.running.push(Pull::start(order, drop)?);
+        for (stream, order) in self.orders.drain(..) {
+            let (tell, told) = channel();
+            // Nobody listens any more only when the scan is over.
+            let pull = Pull::start(order, move |state| drop(tell.send(state)))?;
+            self.running.push(Running { stream, pull, told });
         }
         Ok(())
+    }
+
+    /// Why streams can't be pulled, by name.
+    pub(crate) fn faults(&self) -> BTreeMap<String, String> {
+        let fault = |told: &Receiver<State>| {
+            told.try_iter().fold(None, |before, state| match state {
+                State::Connecting => before,
+                State::Playing { .. } => None,
+                State::Waiting { why, .. } => Some(why.to_string()),
+            })
+        };
+        let running = self.running.iter();
+        running.filter_map(|one| Some((one.stream.clone(), fault(&one.told)?))).collect()
     }
 }
 
 impl Drop for Pulls {
     /// Lets the servers know that it is over.
     fn drop(&mut self) {
-        let ending: Vec<Ending> = self.running.drain(..).map(Pull::ending).collect();
+        let ending: Vec<Ending> = self.running.drain(..).map(|one| one.pull.ending()).collect();
         for one in ending {
             one.wait(LEAVING);
         }

@@ -21,6 +21,8 @@ const STALE: u64 = 1000;
 pub(crate) struct Scanned<'a> {
     pub(crate) stream: &'a Stream,
     pub(crate) medias: Result<Vec<(Media, Heard)>, Unheard<'a>>,
+    /// Why it can't be pulled, if that failed.
+    pub(crate) fault: Option<String>,
 }
 
 /// Why a stream was not listened for.
@@ -91,7 +93,7 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
         Column::name("SSRC").spare(1),
         Column::text("SENDER"),
     ]);
-    for Scanned { stream, medias } in scanned {
+    for Scanned { stream, medias, .. } in scanned {
         match medias {
             Ok(medias) => medias.iter().for_each(|(media, heard)| {
                 table.row(row(&stream.name, media, heard));
@@ -150,13 +152,15 @@ fn percent(hundredths: u64) -> String {
 fn notes(scanned: &Scanned<'_>) -> Vec<String> {
     let name = &scanned.stream.name;
     match &scanned.medias {
-        Ok(medias) => medias
-            .iter()
-            .flat_map(|(media, heard)| {
+        Ok(medias) => {
+            let fault = scanned.fault.iter();
+            let fault = fault.map(|why| format!("{name}: it can't be pulled: {why}."));
+            let of_medias = medias.iter().flat_map(|(media, heard)| {
                 let label = format!("{name} {}", media.label);
                 note(media, heard).into_iter().map(move |note| format!("{label}: {note}"))
-            })
-            .collect(),
+            });
+            fault.chain(of_medias).collect()
+        }
         Err(Unheard::Faulty(problem)) => vec![format!("{name}: {problem}")],
         Err(Unheard::Pulled(source)) => vec![format!(
             "{name}: it is pulled from {source} while it is needed, and does not arrive by \

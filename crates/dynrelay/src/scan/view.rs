@@ -25,6 +25,8 @@ struct StreamView<'a> {
     active: Option<bool>,
     /// Where it is fetched from, if it doesn't arrive by itself.
     source: Option<String>,
+    /// Why it can't be pulled.
+    fault: Option<&'a str>,
     media: Vec<MediaView<'a>>,
 }
 
@@ -83,6 +85,7 @@ fn stream<'a>(scanned: &'a Scanned<'_>) -> StreamView<'a> {
             Err(Unheard::Pulled(source)) => Some(source.to_string()),
             _ => None,
         },
+        fault: scanned.fault.as_deref(),
         media: medias.map(|(media, heard)| view(media, heard)).collect(),
     }
 }

@@ -125,8 +125,7 @@ impl Way<'_> {
     fn source(&self, steps: &mut Steps<'_, '_>) -> Taken<()> {
         let Some(stream) = self.walk.catalog.stream(self.stream) else { return Err(Stuck) };
         if let Some(source) = &stream.source {
-            let what =
-                format!("{} is pulled from {} once it is relayed", self.stream, source.url());
+            let what = format!("{} is pulled from {source} once it is relayed", self.stream);
             steps.tell("source", Outcome::Unknown, what, "");
             return Ok(());
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod server;
+mod session;
 
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};

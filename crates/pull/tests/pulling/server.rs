@@ -14,7 +14,8 @@ pub(crate) type Script = Box<dyn FnMut(&Request<Vec<u8>>, &mut TcpStream) -> Opt
 /// A server on this host. Each connection gets the next script; without one it is closed.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// The requests, each with all its headers, in the order in which they came.
+    /// The requests, each with all its headers, in the order in which they came. What comes
+    /// interleaved is `$`, the channel and the bytes: `$1 [128, 201, …]`.
     pub(crate) asked: Receiver<String>,
 }
 
@@ -59,6 +60,9 @@ fn serve(mut stream: TcpStream, mut script: Script, asking: &Sender<String>) {
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
                     }
+                } else if let Message::Data(data) = message {
+                    let told = format!("${} {:?}", data.channel_id(), data.as_slice());
+                    let _ = asking.send(told);
                 }
             }
             Err(ParseError::Incomplete(_)) => match stream.read(&mut piece) {

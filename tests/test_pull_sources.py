@@ -1,0 +1,214 @@
+"""A pulled stream: where it may come from, where it may go, and how it is looked at."""
+
+import json
+import struct
+
+import pytest
+
+from lab.edge import AUDIO_PORT, VIDEO_PORT
+from lab.origin import LOGIN, PASSWORD, PORT, URL
+from lab.player import Mplayer
+from lab.rtp import gaps
+from lab.web import SITE, fetch
+from lab.wire import Wire, is_run_of
+
+# The studio's cable, with IPv6 on it; and a camera there that has a name.
+ORIGIN_6, HOST_6 = "fd00:9::1", "fd00:9::2"
+NAME = "camera.example.org"
+
+GROUP, COPY = "239.255.1.2", 7004
+REPLICA = f"""
+[replica]
+group = "{GROUP}"
+ports = [{COPY}, {COPY + 2}]
+ttl = 3
+interface = "studio"
+run = "on-demand"
+"""
+
+# The relay is there, whoever watches.
+STAYS = {"grace": "10m", "source_silence": "10m"}
+
+
+def source(host=None, login="", stream="news"):
+    """What news.toml says."""
+    url = URL.replace("news", stream).replace("10.9.0.2", host or "10.9.0.2")
+    return 'source = "' + url.replace("rtsp://", f"rtsp://{login}") + '"'
+
+
+def with_ipv6(scene, names=()):
+    """The studio's cable has IPv6, and the origin knows the camera by these addresses."""
+    for host, interface, address in [("encoder", "eth0", HOST_6), ("origin", "studio", ORIGIN_6)]:
+        command = ["ip", "address", "add", f"{address}/64", "dev", interface, "nodad"]
+        scene[host].run(command)
+    known = scene["origin"].path("/etc/hosts").read_text()
+    lines = "".join(f"{address} {NAME}\n" for address in names)
+    scene["origin"].write("/run/replaced/etc/hosts", known + lines)
+
+
+def start(scene):
+    """A viewer is sent to the edge."""
+    viewer = scene["viewer"]
+    scene.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "it should play")
+
+
+@pytest.mark.parametrize(
+    "host, names, options, transport, peer",
+    [
+        (f"[{HOST_6}]", [], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
+        (f"[{HOST_6}]", [], ["--address", "::", "--tcp-only"], "TCP", f"[{HOST_6}]:{PORT}"),
+        (NAME, [HOST_6, "10.9.0.2"], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
+        # It has both addresses, and listens at one.
+        (NAME, [HOST_6, "10.9.0.2"], [], "UDP", f"10.9.0.2:{PORT}"),
+    ],
+    ids=["ipv6-udp", "ipv6-tcp", "name", "name-second-address"],
+)
+def test_a_source_may_have_any_address_or_a_name(pulled, host, names, options, transport, peer):
+    scene = pulled(source=source(host), options=options, shutdown=STAYS)
+    with_ipv6(scene, names)
+    sent = Wire(scene["origin"], "studio", "udp")
+    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
+    start(scene)
+    assert f"over {transport} from {peer}" in scene.origin_of_news()["detail"]
+    ports = [VIDEO_PORT, VIDEO_PORT + 1, AUDIO_PORT, AUDIO_PORT + 1]
+    out.wait_for(lambda packets: {packet.target_port for packet in packets} >= set(ports))
+    out.wait_for(lambda packets: sum(packet.target_port == VIDEO_PORT for packet in packets) > 100)
+    for wire in (out, sent):
+        wire.stop()
+    for port in (VIDEO_PORT, AUDIO_PORT):
+        assert gaps(out.payloads(port)) == 0
+    if transport == "UDP":
+        came = {packet.target_port for packet in sent.packets if packet.source in (HOST_6, "10.9.0.2")}
+        for port in ports:
+            flows = [sent.payloads(one) for one in came if one % 2 == port % 2]
+            assert any(is_run_of(out.payloads(port), flow) for flow in flows), port
+    scene.daemon.run("stop", "news/dss2")
+    scene.wait_for_pull("no longer pulled")
+    scene.dss1.program.wait_for("^viewers: 0")
+
+
+def receive(scene):
+    """A receiver of the group plays a second of it."""
+    sdp = scene.dss1.sdp.replace("127.0.0.1", f"{GROUP}/3").replace("m=video 5004", f"m=video {COPY}")
+    file = scene["encoder"].write("/run/group.sdp", sdp.replace("m=audio 5006", f"m=audio {COPY + 2}"))
+    command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
+    command += ["-i", file, "-map", "0:v", "-frames:v", "25", "-map", "0:a", "-f", "null", "-"]
+    return scene["encoder"].start("receiver", command)
+
+
+def headers(packets):
+    """SSRC, sequence number and timestamp of each."""
+    return [struct.unpack("!HII", packet[2:12]) for packet in packets]
+
+
+def test_a_pull_feeds_a_group_and_an_edge_at_once(pulled):
+    scene = pulled(source=f"{source()}\n{REPLICA}")
+    assert scene.origin_of_news()["replicas"][0]["state"] == "idle"
+    sent = Wire(scene["origin"], "studio", "udp and src host 10.9.0.2")
+    group = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 3")
+    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
+    receiver = receive(scene)
+    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    player.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    assert receiver.wait(60) == 0, "a receiver plays the group"
+    to = {VIDEO_PORT: COPY, VIDEO_PORT + 1: COPY + 1, AUDIO_PORT: COPY + 2, AUDIO_PORT + 1: COPY + 3}
+    group.wait_for(lambda packets: {packet.target_port for packet in packets} == set(to.values()))
+    (running,) = scene.origin_of_news()["replicas"]
+    assert running["state"] == "running" and running["to"][0] == f"{GROUP}:{COPY}"
+    for wire in (group, out, sent):
+        wire.stop()
+    arrivals = {packet.target_port for packet in sent.packets}
+    for edge, copy in to.items():
+        flows = [sent.payloads(port) for port in arrivals if port % 2 == edge % 2]
+        (flow,) = [flow for flow in flows if group.payloads(copy)[-1] in flow]
+        assert is_run_of(group.payloads(copy), flow), f"{copy} is what came"
+        assert is_run_of(out.payloads(edge), flow), f"{edge} is what came"
+        if edge % 2 == 0:
+            assert gaps(flow) == 0
+            known = headers(flow)
+            start = known.index(headers(group.payloads(copy))[0])
+            assert headers(group.payloads(copy)) == known[start : start + len(group.payloads(copy))]
+    player.leave()
+    assert scene.daemon.wait_for("news/dss2", state="closed")["reason"] == "no-viewers"
+    scene.wait_for_pull("no longer pulled")
+    scene.dss1.program.wait_for("^viewers: 0")
+    assert scene.origin_of_news()["replicas"][0]["state"] == "idle"
+
+
+def scan(scene, *words):
+    """`dynrelay scan news` as root: exit status, and what it says."""
+    command = ["/run/bin/dynrelay", "scan", "--config", "/run/etc/dynrelay.toml", "news", *words]
+    done = scene["origin"].run(command, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def assert_active(scene):
+    """A scan of news hears both medias."""
+    code, said = scan(scene, "--for", "3s", "--json")
+    (stream,) = json.loads(said)["streams"]
+    assert code == 0 and stream["active"] is True
+    codecs = [media["senders"][0]["codecs"] for media in stream["media"]]
+    assert codecs == [["H264"], ["MPA"]]
+    for media in stream["media"]:
+        assert media["verdict"] == "active" and media["bits_per_second"] > 10_000
+        assert media["lost"] == 0 and media["senders"][0]["ssrc"]
+
+
+def test_a_scan_pulls_a_stream_apart_from_the_daemon(pulled):
+    scene = pulled(source=source(login=LOGIN), options=["--login", "digest"], shutdown=STAYS)
+    assert_active(scene)
+    scene.dss1.program.wait_for("^viewers: 0")
+    assert scene.origin_of_news()["state"] == "idle"
+
+    # And while the daemon pulls it, which notices nothing.
+    start(scene)
+    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
+    out.wait_for(lambda packets: packets)
+    assert_active(scene)
+    count = len(out.packets)
+    out.wait_for(lambda packets: len(packets) > count + 50)
+    out.stop()
+    assert gaps(out.payloads(VIDEO_PORT)) == 0
+    assert scene.origin_of_news()["state"] == "running"
+    assert not scene.daemon.program.said("trying again")
+
+    # A person is told the same.
+    code, said = scan(scene, "--for", "2s")
+    assert code == 0 and said.count(" ACTIVE") == 2 and "NOT ACTIVE" not in said
+    assert "kbit/s" in said and PASSWORD not in said and "open%20sesame" not in said
+
+    # The server goes, and comes again without the stream.
+    scene.dss1.program.stop()
+    code, said = scan(scene, "--for", "2s")
+    assert code == 1 and said.count("NOT ACTIVE") == 2 and "Connection refused" in said, said
+    scene["encoder"].run(["rm", "/run/dss1/news.sdp"])
+    scene.dss1.start()
+    code, said = scan(scene, "--for", "2s")
+    assert code == 1 and said.count("NOT ACTIVE") == 2 and "404 (no such stream)" in said, said
+
+
+@pytest.mark.parametrize("options", [[], ["--tcp-only"]], ids=["udp", "tcp"])
+def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pulled, options):
+    scene = pulled(options=["--timeout", "2", *options], shutdown=STAYS)
+    # Receiver reports are signs of life, too: only those by RTSP get through.
+    drop = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
+    scene["encoder"].run(["nft", drop + "add rule ip t in iifname eth0 meta l4proto udp drop"])
+    start(scene)
+    scene.wait_for_pull("comes over")
+    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
+    # The session of a SETUP for UDP that was refused may have gone by now.
+    seen = len(scene.dss1.program.lines)
+
+    # Five times the two seconds, by the clock of the RTP packets themselves.
+    def long_enough(packets):
+        stamps = [struct.unpack("!I", packet.payload[4:8])[0] for packet in packets]
+        return stamps and (stamps[-1] - stamps[0]) % 2**32 > 10 * 90_000
+
+    out.wait_for(long_enough, what="ten seconds of video")
+    out.stop()
+    assert gaps(out.payloads(VIDEO_PORT)) == 0
+    assert not scene.dss1.program.said("^viewers: 0", start=seen)
+    assert not scene.daemon.program.said("trying again")
+    scene.daemon.run("stop", "news/dss2")
+    scene.dss1.program.wait_for("^viewers: 0", start=seen)
