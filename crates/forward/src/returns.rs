@@ -17,14 +17,14 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 /// How many packets are remembered at first: three seconds of an ordinary video.
 const WINDOW: usize = 1024;
 
-/// For how many milliseconds packets are to be remembered: longer than a way back should take. Where
-/// they come too fast for that, there is made more room,
+/// For how many milliseconds packets are to be remembered, which is longer than a way back should
+/// take. Where they come too fast for the room there is, more is made.
 const SPAN: u64 = 2000;
 
-/// so many times as much at once at most, for it may have been a burst,
+/// Room grows to so many times as much at once at most, for it may have been a burst.
 const STEP: usize = 8;
 
-/// and at last for every sequence number: a second of half a gigabit.
+/// The most room there is: a place for every sequence number, a second of half a gigabit.
 const LARGEST: usize = 1 << 16;
 
 /// For how many batches senders are asked for since a stream began or a packet came again.
