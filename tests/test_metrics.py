@@ -65,9 +65,11 @@ def described():
 @pytest.mark.parametrize("web", [Apache, Lighttpd])
 def test_a_prometheus_elsewhere_has_all_that_dashboard_and_alerts_ask_for(watched, web):
     server = web(watched["origin"], PASSWORD)
-    for options, status in (([], 401), (["-u", "prometheus:guess"], 401), (["-u", f"prometheus:{PASSWORD}"], 200)):
-        url = STATUS.replace("localhost", "dss1.example.org")
-        assert get(watched["guest"], url, *options).status == status, options
+    url = STATUS.replace("localhost", "dss1.example.org")
+    for user, status in (("", 401), ("prometheus:guess", 401), (f"prometheus:{PASSWORD}", 200)):
+        assert get(watched["guest"], url, *(["-u", user] if user else [])).status == status, user
+    odd = url.replace("/cgi-bin", "//cgi-bin/.").replace("status.cgi", "%73tatus%2ecgi")
+    assert get(watched["guest"], odd, "--path-as-is").status in (401, 403, 404)
     prometheus = Prometheus(watched["guest"], PASSWORD)
     prometheus.wait_for('up{job="dynrelay"} == 1')
     # Only OpenMetrics tells units.
@@ -102,7 +104,7 @@ def asked():
     targets = [target for panel in dashboard()["panels"] for target in panel["targets"]]
     return [
         (
-            target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*"),
+            target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*"),
             set(re.findall(r"{{(\w+)}}", target["legendFormat"])),
         )
         for target in targets

@@ -38,7 +38,6 @@ server.port = 80
 server.username = "www-data"
 server.groupname = "www-data"
 server.document-root = "/run/web/pages"
-server.modules += ( "mod_auth", "mod_authn_file" )
 include "/run/web/dynrelay.conf"
 """
 
@@ -70,7 +69,8 @@ def _with_password(snippet):
     """The snippet with the lines in force that ask for a password."""
     snippet = re.sub(r'"/etc/\w+/dynrelay\.htpasswd"', '"/run/web/htpasswd"', snippet)
     instead = re.sub(r"^ *url\.access-deny = .*\n", "", snippet, flags=re.MULTILINE)
-    return re.sub(r"^( *)#(?=(Auth|auth\.|Require valid-user))", r"\1", instead, flags=re.MULTILINE)
+    for_passwords = r'Auth|auth\.|Require valid-user|server\.modules .*"mod_auth"'
+    return re.sub(rf"^( *)#(?={for_passwords})", r"\1", instead, flags=re.MULTILINE)
 
 
 class Apache(_Web):
