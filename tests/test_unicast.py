@@ -51,6 +51,8 @@ def test_a_scan_hears_a_stream_that_the_daemon_has(rehearsal):
     assert media["senders"][0]["ssrc"] != sender["ssrc"]
     table = scene.daemon.run("scan", "--config", scene.daemon.config, "s01", "--for", "1s")
     assert "ACTIVE" in table and ENCODER in table
+    walk = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config, "--edge", "dss2", "s01"]
+    assert f"video H264 arrives, from {ENCODER}:" in scene["origin"].run(walk, check=False).stdout
     assert scene.show()["state"] == "live"
 
 

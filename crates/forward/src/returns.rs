@@ -31,8 +31,8 @@ const LARGEST: usize = 1 << 16;
 const WATCH: u8 = 32;
 
 /// After how many milliseconds without anything new whoever sends on is the sender: an encoder that
-/// begins anew may well send the same again.
-const SILENCE: u64 = 1000;
+/// begins anew may well send the same again. What was on its way back has come by then.
+const SILENCE: u64 = 3000;
 
 /// How often a sender report may come again. Nobody sends one twice, but a network may double it.
 const REPEATS: u8 = 2;
