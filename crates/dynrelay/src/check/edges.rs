@@ -167,10 +167,8 @@ fn slow(edge: &Edge) -> Finding {
 
 fn seldom(edge: &Edge) -> Finding {
     let Edge { name, address, .. } = edge;
-    let (limit, usual) = match address {
-        IpAddr::V4(_) => ("net.ipv4.icmp_ratelimit", "1000"),
-        IpAddr::V6(_) => ("net.ipv6.icmp.ratelimit", "500 at most"),
-    };
+    let (limit, _) = limits(*address);
+    let usual = if address.is_ipv6() { "500 at most" } else { "1000" };
     let what = format!(
         "{name} ({address}) refuses a few packets, and then no more for seconds: relays that nobody \
          watches there look watched, and close late or never"
@@ -190,7 +188,7 @@ fn never(edge: &Edge) -> Finding {
         refusals::PORT
     );
     let unless = "if its firewall only drops what comes to other ports than the streams'";
-    Finding::unknown(ABOUT, what, let_through(unless))
+    Finding::unknown(ABOUT, what, let_through(*address, unless))
 }
 
 fn silence(edge: &str, address: IpAddr) -> Finding {
@@ -198,13 +196,34 @@ fn silence(edge: &str, address: IpAddr) -> Finding {
         "{edge} ({address}) has never sent back a refusal; if a firewall drops them, relays to it \
          stay open when their viewers have left"
     );
-    Finding::warning(ABOUT, what, let_through("if its viewers simply have not left yet"))
+    Finding::warning(ABOUT, what, let_through(address, "if its viewers simply have not left yet"))
 }
 
-fn let_through(unless: &str) -> String {
+/// What limits a Linux edge's ICMP errors: how often it sends them, and which.
+fn limits(edge: IpAddr) -> (&'static str, &'static str) {
+    match edge {
+        IpAddr::V4(_) => ("net.ipv4.icmp_ratelimit", "net.ipv4.icmp_ratemask"),
+        IpAddr::V6(_) => ("net.ipv6.icmp.ratelimit", "net.ipv6.icmp.ratemask"),
+    }
+}
+
+fn let_through(edge: IpAddr, unless: &str) -> String {
+    let (often, which) = limits(edge);
     format!(
         "let ICMP destination-unreachable through from there to here (what the edge itself sends is \
-         up to its firewall and its net.ipv4.icmp_ratelimit and icmp_ratemask), or set a lease in \
-         [shutdown]; {unless}, there is nothing to do"
+         up to its firewall and its {often} and {which}), or set a lease in [shutdown]; {unless}, \
+         there is nothing to do"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_for_the_edges_kind_of_address() {
+        let advice = |address: &str| silence("dss2", address.parse().unwrap()).advice;
+        assert!(advice("198.51.100.7").contains("net.ipv4.icmp_ratelimit"));
+        assert!(advice("2001:db8::7").contains("net.ipv6.icmp.ratelimit"));
+    }
 }
