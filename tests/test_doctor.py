@@ -191,6 +191,21 @@ def test_an_edge_that_does_not_answer(rehearsal):
     assert what.startswith("dss2 (198.51.100.7) did not refuse packets to port 33434")
 
 
+def test_an_edge_that_has_had_nothing_to_refuse(rehearsal):
+    scene = rehearsal()
+    scene.watch()
+    assert findings(scene, "edges") == []
+    nft(
+        scene["dss2"],
+        "add table inet wall",
+        "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
+        "add rule inet wall output icmp type destination-unreachable drop",
+    )
+    ((severity, what),) = findings(scene, "edges")
+    assert severity == "warning"
+    assert what.startswith("dss2 (198.51.100.7) has never sent back a refusal")
+
+
 def limit_errors(host, milliseconds):
     """Has a host's kernel send no two ICMP errors to a host in such a time, but for its first ones."""
     host.run(["sysctl", "-qw", f"net.ipv4.icmp_ratelimit={milliseconds}"])

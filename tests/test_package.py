@@ -215,6 +215,16 @@ def test_the_service_manager_brings_the_daemon_and_its_relays_back(scene, packag
     assert "watchdog" in machine.journal().lower()
     scene.wait_for_packets()
 
+    # What becomes of relays is found in the journal by its fields.
+    machine.run(["dynrelay", "stop", "s01/dss2"])
+    machine.run(["dynrelay", "start", "s01"])
+    scene.wait_for_packets()
+    closed = ["STREAM=s01", "EDGE=dss2", "REASON=stopped"]
+    machine.wait_until(
+        lambda: machine.run(["journalctl", "-q", "-o", "cat", *closed], check=False).stdout,
+        "the journal should tell of the relay",
+    )
+
     # A configuration that can't be used changes nothing, and who reloads is told.
     config = machine.path(CONFIG)
     good = config.read_text()

@@ -123,13 +123,13 @@ fn put(
     let _ = thread::Builder::new().spawn(move || tell.send((number, question())));
 }
 
-/// Whether an edge is to be asked for refusals: not while something is relayed there, whose probes
-/// live by the same few ICMP errors; nor where a lease closes relays without them.
+/// Whether an edge is to be asked for refusals: not while it refuses something that is relayed there,
+/// whose probes live by the same few ICMP errors; nor where a lease closes relays without them.
 fn needs_refusals(catalog: &Catalog, edge: &Edge, running: Option<&Running>) -> bool {
     let mut open = running.into_iter().flat_map(Running::open);
     let mut streams = catalog.streams().filter(|stream| stream.edges().any(|it| it == edge.name));
     way(edge.address) != Way::Here
-        && open.all(|detail| detail.address != edge.address)
+        && open.all(|detail| detail.address != edge.address || !detail.answers)
         && streams.any(|stream| catalog.rules(&stream.name).lease.is_none())
 }
 
