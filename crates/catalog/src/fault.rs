@@ -32,12 +32,12 @@ impl Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("{}: can't be read: {source}", file.display())]
+    #[error("{}: can't be read: {error}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file says what isn't allowed. Displayed, each fault has a line of its own.
     #[error("{}", lines(file, faults))]

@@ -58,7 +58,7 @@ const MAX_CONFIG: usize = 1 << 20;
 impl Reading {
     /// Reads `file`. An error is a file that can't be read, or that is no TOML.
     pub(crate) fn of(file: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+        let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
         let bytes = read_at_most(MAX_CONFIG, file).map_err(unreadable)?;
         let invalid = |fault| ConfigError::Invalid { file: file.to_owned(), faults: vec![fault] };
         let mut reading =

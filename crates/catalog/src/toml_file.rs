@@ -94,9 +94,13 @@ const PLAIN: [(&str, &str); 7] = [
 /// The message in one line and in plain words. It may quote a key, and that may hold anything.
 fn plain(message: &str) -> String {
     let mut message = message.replace(char::is_control, " ");
-    for what in ["unknown", "missing"] {
-        if let Some(key) = message.strip_prefix(&format!("{what} field ")) {
-            message = format!("{what} key {key}");
+    for (rust, plain) in [
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
+    ] {
+        if let Some(rest) = message.strip_prefix(rust) {
+            message = format!("{plain}{rest}");
         }
     }
     if let Some((rust, plain)) = PLAIN.iter().find(|(rust, _)| message.ends_with(rust)) {

@@ -128,7 +128,10 @@ impl Page {
             Ok(()) => {}
             Err(error) => {
                 if !self.complained {
-                    error!("{file}: {error}: the relays that run now will not survive a restart");
+                    error!(
+                        "{file} can't be written ({error}): the relays that run now will not go on \
+                         after a restart"
+                    );
                 }
                 self.complained = true;
                 return false;

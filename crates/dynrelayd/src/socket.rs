@@ -118,7 +118,13 @@ fn lock(path: &Path) -> Result<Flock<File>> {
     // It stays for ever: a lock on a file that was removed would keep nobody out.
     let options = options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
-    let file = file.open(&beside).with_context(|| format!("can't open {}", beside.display()))?;
+    let file = file.open(&beside).map_err(|error| match (error.kind(), path.parent()) {
+        (io::ErrorKind::NotFound, Some(folder)) => anyhow!(
+            "there is no folder {} for the control socket: make it, and give it to the daemon's user",
+            folder.display()
+        ),
+        _ => anyhow!("can't open {}: {error}", beside.display()),
+    })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
         Errno::EWOULDBLOCK => {
             anyhow!("another dynrelayd listens on {} already, or is about to", path.display())

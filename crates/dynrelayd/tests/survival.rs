@@ -100,7 +100,7 @@ fn while_the_state_cant_be_written_relays_run_and_they_are_remembered_later() {
     let daemon = host.run();
     let _encoder = Encoder::to(host.arrives);
     daemon.ask(START);
-    daemon.log.wait_for("will not survive a restart");
+    daemon.log.wait_for("will not go on after a restart");
     daemon.log.wait_for("the relay is live");
     fs::remove_dir_all(host.path("state.json.new")).unwrap();
     daemon.log.wait_for("can be written again");
@@ -124,7 +124,7 @@ fn a_full_disk_costs_nothing_but_the_memory() {
     daemon.log.wait_for("dynrelayd is up");
     let _encoder = Encoder::to(host.arrives);
     daemon.ask(START);
-    let said = daemon.log.wait_for("will not survive a restart");
+    let said = daemon.log.wait_for("will not go on after a restart");
     assert!(said.contains("No space left on device"), "{said}");
     daemon.log.wait_for("the relay is live");
     let disk = format!("/proc/{}/root{}", daemon.child.id(), host.path("disk").display());

@@ -38,7 +38,7 @@ lease = \"1h\"
     let expected = [
         at(2, 1, "unknown key `sokcet`,"),
         at(3, 11, "invalid value: integer"),
-        at(4, 13, "unknown variant `loud`,"),
+        at(4, 13, "unknown value `loud`,"),
         at(5, 2, "unknown key `shutdwon`,"),
         at(8, 26, "`here` is not"),
         at(8, 34, "invalid type: integer"),

@@ -32,8 +32,8 @@ pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
 /// then, but the SDP files beside it can be read one by one.
 pub(super) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
     let mut findings = match error {
-        ConfigError::Unreadable { file, source } => {
-            let what = format!("can't be read: {source}");
+        ConfigError::Unreadable { file, error } => {
+            let what = format!("can't be read: {error}");
             let advice = "dynrelayd needs it: write one, or name another with --config";
             vec![Finding::error(About::Files, what, advice).at((file.clone(), None))]
         }
