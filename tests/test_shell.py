@@ -90,6 +90,14 @@ def test_a_scan_shows_its_progress_at_a_terminal(rehearsal):
         assert answer.startswith(("STREAM", "\x1b[1mSTREAM")) and status in answer
 
 
+def test_a_check_says_that_it_takes_a_while(rehearsal):
+    scene = rehearsal()
+    check = Terminal(scene.daemon.command("check", "--config", scene.daemon.config))
+    said, _, report = check.wait_for_end().partition("\r\x1b[K")
+    assert said == "Checking; edges have a few seconds to answer …"
+    assert "1 stream, 1 edge." in report
+
+
 def crash_and_return(scene, meanwhile):
     """The daemon is killed, and comes back when `meanwhile()` has returned."""
     scene.daemon.program.send_signal(signal.SIGKILL)

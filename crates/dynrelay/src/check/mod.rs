@@ -11,6 +11,7 @@ mod groups;
 mod interfaces;
 mod memberships;
 mod process;
+mod progress;
 mod refusals;
 mod report;
 mod reverse_path;
@@ -66,7 +67,13 @@ pub(crate) fn run(world: &mut World<'_>, check: &Check) -> Result<(), Failure> {
         let Check { stream, wait, .. } = check;
         return Walk { catalog: &catalog, stream: stream.as_deref(), edge, wait: *wait }.run(world);
     }
-    let report = findings(check, world.now);
+    let (err, now) = (&mut *world.err, world.now);
+    let report = match world.progress {
+        true => progress::during("Checking; edges have a few seconds to answer", err, || {
+            findings(check, now)
+        })?,
+        false => findings(check, now),
+    };
     report.print(world)?;
     if report.errors() > 0 { Err(Failure::Unsound) } else { Ok(()) }
 }
