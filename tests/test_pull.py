@@ -14,8 +14,8 @@ from lab.vlc import Vlc
 from lab.web import SITE, STATUS, fetch, get
 from lab.wire import Wire, is_run_of
 
-# What DSS1 says when a session comes, and when the last has gone.
-OPENED, CLOSED = "^open", "^viewers: 0"
+# What DSS1 says when it is told by TEARDOWN, and when the last session has gone.
+TEARDOWN, CLOSED = "^teardown", "^viewers: 0"
 
 # The password as it is written, sent and hidden.
 SECRETS = [PASSWORD, LOGIN, "open%20sesame", "sesame", "dmlld2VyOm9wZW4gc2VzYW1l"]
@@ -35,10 +35,16 @@ def watch(scene):
 
 
 def leave(scene, player):
-    """The last viewer leaves; DSS1 is told."""
+    """The last viewer leaves."""
     player.leave()
     assert scene.daemon.wait_for("news/dss2", state="closed")["reason"] == "no-viewers"
     scene.wait_for_pull("no longer pulled")
+
+
+def assert_told(scene):
+    """DSS1 was told that it is over, and did not just notice."""
+    scene.dss1.program.wait_for(TEARDOWN)
+    scene.dss1.program.wait_for(CLOSED)
 
 
 def connections(scene):
@@ -117,7 +123,7 @@ def test_over_udp_the_packets_come_to_the_edge_unchanged_and_only_while_they_are
         assert any(is_run_of(arrived.payloads(port), flow) for flow in flows), port
 
     leave(scene, player)
-    scene.dss1.program.wait_for(CLOSED)
+    assert_told(scene)
     sent.stop()
     reports = [packet.payload[1] for packet in sent.packets if packet.target == "10.9.0.2"]
     assert reports and set(reports) == {201}, "receiver reports went back"
@@ -149,7 +155,7 @@ def test_one_pull_serves_all_edges(pulled):
     guest.leave()
     scene.daemon.wait_for("news/dss3", state="closed")
     scene.wait_for_pull("no longer pulled")
-    scene.dss1.program.wait_for(CLOSED)
+    assert_told(scene)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +182,7 @@ def test_a_password_opens_dss1_and_is_seen_nowhere(pulled, options, source, file
     assert gaps(arrived.payloads(VIDEO_PORT)) == 0
     assert_no_password(scene)
     leave(scene, player)
-    scene.dss1.program.wait_for(CLOSED)
+    assert_told(scene)
     events.wait_for("closed")
     walk = command(scene, "check", "--edge", "dss2", "news").stdout
     assert "is pulled from" in " ".join(walk.split())
@@ -214,7 +220,7 @@ def test_a_source_that_dies_is_tried_again_and_plays_on(pulled):
     assert len(scene.daemon.relays()) == 1 and not scene.daemon.relays(closed=True)
     assert player.program.running
     scene.daemon.program.stop()
-    scene.dss1.program.wait_for(CLOSED)
+    assert_told(scene)
 
 
 def test_a_source_that_cannot_send_by_udp_is_503_at_first_and_then_comes_by_tcp(pulled):

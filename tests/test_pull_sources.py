@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from lab.edge import AUDIO_PORT, VIDEO_PORT
-from lab.origin import LOGIN, PASSWORD, PORT, URL
+from lab.origin import HOST, LOGIN, PASSWORD, PORT, URL
 from lab.player import Mplayer
 from lab.rtp import gaps
 from lab.web import SITE, fetch
@@ -32,7 +32,7 @@ STAYS = {"grace": "10m", "source_silence": "10m"}
 
 def source(host=None, login="", stream="news"):
     """What news.toml says."""
-    url = URL.replace("news", stream).replace("10.9.0.2", host or "10.9.0.2")
+    url = URL.replace("news", stream).replace(HOST, host or HOST)
     return 'source = "' + url.replace("rtsp://", f"rtsp://{login}") + '"'
 
 
@@ -46,6 +46,38 @@ def with_ipv6(scene, names=()):
     scene["origin"].write("/run/replaced/etc/hosts", known + lines)
 
 
+# A name server that knows the camera alone, with both its addresses.
+NAME_SERVER = f"""
+import socket, struct
+KNOWN = {{1: socket.inet_aton("{HOST}"), 28: socket.inet_pton(socket.AF_INET6, "{HOST_6}")}}
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    asked, who = server.recvfrom(512)
+    end = asked.index(0, 12) + 5
+    kind = int.from_bytes(asked[end - 4 : end - 2], "big")
+    found = KNOWN.get(kind, b"")
+    record = struct.pack("!HHHIH", 0xC00C, kind, 1, 60, len(found)) + found if found else b""
+    head = asked[:2] + struct.pack("!HHHHH", 0x8180, 1, bool(found), 0, 0)
+    server.sendto(head + asked[12:end] + record, who)
+    print("asked for", kind, flush=True)
+"""
+
+
+def test_a_source_is_found_by_dns(pulled):
+    scene = pulled(source=source(NAME), options=["--address", "::"], shutdown=STAYS)
+    with_ipv6(scene)
+    origin = scene["origin"]
+    origin.write("/run/replaced/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+    origin.replace("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    names = origin.start("names", ["/usr/bin/python3", "-c", NAME_SERVER])
+    names.wait_for("ready")
+    start(scene)
+    names.wait_for("asked for 28")
+    assert f"from [{HOST_6}]:{PORT}" in scene.origin_of_news()["detail"]
+
+
 def start(scene):
     """A viewer is sent to the edge."""
     viewer = scene["viewer"]
@@ -57,9 +89,9 @@ def start(scene):
     [
         (f"[{HOST_6}]", [], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
         (f"[{HOST_6}]", [], ["--address", "::", "--tcp-only"], "TCP", f"[{HOST_6}]:{PORT}"),
-        (NAME, [HOST_6, "10.9.0.2"], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
+        (NAME, [HOST_6, HOST], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
         # It has both addresses, and listens at one.
-        (NAME, [HOST_6, "10.9.0.2"], [], "UDP", f"10.9.0.2:{PORT}"),
+        (NAME, [HOST_6, HOST], [], "UDP", f"{HOST}:{PORT}"),
     ],
     ids=["ipv6-udp", "ipv6-tcp", "name", "name-second-address"],
 )
@@ -78,7 +110,7 @@ def test_a_source_may_have_any_address_or_a_name(pulled, host, names, options, t
     for port in (VIDEO_PORT, AUDIO_PORT):
         assert gaps(out.payloads(port)) == 0
     if transport == "UDP":
-        came = {packet.target_port for packet in sent.packets if packet.source in (HOST_6, "10.9.0.2")}
+        came = {packet.target_port for packet in sent.packets if packet.source in (HOST_6, HOST)}
         for port in ports:
             flows = [sent.payloads(one) for one in came if one % 2 == port % 2]
             assert any(is_run_of(out.payloads(port), flow) for flow in flows), port
@@ -104,7 +136,7 @@ def headers(packets):
 def test_a_pull_feeds_a_group_and_an_edge_at_once(pulled):
     scene = pulled(source=f"{source()}\n{REPLICA}")
     assert scene.origin_of_news()["replicas"][0]["state"] == "idle"
-    sent = Wire(scene["origin"], "studio", "udp and src host 10.9.0.2")
+    sent = Wire(scene["origin"], "studio", f"udp and src host {HOST}")
     group = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 3")
     out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
     receiver = receive(scene)
@@ -152,13 +184,14 @@ def assert_active(scene):
     assert codecs == [["H264"], ["MPA"]]
     for media in stream["media"]:
         assert media["verdict"] == "active" and media["bits_per_second"] > 10_000
-        assert media["lost"] == 0 and media["senders"][0]["ssrc"]
+        (sender,) = media["senders"]
+        assert media["lost"] == 0 and sender["ssrc"] and sender["address"] == f"{HOST}:{PORT}"
 
 
 def test_a_scan_pulls_a_stream_apart_from_the_daemon(pulled):
     scene = pulled(source=source(login=LOGIN), options=["--login", "digest"], shutdown=STAYS)
     assert_active(scene)
-    scene.dss1.program.wait_for("^viewers: 0")
+    scene.dss1.program.wait_for("^teardown")
     assert scene.origin_of_news()["state"] == "idle"
 
     # And while the daemon pulls it, which notices nothing.
@@ -212,3 +245,14 @@ def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pulled, option
     assert not scene.daemon.program.said("trying again")
     scene.daemon.run("stop", "news/dss2")
     scene.dss1.program.wait_for("^viewers: 0", start=seen)
+
+
+def test_a_stream_is_not_pulled_from_its_own_edge(pulled):
+    own = "rtsp://dss2.example.net/news.sdp"
+    scene = pulled(source=f'source = "{own}"')
+    way = f"brings news back to itself: news → {own} → news"
+    assert way in " ".join(scene.daemon.run("reload").split())
+    check = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config]
+    assert way in " ".join(scene["origin"].run(check, check=False).stdout.split())
+    assert fetch(scene["viewer"], "news.smil").status == 403
+    assert scene.origin_of_news()["state"] == "idle"

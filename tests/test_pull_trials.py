@@ -57,12 +57,12 @@ def test_a_source_that_refuses_or_redirects_is_asked_until_it_is_mended(pulled):
     scene.dss1.be("pass")
     plays(scene)
     scene.wait_for_pull("comes over TCP")
-    told = scene.origin_of_news()
-    assert told == {
-        "kind": "rtsp",
-        "state": "running",
-        "detail": f"{URL}, over TCP from {HOST}:{PORT}",
-    }
+    detail = f"{URL}, over TCP from {HOST}:{PORT}"
+    told = {"kind": "rtsp", "state": "running", "detail": detail}
+    assert scene.origin_of_news() == told
+    assert [relay["origin"] for relay in status(scene)["relays"]] == [told]
+    for seen in (get(scene["origin"], STATUS).body, scene.daemon.run("show", "news")):
+        assert "running" in seen and detail in " ".join(seen.split())
 
 
 @pytest.mark.parametrize("mood, silent", [("mute", "OPTIONS"), ("options", "DESCRIBE")])
@@ -72,6 +72,8 @@ def test_a_source_that_hangs_is_asked_again(pulled, mood, silent):
     answer = fetch(scene["viewer"], "news.smil")
     assert answer.status == 503 and "fetched" in answer.body
     assert scene.origin_of_news()["state"] == "connecting"
+    assert "connecting" in get(scene["origin"], STATUS).body
+    assert "connecting" in scene.daemon.run("show", "news")
     scene.wait_for_pull(f"{silent} is not answered within")
     assert "does not send" in is_told(scene, f"{silent} is not answered")
     scene.dss1.be("pass")

@@ -69,9 +69,12 @@ def opened(media):
     GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
 
 
-def impatient(_server, client, seconds):
-    """Takes down a session that gave no sign of life for so long."""
-    client.connect("new-session", lambda _, session: session.set_timeout(seconds))
+def listen_to(_server, client, timeout):
+    """Tells when a client takes its session down itself; who gave no sign of life for `timeout`
+    seconds has none any more."""
+    client.connect("teardown-request", lambda *_: say("teardown"))
+    if timeout:
+        client.connect("new-session", lambda _, session: session.set_timeout(timeout))
 
 
 def lock(server, method):
@@ -97,8 +100,7 @@ def serve(options):
     server = GstRtspServer.RTSPServer()
     server.set_service(options.port)
     server.set_address(options.address)
-    if options.timeout:
-        server.connect("client-connected", impatient, options.timeout)
+    server.connect("client-connected", listen_to, options.timeout)
     permissions = lock(server, options.login) if options.login else None
     for file in sorted(Path(options.folder).glob("*.sdp")):
         factory = GstRtspServer.RTSPMediaFactory()

@@ -81,20 +81,22 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
     let own: Vec<Media> = medias(By::Self_).cloned().collect();
     let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
     let (heard, told) = listen(world, own, &mut pulls, theirs, wanted)?;
-    let mut faults = pulls.faults();
+    let mut pulled = pulls.told();
     drop(pulls);
     let mut heard = heard.into_iter();
     let scanned: Vec<Scanned<'_>> = plans
         .into_iter()
         .map(|Plan { stream, medias, by, deaf }| {
             let told = ears::heard(&told, &stream.name).into_iter();
+            let pulled = pulled.remove(&stream.name).unwrap_or_default();
+            let own = heard.by_ref().map(|heard| pulled.heard(heard));
             let nothing = Heard { deaf: deaf.into_iter().collect(), ..Heard::default() };
             let medias = medias.map(|medias| match by {
-                By::Self_ => medias.into_iter().zip(&mut heard).collect(),
+                By::Self_ => medias.into_iter().zip(own).collect(),
                 By::Daemon => medias.into_iter().zip(told).collect(),
                 By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
             });
-            Scanned { stream, medias, fault: faults.remove(&stream.name) }
+            Scanned { stream, medias, fault: pulled.fault }
         })
         .collect();
     conclude(world, &catalog, &scanned, wanted)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ::scan::Media;
+use ::scan::{Heard, Media};
 use catalog::{RtspSource, Stream};
 use pull::{Ending, Order, Outlet, Pull, State, Transport};
 
@@ -65,17 +65,35 @@ impl Pulls {
         Ok(())
     }
 
-    /// Why streams can't be pulled, by name.
-    pub(crate) fn faults(&self) -> BTreeMap<String, String> {
-        let fault = |told: &Receiver<State>| {
-            told.try_iter().fold(None, |before, state| match state {
+    /// How the pulls went, by stream.
+    pub(crate) fn told(&self) -> BTreeMap<String, Pulled> {
+        let told = |of: &Receiver<State>| {
+            of.try_iter().fold(Pulled::default(), |before, state| match state {
                 State::Connecting => before,
-                State::Playing { .. } => None,
-                State::Waiting { why, .. } => Some(why.to_string()),
+                State::Playing { from, .. } => Pulled { from: Some(from), fault: None },
+                State::Waiting { why, .. } => Pulled { fault: Some(why.to_string()), ..before },
             })
         };
-        let running = self.running.iter();
-        running.filter_map(|one| Some((one.stream.clone(), fault(&one.told)?))).collect()
+        self.running.iter().map(|one| (one.stream.clone(), told(&one.told))).collect()
+    }
+}
+
+/// How a pull went.
+#[derive(Debug, Default)]
+pub(crate) struct Pulled {
+    /// Where it came from, if it came.
+    from: Option<SocketAddr>,
+    /// Why it failed, if it did so at last.
+    pub(crate) fault: Option<String>,
+}
+
+impl Pulled {
+    /// What was heard, with the server as its sender, and not the pull that handed it on.
+    pub(crate) fn heard(&self, mut heard: Heard) -> Heard {
+        for sender in &mut heard.senders {
+            sender.address = self.from.unwrap_or(sender.address);
+        }
+        heard
     }
 }
 
