@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lab import broadcast
 from lab.broadcast import PORT, RATE
-from lab.encoder import VIDEO_PORT
-from lab.player import Mplayer
+from lab.edge import Edge
+from lab.encoder import VIDEO_PORT, addressed_to
+from lab.player import Ffmpeg, Mplayer
 from lab.rtp import gaps, numbers
 from lab.stand_in import StandIn
 from lab.web import SITE
@@ -99,6 +100,27 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(stage):
     wait_for_replica(scene, "running", "news")
 
 
+def test_viewers_near_the_origin_watch_at_dss1_as_before(stage):
+    """Only the encoder's port has changed: DSS1's own SDP file has others, which get the replica."""
+    scene = stage(to=ORIGIN, files={"news.toml": f"[replica]\ndss = [{DSS}, {DSS + 2}]\n"})
+    dss1 = Edge(scene["origin"], {"news.sdp": addressed_to(scene.encoder.sdp, ORIGIN, DSS, DSS + 2)})
+    near = Mplayer(scene["neighbour"], f"{SITE}/news.smil")
+    near.wait_for_play()
+    assert scene.daemon.relays() == [], "for them nothing is relayed"
+    far = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    far.wait_for_play()
+    scene.daemon.wait_for("news/dss2", state="live")
+    assert dss1.open_ports() == list(range(DSS, DSS + 4))
+    # DSS1 closes its ports after the last viewer, and opens them for the next.
+    near.leave()
+    scene.daemon.wait_until(lambda: dss1.open_ports() == [], "DSS1 should close its ports")
+    wait_for_replica(scene, "running", "news")
+    again = Ffmpeg(scene["neighbour"], "rtsp://dss1.example.org/news.sdp", seconds=3)
+    assert again.program.wait(60) == 0
+    video, audio, _ = again.received()
+    assert video > 50 and audio > 50
+
+
 def test_a_replica_on_demand_runs_while_a_relay_does(rehearsal):
     scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
     assert replica(scene)["state"] == "idle"
@@ -113,6 +135,17 @@ def test_a_replica_on_demand_runs_while_a_relay_does(rehearsal):
     scene.let_pass(RATE)
     wire.stop()
     assert len(wire.packets) - before <= 2, "what was captured late"
+
+
+def test_a_group_of_this_host_alone_stays_there(rehearsal):
+    scene = rehearsal(to=ORIGIN, files={"s01.toml": f"{REPLICA}ttl = 0\n"})
+    wait_for_replica(scene, "running")
+    wire = Wire(scene["encoder"], "eth0", f"udp and dst host {GROUP}")
+    # Who may not ask the daemon listens to the group, on this host.
+    assert active(scene) == ["s01"]
+    scene.let_pass(RATE)
+    wire.stop()
+    assert wire.packets == []
 
 
 def test_a_reload_leaves_alone_what_it_does_not_concern(rehearsal):

@@ -2,6 +2,7 @@
 
 use crate::error::OpenError;
 use crate::path::{Multicast, Path};
+use crate::receiver;
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -147,7 +148,13 @@ fn prepare_multicast(
             .set_multicast_hops_v6(hops)
             .and_then(|()| index.map_or(Ok(()), |index| socket.set_multicast_if_v6(index))),
     }
-    .map_err(failed)
+    .map_err(failed)?;
+    // Linux keeps what may pass no router at all on the host only if there is a member on it: so
+    // this is one. Nothing arrives here, for the socket is connected to the group.
+    if *ttl == 0 {
+        receiver::join_group(socket, target.ip(), index.unwrap_or(0)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn connected(socket: UdpSocket, path: &Path) -> Result<UdpSocket, OpenError> {

@@ -106,10 +106,17 @@ fn join(socket: &Socket, source: &Source, index: u32) -> io::Result<()> {
     match (source.address, source.sender) {
         (group, _) if !group.is_multicast() => Ok(()),
         (group, Some(sender)) => join_source(socket.as_fd(), group, sender, index),
-        (IpAddr::V4(group), None) => {
+        (group, None) => join_group(socket, group, index),
+    }
+}
+
+/// Joins a group on the interface with this index; 0 lets the routes decide.
+pub(crate) fn join_group(socket: &Socket, group: IpAddr, index: u32) -> io::Result<()> {
+    match group {
+        IpAddr::V4(group) => {
             socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))
         }
-        (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, index),
+        IpAddr::V6(group) => socket.join_multicast_v6(&group, index),
     }
 }
 
