@@ -1,5 +1,6 @@
 //! One request's way to its answer.
 
+use std::io::ErrorKind::PermissionDenied;
 use std::io::Write;
 
 use cgi::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -64,7 +65,7 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon, log: &mut impl W
         },
         Wanted::Asset(asset) => asset.response(),
         Wanted::Nothing => {
-            let why = "Here are all relays, and a page for each of them.";
+            let why = "Every page can be reached from “All relays”, above.";
             site.trouble(StatusCode::NOT_FOUND, "There is no such page.", why)
         }
     }
@@ -87,11 +88,16 @@ fn unavailable(site: &Site, error: &ClientError) -> Response {
         ClientError::Unreachable { .. } => "dynrelayd can't be reached.",
         _ => "dynrelayd does not answer as it should.",
     };
-    let why = format!(
-        "{}. <code>systemctl status dynrelayd</code> says more. When it starts again, the relays \
-         that ran go on.",
-        escape(plain(error).trim_end_matches('.'))
-    );
+    let advice = match error {
+        ClientError::Unreachable { source, .. } if source.kind() == PermissionDenied => {
+            "The web server's user may not open the socket: <code>sudo dynrelay check</code> says why."
+        }
+        _ => {
+            "<code>systemctl status dynrelayd</code> says more. When it starts again, the relays that \
+             ran go on."
+        }
+    };
+    let why = format!("{}. {advice}", escape(plain(error).trim_end_matches('.')));
     let mut response = site.trouble(StatusCode::SERVICE_UNAVAILABLE, what, &why);
     set(&mut response, header::RETRY_AFTER, "5");
     response

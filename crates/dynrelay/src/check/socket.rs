@@ -180,13 +180,19 @@ fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
                       SocketMode=0660 in dynrelayd.socket, and restart that";
         return Some(Finding::warning(ABOUT, what, advice));
     }
-    let Visitor { name, .. } = visitor.filter(|who| !who.may(&metadata, 0o2))?;
+    let visitor = visitor.filter(|who| !who.may(&metadata, 0o2))?;
     let (owner, mode) = (metadata.gid(), metadata.mode() & 0o777);
+    let advice = if visitor.is_member(owner.into()) {
+        "the group is right, and the mode should be 660: restart dynrelayd, which makes its socket \
+         so; if systemd makes it, set SocketMode=0660 in dynrelayd.socket, and restart that"
+    } else {
+        "set socket_group (and SocketGroup= in dynrelayd.socket) to the web server's group, and \
+         restart dynrelayd, whose user must be a member of it, too"
+    };
+    let name = &visitor.name;
     let owner =
         Group::from_gid(owner.into()).ok().flatten().map_or(owner.to_string(), |it| it.name);
-    let what = format!("{name} may not open {shown}: its group is {owner}, mode {mode:o}");
-    let advice = "set socket_group (and SocketGroup= in dynrelayd.socket) to the web server's group, \
-                  and restart dynrelayd, whose user must be a member of it, too";
+    let what = format!("{name} may not open {shown}: its group is {owner}, its mode {mode:o}");
     Some(Finding::error(ABOUT, what, advice))
 }
 
