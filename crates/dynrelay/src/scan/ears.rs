@@ -32,7 +32,7 @@ pub(crate) enum Daemon {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// This program, with sockets of its own.
-    Self_,
+    Own,
     /// dynrelayd.
     Daemon,
     /// Nobody.
@@ -61,17 +61,17 @@ impl Daemon {
             sources.map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         match self {
-            _ if !is_of_host(medias) => (By::Self_, None),
+            _ if !is_of_host(medias) => (By::Own, None),
             Self::Listens(told) => match told.streams.iter().find(|one| one.name == stream.name) {
                 Some(told) if told.is_of(medias) => (By::Daemon, None),
                 Some(told) => (By::Nobody, Some(stale(told))),
-                None => (By::Self_, None),
+                None => (By::Own, None),
             },
             Self::Away => {
                 if medias.iter().any(is_taken) {
                     *medias = Media::of_replica(stream).unwrap_or_else(|| medias.clone());
                 }
-                (By::Self_, None)
+                (By::Own, None)
             }
             Self::Refuses | Self::Fails(_) => {
                 let why = match self {
@@ -85,7 +85,7 @@ impl Daemon {
                     return (By::Nobody, Some(why));
                 };
                 *medias = of_replica;
-                (By::Self_, None)
+                (By::Own, None)
             }
         }
     }
@@ -101,7 +101,7 @@ pub(crate) fn look(
     let asked = is_of_host(&medias).then(|| stream.name.clone());
     let met = Daemon::meet(daemon, asked.into_iter().collect());
     match met.choose(stream, &mut medias) {
-        (By::Self_, _) => {
+        (By::Own, _) => {
             let settings = Settings { quick: true, ..Settings::default() };
             ::scan::scan(medias, time, settings).map_err(|error| error.to_string())
         }
@@ -221,17 +221,17 @@ mod tests {
         let said = deaf.unwrap().to_string();
         assert!(by == By::Nobody && said.contains("dynrelay reload"), "{said}");
         // The daemon doesn't have it, so that it needs no port of it.
-        assert_eq!(of_host(&Daemon::Listens(Told::default())).0, By::Self_);
-        assert_eq!(of_host(&Daemon::Away), (By::Self_, None, HERE.into()));
+        assert_eq!(of_host(&Daemon::Listens(Told::default())).0, By::Own);
+        assert_eq!(of_host(&Daemon::Away), (By::Own, None, HERE.into()));
         let reserved = Some(Deaf::Reserved(HERE.into()));
         assert_eq!(of_host(&Daemon::Refuses), (By::Nobody, reserved, HERE.into()));
         let (by, deaf, _) = of_host(&Daemon::Fails("it is asleep".into()));
         let said = deaf.unwrap().to_string();
         assert!(by == By::Nobody && said.ends_with("can't be asked: it is asleep"), "{said}");
         let by_replica = chosen(&Daemon::Refuses, "127.0.0.1", REPLICA);
-        assert_eq!(by_replica, (By::Self_, None, "239.255.1.2:5004".into()));
+        assert_eq!(by_replica, (By::Own, None, "239.255.1.2:5004".into()));
         let of_group = chosen(&Daemon::Refuses, "239.1.2.3", "");
-        assert_eq!(of_group, (By::Self_, None, "239.1.2.3:5004".into()));
+        assert_eq!(of_group, (By::Own, None, "239.1.2.3:5004".into()));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
         let plans = plans.iter().filter(move |plan| plan.by == by);
         plans.flat_map(|plan| plan.medias.iter().flatten())
     };
-    let own: Vec<Media> = medias(By::Self_).cloned().collect();
+    let own: Vec<Media> = medias(By::Own).cloned().collect();
     let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
     let (heard, told) = listen(world, own, &mut pulls, theirs, wanted)?;
     let mut pulled = pulls.told();
@@ -92,7 +92,7 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
             let own = heard.by_ref().map(|heard| pulled.heard(heard));
             let nothing = Heard { deaf: deaf.into_iter().collect(), ..Heard::default() };
             let medias = medias.map(|medias| match by {
-                By::Self_ => medias.into_iter().zip(own).collect(),
+                By::Own => medias.into_iter().zip(own).collect(),
                 By::Daemon => medias.into_iter().zip(told).collect(),
                 By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
             });
@@ -116,7 +116,7 @@ fn plans<'a>(
         if let (Some(source), Ok(medias)) = (&stream.source, &mut medias) {
             pulls.order(stream, source, medias)?;
         }
-        plans.push(Plan { stream, medias, by: By::Self_, deaf: None });
+        plans.push(Plan { stream, medias, by: By::Own, deaf: None });
     }
     let of_host = |plan: &&Plan<'_>| {
         plan.stream.source.is_none() && plan.medias.as_ref().is_ok_and(|of| ears::is_of_host(of))
