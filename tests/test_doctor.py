@@ -171,6 +171,8 @@ def test_a_firewall_on_the_origin_that_lets_no_packet_out(rehearsal):
     scene.edge.open(*scene.ports)
     scene.daemon.ask("start", "s01")
     assert scene.wait_for(state="closed")["reason"] == "edge-unreachable", "it does drop it"
+    media = scene.show()["flows"][0]
+    assert media["refusals"] == 0 and media["lost"] > 0, "nobody there has refused anything"
 
 
 def test_an_edge_that_does_not_answer(rehearsal):

@@ -22,7 +22,8 @@ pub struct Event {
 pub enum Happened {
     /// The packet that `Gate::Probe` lets pass has been sent, and the gate is shut again.
     Probed,
-    /// At least one refusal came back; how many, `Counters::refusals` knows.
+    /// At least one refusal came back; how many, `Counters::refusals` knows. None did if this host
+    /// itself lets nothing out (EPERM).
     Refused {
         /// The last one's error number, e.g. ECONNREFUSED.
         errno: i32,

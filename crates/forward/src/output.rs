@@ -84,6 +84,8 @@ fn segment_control(size: u16) -> [u8; CONTROL] {
 enum Failure {
     /// An earlier packet's ICMP error, or no route: this one was not sent.
     Refused,
+    /// This host lets nothing out: its own firewall.
+    Kept,
     /// The kernel or the path doesn't take runs, or not of such datagrams.
     Unfit,
     /// There is no room now.
@@ -94,6 +96,7 @@ impl Failure {
     fn of(error: &io::Error) -> Failure {
         match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => Failure::Full,
+            Some(libc::EPERM) => Failure::Kept,
             Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) | None => Failure::Unfit,
             Some(_) => Failure::Refused,
         }
@@ -163,6 +166,10 @@ impl<W: Wire> Output<W> {
                     self.in_runs = false;
                     return self.send_run(run, tell);
                 }
+                Failure::Kept => {
+                    self.kept(&error, tell);
+                    break;
+                }
                 Failure::Full => break,
             }
         }
@@ -178,6 +185,10 @@ impl<W: Wire> Output<W> {
             };
             match Failure::of(&error) {
                 Failure::Refused => self.refused(&error, tell),
+                Failure::Kept => {
+                    self.kept(&error, tell);
+                    break;
+                }
                 Failure::Unfit | Failure::Full => break,
             }
         }
@@ -192,9 +203,14 @@ impl<W: Wire> Output<W> {
 
     fn refused(&self, error: &io::Error, tell: &Tell) {
         self.shared.refusals.add(1);
+        self.kept(error, tell);
+        self.wire.forget_errors();
+    }
+
+    /// Tells that nothing gets through. That nobody there has refused it, the counter shows.
+    fn kept(&self, error: &io::Error, tell: &Tell) {
         let errno = error.raw_os_error().unwrap_or(0);
         self.shared.happened(Happened::Refused { errno }, tell);
-        self.wire.forget_errors();
     }
 
     /// Reads what came back: reports, and errors that wait on the socket.
@@ -209,7 +225,7 @@ impl<W: Wire> Output<W> {
                 }
                 Err(error) => match Failure::of(&error) {
                     Failure::Refused => self.refused(&error, tell),
-                    Failure::Unfit | Failure::Full => {
+                    Failure::Kept | Failure::Unfit | Failure::Full => {
                         if round == 0 {
                             // Woken for nothing: epoll would never rest with the queue full.
                             self.wire.forget_errors();

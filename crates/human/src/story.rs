@@ -67,6 +67,9 @@ fn suspect(detail: &RelayDetail) -> Vec<String> {
             "The edge has refused it ever since it was asked for: no player has come there, or it \
              takes it on other ports."
         }
+        Some("edge-unreachable") if is_kept_in(detail) => {
+            "This host lets nothing out to the edge: `dynrelay check` names the firewall's rule."
+        }
         Some("edge-unreachable") => "The edge, or the way to it, is down: nothing gets there.",
         _ => "The edge took it and now refuses it: nobody watches there any more, it seems.",
     };
@@ -84,6 +87,11 @@ fn closed(detail: &RelayDetail) -> Vec<String> {
         return vec!["Nothing ever arrived from the encoder.".to_owned(), look];
     }
     let mut said: Vec<String> = meaning(reason).map(sentence).into_iter().collect();
+    if reason == "edge-unreachable" && is_kept_in(detail) {
+        let look =
+            "or rather, this host let nothing out: `dynrelay check` names the firewall's rule";
+        said.push(sentence(look));
+    }
     if reason == "never-accepted" {
         let file = format!("{}.{}.sdp", detail.relay.stream, detail.relay.edge);
         said.push(format!(
@@ -91,6 +99,11 @@ fn closed(detail: &RelayDetail) -> Vec<String> {
         ));
     }
     said
+}
+
+/// Whether its media could not even be sent, and nobody has refused any.
+fn is_kept_in(detail: &RelayDetail) -> bool {
+    rtp(detail).any(|flow| flow.lost > 0) && rtp(detail).all(|flow| flow.refusals == 0)
 }
 
 /// That nothing arrives, of some medias or at all.
@@ -289,6 +302,25 @@ mod tests {
             let closes = closing(&suspect(reason), NOW);
             let left = format!("as {reason} after 7 more refused probes, at most one a second");
             assert_eq!(closes, [left]);
+        }
+    }
+
+    #[test]
+    fn a_relay_that_this_host_lets_not_out() {
+        let kept = |state: &str, refusals: u64| {
+            let kept = relay(state, |relay| {
+                relay["reason"] = "edge-unreachable".into();
+                relay["closes"] = json!([{"reason": "edge-unreachable", "refusals": 7}]);
+                for flow in [0, 1] {
+                    relay["flows"][flow]["lost"] = 50.into();
+                    relay["flows"][flow]["refusals"] = refusals.into();
+                }
+            });
+            why(&kept, NOW)
+        };
+        for state in ["suspect", "closed"] {
+            assert!(kept(state, 0).contains("`dynrelay check` names the firewall's rule"));
+            assert!(!kept(state, 9).contains("firewall"), "what was refused did get out");
         }
     }
 

@@ -125,6 +125,16 @@ fn a_batch_that_is_refused_over_and_over_is_lost() {
 }
 
 #[test]
+fn what_this_host_lets_not_out_is_lost_at_once_and_no_refusal() {
+    for count in [1, 5] {
+        let mut case = Case::new(Gate::Open, &[libc::EPERM]);
+        case.forward(&datagrams(count));
+        assert_eq!(case.counted(), (0, 0, u64::from(count)));
+        assert_eq!(*case.told.lock().unwrap(), [Happened::Refused { errno: libc::EPERM }]);
+    }
+}
+
+#[test]
 fn where_there_is_no_room_packets_are_lost_and_nothing_waits() {
     for errno in [libc::EAGAIN, libc::ENOBUFS] {
         let mut case = Case::new(Gate::Open, &[errno]);
