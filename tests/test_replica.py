@@ -165,6 +165,10 @@ def test_a_reload_leaves_alone_what_it_does_not_concern(rehearsal):
     # The encoder's port is the daemon's; a scan hears the stream by its replica.
     assert active(scene) == ["s01"]
     assert scene.daemon.ask("streams")["streams"][-1]["on_air"] is True
+    # Root has the daemon listen at that port.
+    told = scene.daemon.ask("scan", "--config", scene.daemon.config, "s01", "--for", "1s")
+    (media,) = told["streams"][0]["media"]
+    assert (media["verdict"], media["from"]) == ("active", [f"{ORIGIN}:{PORT}"])
 
     reload(scene, REPLICA.replace(GROUP, "239.255.1.3"))
     wait_for_replica(scene, "running")
