@@ -261,10 +261,10 @@ def pull(bench):
                     lost += run.lost()
                 figures.setdefault(f"{program.name}, {name}", []).append(share)
                 bench.say(f"  round {number + 1}  {program.name:12} {name:16} {share:.2f} % of a core")
-    figures = {f"{name} %": statistics.median(of) for name, of in figures.items()}
+    figures = {f"{name}: % of a core": statistics.median(of) for name, of in figures.items()}
     bars = [
-        Bar(f"{name}: share of a core", figures[f"dynrelayd, {name} %"],
-            max(5, figures[f"ffmpeg, {name} %"]), " %")
+        Bar(f"{name}: share of a core", figures[f"dynrelayd, {name}: % of a core"],
+            max(5, figures[f"ffmpeg, {name}: % of a core"]), " %")
         for name in PULLS
     ]
     return Row("A pull over TCP at 20 Mbit/s", figures, [*bars, Bar("lost", lost, 0)])
