@@ -106,7 +106,7 @@ pub(crate) fn look(
             ::scan::scan(medias, time, settings).map_err(|error| error.to_string())
         }
         (By::Daemon, _) => ask(daemon, vec![stream.name.clone()], time, true)
-            .map(|told| heard(&told, &stream.name))
+            .map(|told| heard(&told, stream, medias.len()))
             .map_err(|error| error.to_string()),
         (By::Nobody, deaf) => {
             let deaf: Vec<Deaf> = deaf.into_iter().collect();
@@ -127,10 +127,14 @@ pub(crate) fn ask(
     serde_json::from_str(answer.get()).map_err(ClientError::Garbled)
 }
 
-/// What was told of this stream's medias.
-pub(crate) fn heard(told: &Told, stream: &str) -> Vec<Heard> {
-    let stream = told.streams.iter().filter(|one| one.name == stream);
-    stream.flat_map(|one| &one.media).map(|media| media.heard.clone()).collect()
+/// What was told of each of this stream's medias.
+pub(crate) fn heard(told: &Told, stream: &Stream, medias: usize) -> Vec<Heard> {
+    let of_stream = told.streams.iter().filter(|one| one.name == stream.name);
+    let heard = of_stream.flat_map(|one| &one.media).map(|media| media.heard.clone());
+    // A reload may have come between.
+    let gone = Deaf::Failed("dynrelayd has it no longer: scan again".to_owned());
+    let missing = Heard { deaf: vec![gone], ..Heard::default() };
+    heard.chain(std::iter::repeat(missing)).take(medias).collect()
 }
 
 /// Whether a stream arrives at ports of this host.
@@ -265,6 +269,8 @@ mod tests {
         let time = Duration::from_secs(2);
         let heard = look(fake.world().daemon, stream, medias, time).unwrap();
         assert_eq!(heard, [Heard::default()]);
+        let [gone] = &super::heard(&Told::default(), stream, 1)[..] else { panic!() };
+        assert_eq!(gone.verdict(), ::scan::Verdict::Deaf);
         let asked = Request::Scan { streams: vec!["news".into()], millis: 2000, quick: true };
         assert_eq!(fake.asked()[1], asked);
     }

@@ -87,13 +87,15 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
     let scanned: Vec<Scanned<'_>> = plans
         .into_iter()
         .map(|Plan { stream, medias, by, deaf }| {
-            let told = ears::heard(&told, &stream.name).into_iter();
             let pulled = pulled.remove(&stream.name).unwrap_or_default();
             let own = heard.by_ref().map(|heard| pulled.heard(heard));
             let nothing = Heard { deaf: deaf.into_iter().collect(), ..Heard::default() };
             let medias = medias.map(|medias| match by {
                 By::Own => medias.into_iter().zip(own).collect(),
-                By::Daemon => medias.into_iter().zip(told).collect(),
+                By::Daemon => {
+                    let heard = ears::heard(&told, stream, medias.len());
+                    medias.into_iter().zip(heard).collect()
+                }
                 By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
             });
             Scanned { stream, medias, fault: pulled.fault }
