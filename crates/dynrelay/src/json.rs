@@ -9,16 +9,22 @@ use crate::text::is_unsafe;
 /// the same JSON, since such characters occur nowhere but in its strings.
 pub(crate) fn line(out: &mut dyn Write, json: &str) -> io::Result<()> {
     let mut line = String::with_capacity(json.len());
-    for letter in json.chars() {
-        match letter {
+    let mut rest = json;
+    // Nearly all of it is letters, digits and quotes.
+    while let Some(plain) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
+        line.push_str(&rest[..plain]);
+        let mut letters = rest[plain..].chars();
+        match letters.next() {
             // White space between tokens.
-            '\n' | '\r' | '\t' => line.push(' '),
-            letter if is_unsafe(letter) => {
+            Some('\n' | '\r' | '\t') => line.push(' '),
+            Some(letter) if is_unsafe(letter) => {
                 let _ = write!(line, "\\u{:04x}", u32::from(letter));
             }
-            letter => line.push(letter),
+            letter => line.extend(letter),
         }
+        rest = letters.as_str();
     }
+    line.push_str(rest);
     writeln!(out, "{line}")
 }
 

@@ -11,7 +11,7 @@ use crate::columns::Session;
 use crate::edge::{Counts, Edge, Rooms, Share};
 use crate::entry::{Entry, Event};
 use crate::filter::Filter;
-use crate::network::Networks;
+use crate::network::{Network, Networks, Visits};
 use crate::report::{Lines, Report};
 use crate::time::DAY;
 use crate::totals::Totals;
@@ -48,6 +48,9 @@ pub struct Analysis {
     places: HashMap<Box<[u8]>, usize>,
     /// Of all edges together.
     pub(crate) networks: Networks,
+    /// Visits to edges from networks. They are added at the end of a batch: while the processor waits
+    /// for the memory of one sum, it fetches the next ones, if it has nothing else to do.
+    visits: Vec<(usize, Network, Visits)>,
     pub(crate) rooms: Rooms,
     /// Edges' names by their addresses.
     pub(crate) names: HashMap<Box<[u8]>, Box<[u8]>>,
@@ -71,6 +74,7 @@ impl Analysis {
             edges: Vec::new(),
             places: HashMap::default(),
             networks: Networks::default(),
+            visits: Vec::new(),
             rooms: Rooms { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
             names: HashMap::default(),
             period: None,
@@ -135,6 +139,12 @@ impl Analysis {
                 Record::Entry(entry) => self.take_entry(entry),
                 Record::Session(session) => self.take_session(session),
             }
+        }
+        let Self { visits, edges, networks, rooms, .. } = self;
+        let apart = self.filter.edge.is_some();
+        for (edge, network, more) in visits.drain(..) {
+            let networks = if apart { &mut edges[edge].1.networks } else { &mut *networks };
+            networks.add(network, more, &mut rooms.networks);
         }
     }
 
@@ -234,8 +244,12 @@ impl Analysis {
 
     fn share(&mut self, edge: &[u8], share: &Share<'_>) {
         let place = self.place(edge);
-        let Self { edges, filter, rooms, networks, .. } = self;
-        edges[place].1.add(share, filter, rooms, networks);
+        let all = self.edges[place].1.add(share, &self.filter, &mut self.rooms);
+        if let Some(network) = share.client
+            && all != Totals::default()
+        {
+            self.visits.push((place, network, Visits::of(&all)));
+        }
     }
 
     fn edge(&mut self, name: &[u8]) -> &mut Edge {

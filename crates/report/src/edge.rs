@@ -77,14 +77,8 @@ pub(crate) struct Share<'a> {
 }
 
 impl Edge {
-    /// Adds what is in the window; to a network of all edges, unless these must be told apart.
-    pub(crate) fn add(
-        &mut self,
-        share: &Share<'_>,
-        filter: &Filter,
-        rooms: &mut Rooms,
-        all_networks: &mut Networks,
-    ) {
+    /// Adds what is in the window, and returns how much that is.
+    pub(crate) fn add(&mut self, share: &Share<'_>, filter: &Filter, rooms: &mut Rooms) -> Totals {
         let mut all = Totals::default();
         // Most of what happens takes less than a day.
         let mut day = share.moment / DAY;
@@ -103,14 +97,9 @@ impl Edge {
             of_day += (share.sums)(seconds, flows);
         });
         add(day, of_day);
-        if all == Totals::default() {
-            return;
+        if all != Totals::default() {
+            self.relays.of(share.stream, &mut rooms.streams).totals += all;
         }
-        self.relays.of(share.stream, &mut rooms.streams).totals += all;
-        if let Some(network) = share.client {
-            let apart = filter.edge.is_some();
-            let networks = if apart { &mut self.networks } else { all_networks };
-            networks.add(network, &all, &mut rooms.networks);
-        }
+        all
     }
 }

@@ -142,26 +142,29 @@ impl Event {
 }
 
 impl Field {
+    /// dynrelayd writes names in small letters, the journal has them in capitals.
     #[inline]
     fn named(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"time" => Self::Time,
-            b"__REALTIME_TIMESTAMP" => Self::Realtime,
-            b"event" | b"EVENT" => Self::Event,
-            b"stream" | b"STREAM" => Self::Stream,
-            b"edge" | b"EDGE" => Self::Edge,
-            b"address" | b"ADDRESS" => Self::Address,
-            b"client" | b"CLIENT" => Self::Client,
-            b"reason" | b"REASON" => Self::Reason,
-            b"code" | b"CODE" => Self::Code,
-            b"count" | b"COUNT" => Self::Count,
-            b"seconds" | b"SECONDS" => Self::Seconds,
-            b"packets" | b"PACKETS" => Self::Packets,
-            b"bytes" | b"BYTES" => Self::Bytes,
-            b"refusals" | b"REFUSALS" => Self::Refusals,
-            b"watched" | b"WATCHED" => Self::Watched,
+        // Length and first letter tell which it can be; most it isn't.
+        let (field, is_it) = match (name.len(), name.first()? | 0x20) {
+            (4, b't') => (Self::Time, name == b"time"),
+            (4, b'e') => (Self::Edge, matches!(name, b"edge" | b"EDGE")),
+            (4, b'c') => (Self::Code, matches!(name, b"code" | b"CODE")),
+            (5, b'e') => (Self::Event, matches!(name, b"event" | b"EVENT")),
+            (5, b'c') => (Self::Count, matches!(name, b"count" | b"COUNT")),
+            (5, b'b') => (Self::Bytes, matches!(name, b"bytes" | b"BYTES")),
+            (6, b's') => (Self::Stream, matches!(name, b"stream" | b"STREAM")),
+            (6, b'c') => (Self::Client, matches!(name, b"client" | b"CLIENT")),
+            (6, b'r') => (Self::Reason, matches!(name, b"reason" | b"REASON")),
+            (7, b'a') => (Self::Address, matches!(name, b"address" | b"ADDRESS")),
+            (7, b's') => (Self::Seconds, matches!(name, b"seconds" | b"SECONDS")),
+            (7, b'p') => (Self::Packets, matches!(name, b"packets" | b"PACKETS")),
+            (7, b'w') => (Self::Watched, matches!(name, b"watched" | b"WATCHED")),
+            (8, b'r') => (Self::Refusals, matches!(name, b"refusals" | b"REFUSALS")),
+            (20, _) => (Self::Realtime, name == b"__REALTIME_TIMESTAMP"),
             _ => return None,
-        })
+        };
+        is_it.then_some(field)
     }
 }
 

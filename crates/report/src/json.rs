@@ -46,20 +46,23 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The next byte that is no white space.
+    /// The next byte that is no white space, of which a log has none between its fields.
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.line.get(self.place)? {
-                b' ' | b'\t' | b'\r' | b'\n' => self.place += 1,
-                byte => return Some(*byte),
-            }
+        let byte = *self.line.get(self.place)?;
+        if byte > b' ' {
+            return Some(byte);
         }
+        self.place += white(&self.line[self.place..]);
+        self.line.get(self.place).copied()
     }
 
+    #[inline(always)]
     fn expect(&mut self, wanted: u8) -> Option<()> {
         (self.peek()? == wanted).then(|| self.place += 1)
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
         let start = self.place;
@@ -102,6 +105,12 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// How much white space a text begins with.
+#[cold]
+fn white(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
 }
 
 #[cfg(test)]

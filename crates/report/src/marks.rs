@@ -25,15 +25,27 @@ impl<'a, const A: u8, const B: u8> Marks<'a, A, B> {
 impl<const A: u8, const B: u8> Iterator for Marks<'_, A, B> {
     type Item = usize;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        while self.bits == 0 {
-            self.at += BLOCK;
-            self.bits = bits::<A, B>(self.text.get(self.at..)?);
+        if self.bits == 0 {
+            (self.at, self.bits) = next_block::<A, B>(self.text, self.at)?;
         }
         let place = self.at + self.bits.trailing_zeros() as usize;
         self.bits &= self.bits - 1;
         Some(place)
+    }
+}
+
+/// The first block after the one at `at` that has any: where it begins, and its bits. It is handed
+/// copies, so that those of [`Marks`] can stay in registers.
+#[inline(never)]
+fn next_block<const A: u8, const B: u8>(text: &[u8], mut at: usize) -> Option<(usize, u64)> {
+    loop {
+        at += BLOCK;
+        match bits::<A, B>(text.get(at..)?) {
+            0 => {}
+            bits => return Some((at, bits)),
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Networks {
 
 /// Of the totals, those that are known by network.
 #[derive(Clone, Copy, Debug, Default)]
-struct Visits {
+pub(crate) struct Visits {
     starts: u64,
     sessions: u64,
     failed: u64,
@@ -65,9 +65,16 @@ struct Visits {
     served: u64,
 }
 
+impl Visits {
+    pub(crate) fn of(totals: &Totals) -> Self {
+        let Totals { starts, sessions, failed, watched, served, .. } = *totals;
+        Self { starts, sessions, failed, watched, served }
+    }
+}
+
 impl Networks {
     /// Adds to a network's sum.
-    pub(crate) fn add(&mut self, network: Network, more: &Totals, room: &mut Room) {
+    pub(crate) fn add(&mut self, network: Network, more: Visits, room: &mut Room) {
         let sum = match self.sums.entry(network) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if *room == 0 => &mut self.rest,

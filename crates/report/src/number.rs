@@ -1,19 +1,27 @@
 //! Numbers in a log.
 
 /// A decimal number without a sign.
+#[inline]
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 20 {
         return None;
     }
+    let (most, last) = digits.split_at(digits.len().min(19));
     let mut number = 0_u64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    // So many digits fit.
+    for byte in most {
+        number = number * 10 + digit(*byte)?;
+    }
+    for byte in last {
+        number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
     }
     Some(number)
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(digit.into())
 }
 
 #[cfg(test)]
