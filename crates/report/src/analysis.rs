@@ -154,7 +154,7 @@ impl Analysis {
             Some(Event::UpOrDown) => self.began = self.began.max(entry.moment),
             Some(Event::Start) if is_wanted => {
                 let now = entry.time();
-                let edge = if entry.edge.is_empty() { ORIGIN } else { entry.edge };
+                let place = self.place(if entry.edge.is_empty() { ORIGIN } else { entry.edge });
                 let share = Share {
                     stream: entry.stream,
                     client: entry.client,
@@ -164,7 +164,7 @@ impl Analysis {
                     flows: [0; 3],
                     sums: |_, _| Totals::default(),
                 };
-                self.share(edge, &share);
+                self.share(place, &share);
             }
             Some(Event::TurnedAway) if is_wanted && self.filter.has(entry.time()) => {
                 count(&mut self.turned_away, entry.code, entry.count.max(1));
@@ -175,7 +175,8 @@ impl Analysis {
                     self.names.insert(entry.address.into(), entry.edge.into());
                 }
                 if is_wanted {
-                    let last = &mut self.relay(entry.edge, entry.stream).last;
+                    let place = self.place(entry.edge);
+                    let last = &mut self.relay(place, entry.stream).last;
                     last.0 = last.0.max(entry.moment);
                 }
             }
@@ -187,7 +188,8 @@ impl Analysis {
     fn closed(&mut self, entry: &Entry<'_>) {
         let Entry { seconds, bytes, packets, .. } = *entry;
         let end = entry.time();
-        let relay = self.relay(entry.edge, entry.stream);
+        let place = self.place(entry.edge);
+        let relay = self.relay(place, entry.stream);
         relay.last.1 = relay.last.1.max(entry.moment);
         let (time, sent) = relay.closed;
         relay.closed = (time.saturating_add(seconds), sent.saturating_add(bytes));
@@ -206,9 +208,9 @@ impl Analysis {
                 ..Totals::default()
             },
         };
-        self.share(entry.edge, &share);
+        self.share(place, &share);
         if self.filter.has(end) {
-            count(&mut self.edge(entry.edge).reasons, entry.reason, 1);
+            count(&mut self.edges[place].1.reasons, entry.reason, 1);
         }
     }
 
@@ -231,19 +233,18 @@ impl Analysis {
             flows: [bytes, 0, 0],
             sums: |watched, [served, ..]| Totals { watched, served, ..Totals::default() },
         };
-        self.share(key, &share);
-        let counted = self.filter.has(begin) && !session.status.is_empty();
-        let edge = self.edge(key);
+        let place = self.place(key);
+        self.share(place, &share);
+        let edge = &mut self.edges[place].1;
         if edge.alias.is_empty() && !name.is_empty() {
             edge.alias = name.into();
         }
-        if counted {
+        if self.filter.has(begin) && !session.status.is_empty() {
             count(&mut edge.statuses, session.status, 1);
         }
     }
 
-    fn share(&mut self, edge: &[u8], share: &Share<'_>) {
-        let place = self.place(edge);
+    fn share(&mut self, place: usize, share: &Share<'_>) {
         let all = self.edges[place].1.add(share, &self.filter, &mut self.rooms);
         if let Some(network) = share.client
             && all != Totals::default()
@@ -252,13 +253,7 @@ impl Analysis {
         }
     }
 
-    fn edge(&mut self, name: &[u8]) -> &mut Edge {
-        let place = self.place(name);
-        &mut self.edges[place].1
-    }
-
-    fn relay(&mut self, edge: &[u8], stream: &[u8]) -> &mut crate::edge::Relay {
-        let place = self.place(edge);
+    fn relay(&mut self, place: usize, stream: &[u8]) -> &mut crate::edge::Relay {
         let Self { edges, rooms, .. } = self;
         edges[place].1.relays.of(stream, &mut rooms.streams)
     }

@@ -4,6 +4,7 @@ use crate::chunk::Chunk;
 use crate::columns::{Columns, Session};
 use crate::entry::Entry;
 use crate::report::Lines;
+use crate::time::Calendar;
 
 /// So many broken lines of a log are told of.
 pub(crate) const TOLD: usize = 5;
@@ -31,9 +32,10 @@ impl<'a> Batch<'a> {
     /// Reads a chunk. `columns` are those of the header before it, and then of its last one.
     pub(crate) fn read(chunk: &Chunk<'a>, columns: &mut Columns) -> Self {
         let mut batch = Self::default();
+        let mut calendar = Calendar::default();
         for line in chunk.lines() {
             batch.lines.read += 1;
-            batch.take(line, columns).unwrap_or_else(|why| batch.breaks(why));
+            batch.take(line, columns, &mut calendar).unwrap_or_else(|why| batch.breaks(why));
         }
         if chunk.is_before_too_long {
             batch.lines.read += 1;
@@ -43,9 +45,14 @@ impl<'a> Batch<'a> {
     }
 
     #[inline]
-    fn take(&mut self, line: &'a [u8], columns: &mut Columns) -> Result<(), &'static str> {
+    fn take(
+        &mut self,
+        line: &'a [u8],
+        columns: &mut Columns,
+        calendar: &mut Calendar,
+    ) -> Result<(), &'static str> {
         match line.first() {
-            Some(b'{') => match Entry::read(line)? {
+            Some(b'{') => match Entry::read(line, calendar)? {
                 Some(entry) => {
                     self.lines.entries += 1;
                     let (first, last) = self.period.unwrap_or((entry.time(), entry.time()));
@@ -62,7 +69,7 @@ impl<'a> Batch<'a> {
                 self.lines.others += 1;
             }
             Some(_) => {
-                self.records.push(Record::Session(columns.session(line)?));
+                self.records.push(Record::Session(columns.session(line, calendar)?));
                 self.lines.sessions += 1;
             }
         }

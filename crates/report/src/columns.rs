@@ -4,7 +4,7 @@ use crate::analysis::{LONGEST, LONGEST_NAME};
 use crate::marks::Marks;
 use crate::network::Network;
 use crate::number::number;
-use crate::time::date_and_time;
+use crate::time::{Calendar, date_and_time};
 
 /// More columns than this has no log.
 const MOST: usize = 256;
@@ -62,7 +62,11 @@ impl Columns {
     }
 
     /// Reads a session. The error says what is wrong.
-    pub(crate) fn session<'a>(&self, line: &'a [u8]) -> Result<Session<'a>, &'static str> {
+    pub(crate) fn session<'a>(
+        &self,
+        line: &'a [u8],
+        calendar: &mut Calendar,
+    ) -> Result<Session<'a>, &'static str> {
         if self.0.is_empty() {
             return Err("neither JSON nor after a #Fields header");
         }
@@ -84,7 +88,7 @@ impl Columns {
         if columns.next().is_some() {
             return Err("fewer fields than the header names");
         }
-        session(&found)
+        session(&found, calendar)
     }
 }
 
@@ -105,14 +109,17 @@ impl Column {
     }
 }
 
-fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
+fn session<'a>(
+    found: &[&'a [u8]; KINDS],
+    calendar: &mut Calendar,
+) -> Result<Session<'a>, &'static str> {
     let text = |column: Column| found[column as usize];
     let counter = |column: Column| match text(column) {
         b"" => Ok(0),
         digits => number(digits).ok_or("a number that can't be read"),
     };
-    let time =
-        date_and_time(text(Column::Date), text(Column::Time)).ok_or("a time that can't be read")?;
+    let time = date_and_time(text(Column::Date), text(Column::Time), calendar)
+        .ok_or("a time that can't be read")?;
     let session = Session {
         time,
         client: Network::of(text(Column::Client)),
@@ -177,7 +184,7 @@ mod tests {
     fn a_darwin_session() {
         assert_eq!(columns().0.len(), 39);
         let session = columns();
-        let session = session.session(LINE.as_bytes()).unwrap();
+        let session = session.session(LINE.as_bytes(), &mut Calendar::default()).unwrap();
         assert_eq!(
             session,
             Session {
@@ -197,11 +204,13 @@ mod tests {
     fn the_header_decides_the_order() {
         let mut columns = Columns::default();
         columns.learn(b"#Fields: time cs-uri-stem date x-duration").unwrap();
-        let session = columns.session(b"12:00:00 rtsp://dss2/a/b.sdp 2024-07-16 -").unwrap();
+        let session = columns
+            .session(b"12:00:00 rtsp://dss2/a/b.sdp 2024-07-16 -", &mut Calendar::default())
+            .unwrap();
         assert_eq!((session.time, session.stream), (1_721_131_200, &b"a/b"[..]));
         assert_eq!((session.seconds, session.client), (0, None));
         assert!(columns.learn(b"#Fields: date time").is_err());
-        assert!(columns.session(b"2024-07-16 12:00:00").is_err());
+        assert!(columns.session(b"2024-07-16 12:00:00", &mut Calendar::default()).is_err());
     }
 
     #[test]
@@ -215,7 +224,10 @@ mod tests {
             (" - - - ", " - - - - "),
         ] {
             let line = LINE.replace(from, to);
-            assert!(columns().session(line.as_bytes()).is_err(), "{line}");
+            assert!(
+                columns().session(line.as_bytes(), &mut Calendar::default()).is_err(),
+                "{line}"
+            );
         }
     }
 
@@ -224,8 +236,8 @@ mod tests {
         fn any_bytes_are_a_session_or_none(header: Vec<u8>, line: Vec<u8>) {
             let mut any = Columns::default();
             let _ = any.learn(&[b"#Fields:", &header[..]].concat());
-            let _ = any.session(&line);
-            let _ = columns().session(&line);
+            let _ = any.session(&line, &mut Calendar::default());
+            let _ = columns().session(&line, &mut Calendar::default());
         }
     }
 }

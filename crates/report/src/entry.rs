@@ -4,7 +4,7 @@ use crate::analysis::{LONGEST, LONGEST_NAME};
 use crate::json::{Value, fields};
 use crate::network::Network;
 use crate::number::number;
-use crate::time::{MICROS, rfc3339};
+use crate::time::{Calendar, MICROS, rfc3339};
 
 /// What dynrelayd said. Texts are empty and numbers 0 where it said nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum Event {
 }
 
 /// A field that matters here.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Time,
     Realtime,
@@ -64,24 +64,32 @@ const FIELDS: usize = 15;
 impl<'a> Entry<'a> {
     /// Reads a line; none if it is another program's. The error says what is wrong.
     #[inline]
-    pub(crate) fn read(line: &'a [u8]) -> Result<Option<Self>, &'static str> {
+    pub(crate) fn read(
+        line: &'a [u8],
+        calendar: &mut Calendar,
+    ) -> Result<Option<Self>, &'static str> {
         let mut found: [&[u8]; FIELDS] = [b""; FIELDS];
         let whole = fields(line, |name, value| {
             if let Value::Text(text) | Value::Bare(text) = value
                 && let Some(field) = Field::named(name)
             {
                 found[field as usize] = text;
+                // Of what is of no matter, the time is enough.
+                let time =
+                    found[Field::Time as usize].len() + found[Field::Realtime as usize].len();
+                return time == 0 || field != Field::Event || Event::named(text).is_some();
             }
+            true
         });
         whole.ok_or("not a whole JSON object")?;
         if found[Field::Event as usize].is_empty() {
             return Ok(None);
         }
-        Self::of(&found).map(Some)
+        Self::of(&found, calendar).map(Some)
     }
 
     /// What happened, by what is said in the fields.
-    fn of(found: &[&'a [u8]; FIELDS]) -> Result<Self, &'static str> {
+    fn of(found: &[&'a [u8]; FIELDS], calendar: &mut Calendar) -> Result<Self, &'static str> {
         let text = |field: Field| match found[field as usize] {
             long if long.len() > LONGEST_NAME => Err("a name that is too long"),
             text => Ok(text),
@@ -93,7 +101,7 @@ impl<'a> Entry<'a> {
         let moment = match (found[Field::Time as usize], found[Field::Realtime as usize]) {
             (b"", b"") => return Err("an event without a time"),
             (b"", realtime) => number(realtime),
-            (time, _) => rfc3339(time),
+            (time, _) => rfc3339(time, calendar),
         };
         let moment = moment.ok_or("a time that can't be read")?;
         let event = Event::named(found[Field::Event as usize]);
@@ -172,27 +180,32 @@ impl Field {
 mod tests {
     use super::*;
 
+    fn read(line: &[u8]) -> Result<Option<Entry<'_>>, &'static str> {
+        Entry::read(line, &mut Calendar::default())
+    }
+
     #[test]
     fn from_the_daemon_and_from_the_journal() {
         let daemon = br#"{"time":"2024-07-16T12:00:00.5Z","level":"info","event":"closed","stream":"news","edge":"dss2","reason":"no-viewers","seconds":60,"bytes":1200,"message":"the relay is closed"}"#;
         let journal = br#"{"__REALTIME_TIMESTAMP":"1721131200500000","_PID":"7","PRIORITY":"6","EVENT":"closed","STREAM":"news","EDGE":"dss2","REASON":"no-viewers","SECONDS":"60","BYTES":"1200","MESSAGE":[1,2]}"#;
-        let entry = Entry::read(daemon).unwrap().unwrap();
+        let entry = read(daemon).unwrap().unwrap();
         assert_eq!((entry.time(), entry.moment), (1_721_131_200, 1_721_131_200_500_000));
         assert_eq!((entry.stream, entry.edge), (&b"news"[..], &b"dss2"[..]));
         assert_eq!((entry.reason, entry.seconds, entry.bytes), (&b"no-viewers"[..], 60, 1200));
-        assert_eq!(Entry::read(journal), Ok(Some(entry)));
+        assert_eq!(read(journal), Ok(Some(entry)));
     }
 
     #[test]
     fn others_lines_and_broken_ones() {
-        assert_eq!(Entry::read(br#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":"sshd"}"#), Ok(None));
+        assert_eq!(read(br#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":"sshd"}"#), Ok(None));
         for broken in [
             &br#"{"time":"2024-07-16T12:00:00Z","event":"closed","stream":"ne"#[..],
             br#"{"event":"closed"}"#,
+            br#"{"time":"2024-07-16T12:00:00Z","event":"state","stream":"ne"#,
             br#"{"time":"yesterday","event":"closed"}"#,
             br#"{"time":"2024-07-16T12:00:00Z","event":"closed","bytes":-1}"#,
         ] {
-            assert!(Entry::read(broken).is_err(), "{}", String::from_utf8_lossy(broken));
+            assert!(read(broken).is_err(), "{}", String::from_utf8_lossy(broken));
         }
     }
 }

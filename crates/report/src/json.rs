@@ -13,9 +13,13 @@ pub(crate) enum Value<'a> {
     Nested,
 }
 
-/// Hands over each field; none if this is no whole object. Numbers and escapes are not checked.
+/// Hands over each field while more are wanted; none if this is no whole object. Numbers and escapes
+/// are not checked, and of what isn't wanted no more than its end.
 #[inline]
-pub(crate) fn fields<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Option<()> {
+pub(crate) fn fields<'a>(
+    line: &'a [u8],
+    mut each: impl FnMut(&'a [u8], Value<'a>) -> bool,
+) -> Option<()> {
     let mut at = Cursor { line, place: 0, marks: Marks::of(line) };
     at.expect(b'{')?;
     if at.expect(b'}').is_none() {
@@ -27,7 +31,9 @@ pub(crate) fn fields<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a
                 b'{' | b'[' => at.nested().map(|()| Value::Nested)?,
                 _ => Value::Bare(at.bare()?),
             };
-            each(name, value);
+            if !each(name, value) {
+                return line.trim_ascii_end().ends_with(b"}").then_some(());
+            }
             if at.expect(b',').is_none() {
                 at.expect(b'}')?;
                 break;
@@ -130,6 +136,7 @@ mod tests {
                     Value::Nested => "nested".to_owned(),
                 },
             ));
+            true
         })?;
         Some(found)
     }
@@ -158,7 +165,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_to_their_end(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = fields(&bytes, |_, _| {});
+            let _ = fields(&bytes, |_, _| true);
         }
 
         #[test]
