@@ -80,6 +80,18 @@ def test_a_source_that_hangs_is_asked_again(pulled, mood, silent):
     plays(scene)
 
 
+def test_a_source_that_falls_silent_over_udp_is_asked_again(pulled):
+    scene = pulled(shutdown=STAYS)
+    plays(scene)
+    scene.wait_for_pull("comes over UDP")
+    scene.dss1.encoder.stop()
+    scene.wait_for_pull("trying again: no packet came for")
+    assert "does not send" in is_told(scene)
+    scene.dss1.encoder.start()
+    scene.wait_for_pull("comes over")
+    plays(scene)
+
+
 def test_a_source_that_fails_amid_the_broadcast_plays_on_when_it_is_mended(pulled):
     scene = pulled(dss1=MoodyDss1, shutdown=STAYS)
     plays(scene)

@@ -320,3 +320,71 @@ fn written(request: &Request<Empty>) -> Vec<u8> {
 fn header<'a>(response: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a str> {
     response.header(name).map(HeaderValue::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::sdp::Session;
+    use proptest::prelude::*;
+    use rtsp_types::Message;
+
+    const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=control:track1\r\n";
+
+    fn dialogue(way: Way) -> Dialogue {
+        let source = RtspSource::try_from("rtsp://u:secret@cam/news".to_owned()).unwrap();
+        let wanted = Session::parse(SDP.as_bytes()).unwrap().media;
+        Dialogue::new(Url::parse(source.url()).unwrap(), &source, &wanted, vec![way])
+    }
+
+    /// An answer, more often than not one that leads on.
+    fn reply() -> impl Strategy<Value = String> {
+        let status = "200|200|200|200|401|302|454|461|[1-9][0-9]{2}";
+        let header = "(Session: |Transport: |WWW-Authenticate: |Location: |Content-Base: |Public: )\
+            (abc;timeout=[0-9]{0,12}|RTP/AVP;unicast;server_port=[0-9]{1,6}(-[0-9]{1,6})?\
+            |RTP/AVP/TCP;interleaved=[0-9]{1,3}-[0-9]{1,3}|Digest realm=\"x\", nonce=\"[0-9]\"\
+            |rtsp://[a-z/:\\[\\]@]{0,9}|GET_PARAMETER|[ -~]{0,12})";
+        let headers = prop::collection::vec(header, 0..4);
+        let body = prop_oneof![Just(SDP.to_owned()), "[ -~\r\n]{0,20}"];
+        let number = "1|2|3|4|5|6|[0-9]{0,11}";
+        (status, headers, body, prop::option::weighted(0.2, number)).prop_map(
+            |(status, headers, body, number)| {
+                let number = number.map(|number| format!("CSeq: {number}\r\n")).unwrap_or_default();
+                let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+                let length = body.len();
+                format!(
+                    "RTSP/1.0 {status} x\r\n{number}{headers}Content-Length: {length}\r\n\r\n{body}"
+                )
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn no_answers_make_it_panic_or_tell_the_password(
+            replies in prop::collection::vec(reply(), 1..12),
+            udp: bool,
+        ) {
+            let ports = Way::Ports { ours: 40_000, reports_to: None };
+            let way = if udp { ports } else { Way::Channels { rtp: 0, rtcp: 1 } };
+            let mut dialogue = dialogue(way);
+            dialogue.begin().unwrap();
+            for reply in &replies {
+                let Ok((Message::Response(response), _)) = Message::parse(reply.as_bytes()) else {
+                    continue;
+                };
+                match dialogue.hear(&response) {
+                    Ok(Next::Ask(request)) => {
+                        let request = String::from_utf8(request).unwrap();
+                        prop_assert!(!request.contains("secret"), "{}", request);
+                        prop_assert_eq!(request.matches("\r\n\r\n").count(), 1);
+                    }
+                    Ok(_) => {}
+                    Err(error) => prop_assert!(!error.to_string().contains("secret")),
+                }
+                prop_assert!((SELDOM..=OFTEN).contains(&dialogue.rhythm()));
+                let _ = (dialogue.sign_of_life(), dialogue.lanes().count());
+            }
+            let _ = dialogue.end();
+        }
+    }
+}

@@ -54,6 +54,7 @@ impl Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn login(url: &str) -> Login {
         Login::of(&RtspSource::try_from(url.to_owned()).unwrap())
@@ -101,5 +102,27 @@ mod tests {
     #[test]
     fn nothing_shows_the_password() {
         assert_eq!(format!("{:?}", login("rtsp://u:secret@cam/")), "Login");
+    }
+
+    /// A parameter of a challenge, likely one that means something.
+    fn parameter() -> impl Strategy<Value = String> {
+        let name = "realm|nonce|qop|algorithm|opaque|stale|charset|userhash|domain|[a-z]{0,3}";
+        let value = "MD5|SHA-256|SHA-512-256|MD5-sess|auth|auth-int|auth,auth-int|true|\\PC{0,8}";
+        (name, value, any::<bool>()).prop_map(|(name, value, quoted)| {
+            if quoted { format!("{name}=\"{value}\"") } else { format!("{name}={value}") }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_challenge_is_answered_or_refused(
+            scheme in "Basic |Digest |Digest|basic, Digest |\\PC{0,6}",
+            parameters in prop::collection::vec(parameter(), 0..6),
+        ) {
+            let challenge = format!("{scheme}{}", parameters.join(", "));
+            if let Ok(Some(header)) = answer("rtsp://u:p@cam/", &challenge) {
+                prop_assert!(!header.contains(['\r', '\n']), "{header}");
+            }
+        }
     }
 }
