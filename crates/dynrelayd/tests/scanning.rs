@@ -11,7 +11,7 @@
 
 mod daemon;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 
@@ -65,12 +65,16 @@ fn so_many_scan_at_a_time_and_who_hangs_up_scans_no_more() {
         let mut caller = daemon.connect();
         let line = br#"{"op":"scan","streams":["news"],"millis":3600000}"#;
         caller.write_all(&[&line[..], b"\n"].concat()).unwrap();
+        caller.set_nonblocking(true).unwrap();
         caller
     };
-    let mut callers: Vec<UnixStream> = (0..4).map(|_| long()).collect();
-    // They are let in one by one; the probe needs a place, too.
+    // The probe needs a place, too, and one that came when it had the last was turned away.
+    let refused = |mut caller: &UnixStream| caller.read(&mut [0; 4096]).is_ok();
     let full = || scan(&daemon, r#"["news"]"#, 0)["error"]["code"] == "limit";
-    while !full() {}
+    let mut callers: Vec<UnixStream> = (0..4).map(|_| long()).collect();
+    while !full() {
+        callers.iter_mut().filter(|caller| refused(caller)).for_each(|caller| *caller = long());
+    }
     assert!(!is_free(&host));
     callers.pop();
     while full() {}
