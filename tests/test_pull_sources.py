@@ -41,8 +41,13 @@ def with_ipv6(scene, names=()):
     for host, interface, address in [("encoder", "eth0", HOST_6), ("origin", "studio", ORIGIN_6)]:
         command = ["ip", "address", "add", f"{address}/64", "dev", interface, "nodad"]
         scene[host].run(command)
+    named(scene, *names)
+
+
+def named(scene, *addresses):
+    """The origin knows the camera by these addresses."""
     known = scene["origin"].path("/etc/hosts").read_text()
-    lines = "".join(f"{address} {NAME}\n" for address in names)
+    lines = "".join(f"{address} {NAME}\n" for address in addresses)
     scene["origin"].write("/run/replaced/etc/hosts", known + lines)
 
 
@@ -256,3 +261,16 @@ def test_a_stream_is_not_pulled_from_its_own_edge(pulled):
     assert way in " ".join(scene["origin"].run(check, check=False).stdout.split())
     assert fetch(scene["viewer"], "news.smil").status == 403
     assert scene.origin_of_news()["state"] == "idle"
+
+
+def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pulled):
+    scene = pulled(source=f'source = "rtsp://{NAME}/news.sdp"')
+    [edge] = scene.edges
+    named(scene, edge.address)
+    assert "back to itself" not in scene.daemon.run("reload")
+    answer = fetch(scene["viewer"], "news.smil")
+    assert answer.status == 502
+    why = f"it is at {edge.address}:554, which has the stream from here"
+    assert why in scene.origin_of_news()["detail"]
+    # It was not even asked.
+    assert not edge.program.said("viewers|DESCRIBE")

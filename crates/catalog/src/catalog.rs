@@ -95,6 +95,7 @@ impl Catalog {
             streams.insert(name, stream);
         }
         problems.extend(cycle::refuse(&mut streams, &config, &folder));
+        cycle::note_fed(&mut streams, &config);
         problems.extend(shared_ports(&folder, &streams));
         Ok((Self { config, streams, problems }, faults))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::Config;
 use crate::folder::Folder;
@@ -72,6 +72,14 @@ pub(crate) fn refuse(
     problems
 }
 
+/// Tells each stream's source which servers have the stream from here, with what was left of the ways.
+pub(crate) fn note_fed(streams: &mut BTreeMap<String, Stream>, config: &Config) {
+    let graph = Graph::of(streams.values(), config);
+    for (name, stream) in streams {
+        stream.source = stream.source.take().map(|source| source.feeding(graph.fed_by(name)));
+    }
+}
+
 /// Where a route's packets can be had: at the edge's ports, and from the edge.
 fn by_route(route: &Route, config: &Config) -> Vec<Point> {
     let mut points: Vec<Point> = route.paths().map(|path| Point::Port(path.target)).collect();
@@ -90,16 +98,21 @@ fn by_replica(stream: &str, replica: &Replica, config: &Config) -> Vec<Point> {
     {
         let watched = Watched::at(&url);
         points.extend(replica.targets().map(|target| Point::Server(watched.on(target.ip()))));
-        points.push(Point::Server(watched));
+        points.extend(here(watched));
     }
     points
 }
 
+/// A stream at the server on the origin host, by both of its names.
+fn here(watched: Watched) -> [Point; 2] {
+    [watched.on(Ipv4Addr::LOCALHOST.into()), watched].map(Point::Server)
+}
+
 /// Where the streaming server on the origin host has a stream that it takes from a group.
-fn by_group(stream: &Stream, config: &Config) -> Option<Point> {
+fn by_group(stream: &Stream, config: &Config) -> Option<[Point; 2]> {
     let url = config.origin.viewer_url(&stream.name)?;
     let mut arrivals = stream.arrivals.iter().flatten().flatten();
-    arrivals.any(|one| one.rtp.address.is_multicast()).then(|| Point::Server(Watched::at(&url)))
+    arrivals.any(|one| one.rtp.address.is_multicast()).then(|| here(Watched::at(&url)))
 }
 
 impl Graph {
@@ -122,7 +135,7 @@ impl Graph {
             let ours = stream.replicas.iter().filter(|replica| !elsewhere(replica));
             let ours = ours.flat_map(|replica| by_replica(&stream.name, replica, config));
             let points = stream.routes().flat_map(|route| by_route(route, config)).chain(ours);
-            let points = points.chain(by_group(stream, config));
+            let points = points.chain(by_group(stream, config).into_iter().flatten());
             graph.leaving.insert(stream.name.clone(), points.collect());
         }
         graph
@@ -141,6 +154,22 @@ impl Graph {
             let other = self.arriving.get(&Point::Port(target))?.first()?;
             Some(format!("sends to {target}, where {other} arrives: both would mix there"))
         })
+    }
+
+    /// The servers that have a stream from here, or another that is made of it.
+    fn fed_by(&self, stream: &str) -> BTreeSet<Watched> {
+        let (mut servers, mut seen) = (BTreeSet::new(), BTreeSet::from([stream]));
+        let mut next = vec![stream];
+        while let Some(stream) = next.pop() {
+            for point in self.leaving.get(stream).into_iter().flatten() {
+                if let Point::Server(watched) = point {
+                    servers.insert(watched.clone());
+                }
+                let fed = self.arriving.get(point).into_iter().flatten();
+                next.extend(fed.map(String::as_str).filter(|name| seen.insert(name)));
+            }
+        }
+        servers
     }
 
     /// The shortest way from a stream by this point back to it, such as

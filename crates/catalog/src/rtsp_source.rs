@@ -1,10 +1,13 @@
 //! The RTSP server that a stream is pulled from.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
 use crate::url::is_authority;
+use crate::watched::Watched;
 
 /// The `source` of a NAME.toml: an RTSP URL, and who asks for it there. Neither `Display` nor
 /// `Debug` shows the password, nor the query, where cameras take passwords too.
@@ -15,6 +18,8 @@ pub struct RtspSource {
     url: String,
     user: Option<String>,
     password: Option<String>,
+    /// Where the stream is sent, directly or through other streams.
+    fed: BTreeSet<Watched>,
 }
 
 impl RtspSource {
@@ -31,6 +36,17 @@ impl RtspSource {
     /// The user's password.
     pub fn password(&self) -> Option<&str> {
         self.password.as_deref()
+    }
+
+    /// Whether what this URL names at that server is sent there by us. No name is resolved when the
+    /// catalogue is read, so it shows only then.
+    pub fn is_fed_by_us(&self, server: IpAddr, url: &str) -> bool {
+        self.fed.contains(&Watched::at(url).on(server))
+    }
+
+    /// The same, with all places where the stream is sent.
+    pub(crate) fn feeding(self, fed: BTreeSet<Watched>) -> Self {
+        Self { fed, ..self }
     }
 
     /// The same with this password.
@@ -88,7 +104,7 @@ impl TryFrom<String> for RtspSource {
             Some((user, password)) => (Some(decoded(user)?), Some(decoded(password)?)),
         };
         let password = password.filter(|password| !password.is_empty());
-        Ok(Self { url: format!("rtsp://{place}{path}"), user, password })
+        Ok(Self { url: format!("rtsp://{place}{path}"), user, password, fed: BTreeSet::new() })
     }
 }
 

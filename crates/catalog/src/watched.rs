@@ -1,7 +1,7 @@
 //! A stream at an RTSP server, in a form that can be compared.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A stream at an RTSP server: its host, and its path there. The port doesn't count, since one server
 /// answers at several (Darwin Streaming Server at 554, 7070, 8000 and 8001), nor does the query.
@@ -23,6 +23,7 @@ impl Watched {
         };
         let host = match host.parse::<IpAddr>() {
             Ok(address) => written(address),
+            Err(_) if host.eq_ignore_ascii_case("localhost") => written(Ipv4Addr::LOCALHOST.into()),
             Err(_) => host.trim_end_matches('.').to_ascii_lowercase(),
         };
         Self { host, path: path.trim_matches('/').to_owned() }
@@ -34,9 +35,10 @@ impl Watched {
     }
 }
 
-/// An address as it stands in a URL.
+/// An address as it stands in a URL. This host has one only.
 fn written(address: IpAddr) -> String {
     match address.to_canonical() {
+        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_string(),
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     }
@@ -60,6 +62,8 @@ mod tests {
             ("RTSP://dss2", "rtsp://dss2/"),
             ("rtsp://dss2?x=/y", "rtsp://dss2/"),
             ("rtsp://[::ffff:192.0.2.1]:554/news.sdp", "rtsp://192.0.2.1/news.sdp"),
+            ("rtsp://LocalHost:8554/news.sdp", "rtsp://127.0.0.1/news.sdp"),
+            ("rtsp://[::1]/news.sdp", "rtsp://127.0.0.1/news.sdp"),
             ("rtsp://[2001:DB8:0::1]/news.sdp", "rtsp://[2001:db8::1]/news.sdp"),
         ] {
             assert_eq!(Watched::at(url).to_string(), form);

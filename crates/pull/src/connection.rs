@@ -1,10 +1,11 @@
 //! The TCP connection to a server, and what has come over it.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use catalog::RtspSource;
 use rtsp_types::Url;
 
 use crate::error::Error;
@@ -32,6 +33,13 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         stream.set_nonblocking(true).map_err(Error::local("setting up the connection"))?;
         Ok(Self { stream, reader: Reader::default(), server, local })
+    }
+
+    /// Whether the server at the other end has the stream from here.
+    pub(crate) fn is_fed_by_us(&self, source: &RtspSource, url: &Url) -> bool {
+        let (server, local) = (self.server.ip(), self.local.ip());
+        let here = (server == local).then_some(Ipv4Addr::LOCALHOST.into());
+        [Some(server), here].into_iter().flatten().any(|at| source.is_fed_by_us(at, url.as_str()))
     }
 
     /// Sends bytes. There is always room for the little that is said, unless nobody reads it.

@@ -73,6 +73,15 @@ pub enum Error {
         /// To another host.
         elsewhere: bool,
     },
+    /// It is sent the stream by this host.
+    #[error(
+        "it is at {server}, which has the stream from here: its packets would go round for \
+             ever; name the server that has it first"
+    )]
+    FedByUs {
+        /// Its address, now known.
+        server: SocketAddr,
+    },
     /// It sends what is no RTSP, or too much of it.
     #[error("it sends what can't be read: {0}")]
     Unreadable(#[from] ReadError),
@@ -146,6 +155,7 @@ impl Error {
             | Self::WrongPassword
             | Self::StrangeAuthentication
             | Self::Redirects { .. }
+            | Self::FedByUs { .. }
             | Self::Unreadable(_)
             | Self::BadAnswer { .. }
             | Self::BadDescription { .. }

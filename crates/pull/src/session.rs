@@ -122,6 +122,9 @@ impl<'a> Session<'a> {
         leash: &'a Leash,
     ) -> Result<Self, Error> {
         let connection = Connection::to(url)?;
+        if connection.is_fed_by_us(&order.source, url) {
+            return Err(Error::FedByUs { server: connection.server });
+        }
         let (mut ports, mut ways) = (Vec::new(), Vec::new());
         for channel in (0..=u8::MAX).step_by(2).take(order.medias.len()) {
             if transport == Transport::Tcp {

@@ -116,6 +116,19 @@ fn a_stream_is_not_pulled_from_the_edge_that_it_is_relayed_to() {
     }
 }
 
+#[test]
+fn an_edge_is_known_by_its_address_whatever_the_source_calls_it() {
+    let world = world("source = \"rtsp://mirror/news.sdp\"");
+    assert_eq!(world.problems(), Vec::<String>::new());
+    let catalog = world.load();
+    let source = catalog.stream("news").unwrap().source.as_ref().unwrap();
+    let is_fed = |server: &str, url| source.is_fed_by_us(server.parse().unwrap(), url);
+    assert!(is_fed("198.51.100.7", "rtsp://mirror:554/news.sdp"));
+    assert!(is_fed("::ffff:198.51.100.7", "rtsp://mirror/news.sdp?again"));
+    assert!(!is_fed("198.51.100.7", "rtsp://mirror/camera.sdp"));
+    assert!(!is_fed("198.51.100.8", "rtsp://mirror/news.sdp"));
+}
+
 /// dss1 and two edges.
 fn two_edges() -> World {
     let third = EDGE.replace("dss2", "dss3").replace("198.51.100.7", "198.51.100.8");
@@ -136,19 +149,23 @@ fn a_stream_may_be_pulled_from_one_edge_and_relayed_to_another() {
     assert_eq!(world.problems().len(), 1);
     let catalog = world.load();
     assert!(catalog.route("news", "dss2").is_err() && catalog.route("news", "dss3").is_ok());
+    let source = catalog.stream("news").unwrap().source.clone().unwrap();
+    let url = "rtsp://dss2/news.sdp";
+    assert!(!source.is_fed_by_us("198.51.100.7".parse().unwrap(), url));
+    assert!(source.is_fed_by_us("198.51.100.8".parse().unwrap(), url));
 }
 
 #[test]
 fn what_is_pulled_does_not_come_back_through_another_stream() {
-    let pulling = |source: &str| {
+    let world = |source: &str| {
         let settings = "[replica]\ngroup = \"239.1.2.3\"\nports = [5004]";
         two_edges()
             .file("news.sdp", video("239.1.2.3", 5004))
             .file("news.dss2.sdp", video("198.51.100.7", 6970))
             .file("again.sdp", sdp(&MEDIAS[..2]))
             .file("again.toml", format!("source = \"{source}\"\n{settings}"))
-            .problems()
     };
+    let pulling = |source| world(source).problems();
     let edge = pulling("rtsp://dss2/news.sdp").join("\n");
     let way = "again → 239.1.2.3:5004 → news → rtsp://dss2/news.sdp → again";
     assert!(edge.contains(&format!("again.toml: [replica] brings again back to itself: {way}")));
@@ -158,5 +175,13 @@ fn what_is_pulled_does_not_come_back_through_another_stream() {
     let origin = pulling("rtsp://dss1/news.sdp").join("\n");
     let way = "again → 239.1.2.3:5004 → news → rtsp://dss1/news.sdp → again";
     assert!(origin.contains(way), "{origin}");
+    // By another name.
+    let catalog = world("rtsp://mirror/news.sdp").load();
+    let source = catalog.stream("again").unwrap().source.as_ref().unwrap();
+    for server in ["198.51.100.7", "127.0.0.1", "::1"] {
+        let server = server.parse().unwrap();
+        assert!(source.is_fed_by_us(server, source.url()), "{server}");
+        assert!(!source.is_fed_by_us(server, "rtsp://mirror/again.sdp"), "{server}");
+    }
     assert_eq!(pulling("rtsp://dss1/other.sdp"), Vec::<String>::new());
 }
