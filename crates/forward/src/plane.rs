@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -93,14 +93,20 @@ impl Plane {
 
     /// Puts a tap on each of these sources, whether or not a flow has it: what arrives there comes
     /// to `to` as well, with the source's place among these as its [`Overheard::tap`]. What `to` has
-    /// no room for is counted and left out. A source that can't be received has its error.
+    /// no room for is counted and left out. A source that can't be received has its error. The others
+    /// miss nothing of what arrives from the moment on when this returns.
     pub fn tap(
         &self,
         sources: &[Source],
         to: &SyncSender<Overheard>,
     ) -> Vec<Result<Tap, OpenError>> {
-        let tap = |(tap, source)| self.registry.tap(source, tap, to.clone());
-        sources.iter().enumerate().map(tap).collect()
+        let (ready, all) = channel();
+        let tap = |(tap, source)| self.registry.tap(source, tap, to.clone(), ready.clone());
+        let taps = sources.iter().enumerate().map(tap).collect();
+        drop(ready);
+        // Nothing is ever said: the workers hang up.
+        let _ = all.recv();
+        taps
     }
 
     /// Joins again each group whose membership was lost with its interface. That happens by

@@ -14,8 +14,9 @@ use crate::worker::{Command, Joins, Mailbox};
 use slab::Slab;
 use socket2::Socket;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::mpsc::{SyncSender, channel};
+use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a flow's output or a tap's ear is.
@@ -99,19 +100,20 @@ impl Registry {
         Ok(flows)
     }
 
-    /// Puts a tap with this number on a source.
+    /// Puts a tap with this number on a source; its worker hangs up on `ready` when it hears.
     pub(crate) fn tap(
         self: &Arc<Self>,
         source: &Source,
         tap: usize,
         to: SyncSender<Overheard>,
+        ready: Sender<Infallible>,
     ) -> Result<Tap, OpenError> {
         let mut open = self.lock();
         let known = open.by_source.contains_key(source);
         let receiver = (!known).then(|| receiver::open(source, self.receive_buffer)).transpose()?;
         let missed = Arc::new(Counter::default());
         let counted = Arc::clone(&missed);
-        let ear = |id| Joins::Ear(Ear { id, tap, to, missed: counted });
+        let ear = |id| Joins::Ear(Ear { id, tap, to, missed: counted }, ready);
         let (place, arrivals) = open.join(source.clone(), receiver, ear)?;
         let registry = Arc::clone(self);
         Ok(Tap { place, registry, before: arrivals.totals(), arrivals, missed })

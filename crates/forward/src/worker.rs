@@ -36,7 +36,8 @@ pub(crate) enum Command {
 /// What an ingest's packets go to.
 pub(crate) enum Joins {
     Output(Box<Output>),
-    Ear(Ear),
+    /// Hang up when it hears.
+    Ear(Ear, Sender<Infallible>),
 }
 
 /// The way to a worker.
@@ -229,8 +230,9 @@ impl Worker {
         match joins {
             Joins::Output(output) => self.join(key, *output),
             // To one that could not be received nothing is told, and whoever hears is hung up on.
-            Joins::Ear(ear) => {
+            Joins::Ear(ear, ready) => {
                 self.ingests.entry(key).and_modify(|ingest| ingest.ears.push(ear));
+                drop(ready);
             }
         }
     }
