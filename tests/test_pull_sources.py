@@ -274,3 +274,19 @@ def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pulled):
     assert why in scene.origin_of_news()["detail"]
     # It was not even asked.
     assert not edge.program.said("viewers|DESCRIBE")
+
+
+def test_another_edge_is_no_reason_to_pull_anew(pulled):
+    scene = pulled(edges=["dss2", "dss3"], shutdown=STAYS)
+    consent = scene["origin"].path("/run/etc/streams/news.dss3.sdp")
+    known = consent.read_bytes()
+    start(scene)
+    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT} and dst host dss2.example.net")
+    for reload in (consent.unlink, lambda: consent.write_bytes(known)):
+        out.wait_for(lambda packets, seen=len(out.packets): len(packets) > seen + 50)
+        reload()
+        scene.daemon.run("reload")
+    out.wait_for(lambda packets, seen=len(out.packets): len(packets) > seen + 50)
+    out.stop()
+    assert gaps(out.payloads(VIDEO_PORT)) == 0
+    assert len(scene.daemon.program.said("the stream is being pulled")) == 1

@@ -38,6 +38,11 @@ impl RtspSource {
         self.password.as_deref()
     }
 
+    /// Whether both ask the same of the same server, wherever the stream is sent then.
+    pub fn asks_like(&self, other: &Self) -> bool {
+        (&self.url, &self.user, &self.password) == (&other.url, &other.user, &other.password)
+    }
+
     /// Whether what this URL names at that server is sent there by us. No name is resolved when the
     /// catalogue is read, so it shows only then.
     pub fn is_fed_by_us(&self, server: IpAddr, url: &str) -> bool {

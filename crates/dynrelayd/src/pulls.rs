@@ -55,6 +55,19 @@ pub(crate) struct Pulling {
     asked: Option<Instant>,
 }
 
+impl Pulling {
+    /// Whether it may go on with this source. One that plays does while the server is the same, and
+    /// has not the stream from here by now.
+    fn suits(&self, source: &RtspSource) -> bool {
+        match self.state {
+            State::Playing { from, .. } => {
+                self.order.source.asks_like(source) && !source.is_fed_by_us(from.ip(), source.url())
+            }
+            State::Connecting | State::Waiting { .. } => self.order.source == *source,
+        }
+    }
+}
+
 impl Pulls {
     /// None yet; what they tell will come to `post`.
     pub(crate) fn new(post: Post) -> Self {
@@ -74,11 +87,12 @@ impl Pulls {
     /// Sees to it that a stream is pulled from its source.
     pub(crate) fn need(&mut self, stream: &Stream, source: &RtspSource) -> io::Result<()> {
         let (name, medias) = (stream.name.as_str(), &stream.session.media);
-        let known = self.running.get(name).map(|running| &running.order);
-        if known.is_some_and(|order| order.source == *source && order.medias == *medias) {
+        let known = self.running.get(name);
+        if known.is_some_and(|running| running.suits(source) && running.order.medias == *medias) {
             return Ok(());
         }
         // Relays that run go on where they listen.
+        let known = known.map(|running| &running.order);
         let kept = known.filter(|order| order.medias.len() == medias.len());
         let (outlets, reserved) = match kept {
             Some(order) => (order.outlets.clone(), Vec::new()),
@@ -210,7 +224,8 @@ impl Pulls {
                 self.running.remove(&name);
                 continue;
             };
-            let same = self.running.get(&name).is_some_and(|one| one.order.source == *source);
+            let known = self.running.get(&name);
+            let same = known.is_some_and(|running| running.order.source.asks_like(source));
             if !same {
                 self.by_tcp.remove(&name);
             }
