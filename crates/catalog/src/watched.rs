@@ -1,7 +1,7 @@
 //! A stream at an RTSP server, in a form that can be compared.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A stream at an RTSP server: its host, and its path there. The port doesn't count, since one server
 /// answers at several (Darwin Streaming Server at 554, 7070, 8000 and 8001), nor does the query.
@@ -35,11 +35,12 @@ impl Watched {
     }
 }
 
-/// An address as it stands in a URL. This host has one only.
+/// An address as it stands in a URL. The loopback's of IPv6 is that of IPv4, since a name means both; the
+/// others of 127.0.0.0/8 may each be another server.
 fn written(address: IpAddr) -> String {
     match address.to_canonical() {
-        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_string(),
         IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     }
 }
@@ -64,6 +65,7 @@ mod tests {
             ("rtsp://[::ffff:192.0.2.1]:554/news.sdp", "rtsp://192.0.2.1/news.sdp"),
             ("rtsp://LocalHost:8554/news.sdp", "rtsp://127.0.0.1/news.sdp"),
             ("rtsp://[::1]/news.sdp", "rtsp://127.0.0.1/news.sdp"),
+            ("rtsp://127.0.0.2/news.sdp", "rtsp://127.0.0.2/news.sdp"),
             ("rtsp://[2001:DB8:0::1]/news.sdp", "rtsp://[2001:db8::1]/news.sdp"),
         ] {
             assert_eq!(Watched::at(url).to_string(), form);

@@ -76,7 +76,7 @@ pub enum Error {
     /// It is sent the stream by this host.
     #[error(
         "it is at {server}, which has the stream from here: its packets would go round for \
-             ever; name the server that has it first"
+         ever; name the server that has it first"
     )]
     FedByUs {
         /// Its address, now known.
