@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pull::{Item, MAX_BODY, Reader};
+use rtsp::{Item, MAX_BODY, Reader};
 use rtsp_types::Message;
 
 fuzz_target!(|input: &[u8]| {

@@ -1,6 +1,6 @@
 //! The streams that are pulled from an RTSP server, each while it is needed.
 //!
-//! A pull is a thread of the crate `pull`. It hands the packets to sockets of this host's own
+//! A pull is a thread of the crate `rtsp`. It hands the packets to sockets of this host's own
 //! loopback, where the data plane takes them like those of any other source: so one pull serves all
 //! relays of its stream, and no server holds up more than that thread.
 
@@ -10,7 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, RtspSource, Stream};
-use pull::{Order, Outlet, Pull, State, Transport};
+use rtsp::{Order, Outlet, Pull, State, Transport};
 use tracing::{info, warn};
 
 use crate::inbox::{Input, Post};
@@ -50,7 +50,7 @@ pub(crate) struct Pulling {
     reserved: Vec<UdpSocket>,
     pub(crate) state: State,
     /// Why it failed, if it did since it played last.
-    pub(crate) fault: Option<pull::Error>,
+    pub(crate) fault: Option<rtsp::Error>,
     /// A viewer was told to ask again, and may do so until then.
     asked: Option<Instant>,
 }

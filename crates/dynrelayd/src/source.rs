@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use control::{ErrorCode, Refused};
-use pull::{Fault, State};
+use rtsp::{Fault, State};
 
 use crate::supervisor::{Answer, Supervisor};
 
@@ -71,7 +71,7 @@ impl Supervisor {
     }
 }
 
-fn refusal(stream: &str, why: &pull::Error) -> Refused {
+fn refusal(stream: &str, why: &rtsp::Error) -> Refused {
     let code = match why.fault() {
         Fault::Refuses => ErrorCode::SourceRefuses,
         Fault::Silent => ErrorCode::SourceUnreachable,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::scan::{Heard, Media};
 use catalog::{RtspSource, Stream};
-use pull::{Ending, Order, Outlet, Pull, State, Transport};
+use rtsp::{Ending, Order, Outlet, Pull, State, Transport};
 
 /// How long the servers are given to hear that it is over.
 const LEAVING: Duration = Duration::from_millis(1500);

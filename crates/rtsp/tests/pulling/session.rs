@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use pull::{State, Transport};
+use rtsp::{State, Transport};
 
 use crate::server::{Script, Server, answer, good, header, interleaved, rtp, sender_report};
 use crate::{PATIENCE, interleaving, scene, url};
@@ -66,7 +66,7 @@ fn a_session_that_the_server_has_forgotten_is_begun_again() {
     let server = Server::start(vec![forgets, interleaving(1)]);
     let scene = scene(&url(&server), Transport::Tcp);
     scene.wait_for_play();
-    assert_eq!(scene.failure(), pull::Error::SessionOver);
+    assert_eq!(scene.failure(), rtsp::Error::SessionOver);
     scene.wait_for_play();
 }
 

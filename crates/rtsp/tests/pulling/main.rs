@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use catalog::RtspSource;
 use catalog::sdp::Session;
-use pull::{Error, Order, Outlet, Pull, State, Transport};
+use rtsp::{Error, Order, Outlet, Pull, State, Transport};
 use server::{
     SDP, Script, Server, answer, good, header, interleaved, next, rtp, sender_report,
     slow_to_finish,
