@@ -42,10 +42,10 @@ def test_the_environment_is_what_is_looked_up(name):
 
 @pytest.mark.parametrize("name", ["relay", "status"])
 def test_the_environment_of_a_cgi_program_is_what_it_uses(name):
-    environment = (PROJECT / "crates/gateway/src/environment.rs").read_text()
+    environment = (PROJECT / "crates/cgi/src/environment.rs").read_text()
     # Each field begins a line of `Self {…}`, and goes on until the next.
     _, *fields = re.split(r"\n {12}(?=\w+: )", environment.partition("Self {")[2].partition("\n        }\n")[0])
-    own = source(f"cgi-bin/{name}/src", "crates/gateway/src").replace("is_head", "method")
+    own = source(f"cgi-bin/{name}/src", "crates/cgi/src").replace("is_head", "method")
     used = {"CONTENT_LENGTH"}
     for field in fields:
         if re.search(rf"environment\.{field.partition(':')[0]}\b", own):

@@ -90,13 +90,13 @@ fuzz_target!(|bytes: &[u8]| {
     let (code, text) = values[NAMES.len()].split_first().unwrap_or((&0, &[]));
     let code = CODES.get(usize::from(*code)).copied();
     let mut daemon = Says { text: String::from_utf8_lossy(text).into_owned(), code };
-    let environment = gateway::Environment::new(|name| {
+    let environment = cgi::Environment::new(|name| {
         let at = NAMES.iter().position(|known| *known == name)?;
         Some(OsString::from_vec(values[at].clone()))
     });
     let (mut log, mut printed) = (Vec::new(), Vec::new());
     let response = answer::answer(&environment, &mut daemon, &mut log);
-    gateway::print(&response, environment.is_head(), &mut printed).expect("it can be printed");
+    cgi::print(&response, environment.is_head(), &mut printed).expect("it can be printed");
     let reply = reply::Reply::parse(&printed).expect("it is a CGI answer");
     assert!([200, 302, 400, 403, 404, 405, 502, 503].contains(&reply.status));
     assert!(log.iter().filter(|byte| **byte == b'\n').count() <= 1);

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use cgi::http::{StatusCode, header};
+use cgi::{Environment, Response, guard, set};
 use control::ClientError;
-use gateway::{Environment, Response, guard, set};
 use playlist::{BadUrl, Entry};
 
 use crate::daemon::Daemon;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cgi::Socket;
 use control::{ClientError, Request, Started, StreamList};
-use gateway::Socket;
 
 /// How long the daemon may take, connecting included: a viewer has an answer within two seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1900);

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use cgi::http::StatusCode;
+use cgi::{Asset, Page, Response, own_path, percent_encode};
 use control::{StreamList, StreamStatus};
-use gateway::{Asset, Page, Response, own_path, percent_encode};
 use playlist::{Format, escape};
 
 /// The page's style. No stream's name begins with a dot, so that none is in its way.
 pub(crate) const STYLE: Asset = Asset::new(
     ".style.css",
     "text/css",
-    concat!(include_str!("../../../crates/gateway/src/base.css"), include_str!("page.css")),
+    concat!(include_str!("../../../crates/cgi/src/base.css"), include_str!("page.css")),
 );
 
 /// The links to a stream: how each ends, and which players follow it.

@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 
+use cgi::Environment;
 use control::{ClientError, ErrorCode, LineError, Refused, Started, StreamList, StreamStatus, Via};
-use gateway::Environment;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -135,7 +135,7 @@ proptest! {
         let mut log = Vec::new();
         let response = answer(&environment, &mut daemon, &mut log);
         let mut printed = Vec::new();
-        gateway::print(&response, environment.is_head(), &mut printed).unwrap();
+        cgi::print(&response, environment.is_head(), &mut printed).unwrap();
         let reply = Reply::parse(&printed).map_err(TestCaseError::fail)?;
         let statuses = [200, 302, 400, 403, 404, 405, 502, 503];
         prop_assert!(statuses.contains(&reply.status), "{reply:?}");

@@ -1,6 +1,6 @@
 //! What a request asks for.
 
-use gateway::Environment;
+use cgi::Environment;
 use playlist::Format;
 
 use crate::page;

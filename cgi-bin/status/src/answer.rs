@@ -4,8 +4,8 @@ use std::io::ErrorKind::PermissionDenied;
 use std::io::Write;
 
 use cgi::http::{HeaderName, HeaderValue, StatusCode, header};
+use cgi::{Environment, Response, guard, set};
 use control::{ClientError, ErrorCode, RelayShow};
-use gateway::{Environment, Response, guard, set};
 use playlist::escape;
 
 use crate::daemon::Daemon;

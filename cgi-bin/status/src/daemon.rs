@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use cgi::Socket;
 use control::{ClientError, Pong, RelayList, RelayShow, Request, StreamStatus};
-use gateway::Socket;
 
 /// How long the daemon may take for each answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);

@@ -1,8 +1,8 @@
 //! What all pages have in common.
 
 use cgi::http::StatusCode;
+use cgi::{Asset, Environment, Page, Response, own_path, percent_encode};
 use control::{Origin, ReplicaStatus};
-use gateway::{Asset, Environment, Page, Response, own_path, percent_encode};
 use playlist::escape;
 
 use crate::moment;
@@ -11,10 +11,7 @@ use crate::moment;
 pub(crate) const STYLE: Asset = Asset::new(
     "style.css",
     "text/css",
-    concat!(
-        include_str!("../../../crates/gateway/src/base.css"),
-        include_str!("../assets/style.css")
-    ),
+    concat!(include_str!("../../../crates/cgi/src/base.css"), include_str!("../assets/style.css")),
 );
 /// What keeps a page up to date.
 pub(crate) const SCRIPT: Asset =
@@ -146,6 +143,6 @@ fn going(state: &str, detail: Option<&str>) -> String {
 pub(crate) fn viewers(viewers: Option<u32>) -> String {
     viewers.map_or_else(
         || "<span class=\"none\" title=\"the edge does not say\">not said</span>".to_owned(),
-        |viewers| human::grouped(viewers.into()),
+        |viewers| wording::grouped(viewers.into()),
     )
 }

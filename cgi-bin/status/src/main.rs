@@ -18,11 +18,11 @@ mod wanted;
 
 use std::io::stderr;
 
+use cgi::{Environment, Socket};
 use daemon::PATIENCE;
-use gateway::{Environment, Socket};
 
 fn main() {
     let environment = Environment::new(|name| std::env::var_os(name));
     let mut daemon = Socket::new(&environment.socket, PATIENCE);
-    gateway::serve(&environment, &answer::answer(&environment, &mut daemon, &mut stderr()));
+    cgi::serve(&environment, &answer::answer(&environment, &mut daemon, &mut stderr()));
 }

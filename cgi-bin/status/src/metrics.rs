@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use cgi::Response;
 use cgi::http::StatusCode;
 use control::RelayStatus;
-use gateway::Response;
 
 use crate::daemon::Overview;
 
@@ -69,7 +69,7 @@ impl Told {
         self.sample("dynrelay_uptime_seconds", &[], seen.daemon.uptime);
         self.counter("dynrelay_relays_closed", "", "Relays that have closed since it started.");
         // A counter that isn't there can't be seen to grow: each reason begins with none.
-        let known = human::REASONS.iter().map(|reason| (*reason, 0));
+        let known = wording::REASONS.iter().map(|reason| (*reason, 0));
         let mut closed: std::collections::BTreeMap<&str, u64> = known.collect();
         closed.extend(seen.daemon.closed.iter().map(|(reason, count)| (reason.as_str(), *count)));
         for (reason, count) in closed {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use cgi::Response;
 use cgi::http::StatusCode;
 use control::{RelayStatus, StreamStatus};
-use gateway::Response;
-use human::{age, count, grouped, is_trouble, meaning, rate, size};
 use playlist::escape;
+use wording::{age, count, grouped, is_trouble, meaning, rate, size};
 
 use crate::daemon::Overview;
 use crate::html::{HOME, Site, facts, origin, state, viewers};

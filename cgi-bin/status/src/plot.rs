@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use control::Rates;
-use human::rate;
+use wording::rate;
 
 /// How much time a plot shows, in seconds.
 const SPAN: u64 = 600;

@@ -1,12 +1,12 @@
 //! One relay on a page of its own.
 
+use cgi::Response;
 use cgi::http::StatusCode;
 use control::{Gate, Origin, RelayDetail, RelayShow, RelayStatus};
-use gateway::Response;
-use human::{
+use playlist::escape;
+use wording::{
     age, count, flow_name, flow_note, grouped, meaning, rate, silence, silence_note, size,
 };
-use playlist::escape;
 
 use crate::html::{Site, facts, origin, state, viewers};
 use crate::overview::{self, closed_table};
@@ -52,7 +52,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
         facts("facts", &told(latest, show.origin.as_ref(), now)),
         rates.map(|rates| plot::large(rates, until)).unwrap_or_default(),
         flows(latest),
-        list("It closes", &human::closing(latest, now)),
+        list("It closes", &wording::closing(latest, now)),
         list("Worth knowing", &notes(latest)),
     );
     let title = format!("{name} is {}", escape(&relay.state));
@@ -92,7 +92,7 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
 
 /// Why it is in its state; of why it closed, what the reason's meaning above doesn't say.
 fn story(detail: &RelayDetail, now: u64) -> String {
-    let why = human::why(detail, now);
+    let why = wording::why(detail, now);
     let above = detail.relay.reason.as_deref().and_then(meaning).unwrap_or_default();
     let said = why.get(..above.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(above));
     let more = if said { why.get(above.len()..).unwrap_or_default() } else { &why };

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use cgi::Environment;
 use control::{
     ClientError, ErrorCode, FlowStatus, LineError, Origin, Pong, Refused, RelayDetail, RelayList,
     RelayShow, RelayStatus, StreamStatus,
 };
-use gateway::Environment;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -171,7 +171,7 @@ fn ask(environment: &BTreeMap<&'static str, Vec<u8>>, daemon: &mut Says) -> (Rep
     let environment = Environment::new(variable);
     let (mut log, mut printed) = (Vec::new(), Vec::new());
     let response = answer(&environment, daemon, &mut log);
-    gateway::print(&response, environment.is_head(), &mut printed).unwrap();
+    cgi::print(&response, environment.is_head(), &mut printed).unwrap();
     (Reply::parse(&printed).unwrap(), String::from_utf8(log).unwrap())
 }
 

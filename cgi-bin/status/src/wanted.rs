@@ -1,6 +1,6 @@
 //! What a request asks for.
 
-use gateway::{Asset, Environment};
+use cgi::{Asset, Environment};
 
 use crate::html::{ICON, SCRIPT, STYLE};
 

@@ -3,9 +3,9 @@
 use control::{RelayList, RelayStatus, Request};
 
 use crate::failure::Failure;
-use crate::human::{age, grouped, rate, size};
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
+use crate::wording::{age, grouped, rate, size};
 use crate::world::World;
 
 /// Prints the relays, with `all` the recently closed ones too.

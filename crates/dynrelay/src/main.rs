@@ -42,7 +42,7 @@ use clap::Parser;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 // Each command has its own words for numbers, and all have these.
-pub(crate) use ::human;
+pub(crate) use ::wording;
 
 use crate::command::Arguments;
 use crate::world::{Daemon, World};

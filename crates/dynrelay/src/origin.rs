@@ -2,8 +2,8 @@
 
 use control::{Origin, OriginKind, ReplicaStatus};
 
-use crate::human::{age, count, size};
 use crate::paint::Paint;
+use crate::wording::{age, count, size};
 
 /// What is told of a stream's origin, line by line; the first is a heading.
 pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Paint)> {

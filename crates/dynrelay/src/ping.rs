@@ -3,7 +3,7 @@
 use control::{Pong, Request};
 
 use crate::failure::Failure;
-use crate::human::age;
+use crate::wording::age;
 use crate::world::World;
 
 /// Asks, and prints who answered.

@@ -3,8 +3,8 @@
 use control::{Reloaded, Request};
 
 use crate::failure::Failure;
-use crate::human::count;
 use crate::paint::Paint;
+use crate::wording::count;
 use crate::world::World;
 
 /// Reloads, and prints what the catalogue holds now, and what is wrong with its files.

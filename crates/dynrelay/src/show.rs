@@ -4,14 +4,14 @@ use control::{Gate, RelayDetail, RelayShow, RelayStatus, Request};
 
 use crate::clock::utc;
 use crate::failure::Failure;
-use crate::human::{
-    age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, why,
-};
 use crate::origin;
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 use crate::which::Which;
+use crate::wording::{
+    age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, why,
+};
 use crate::world::World;
 
 /// How far in a fact stands.

@@ -3,8 +3,8 @@
 use control::{RelayStatus, Request};
 
 use crate::failure::Failure;
-use crate::human::{age, count, size};
 use crate::which::Which;
+use crate::wording::{age, count, size};
 use crate::world::World;
 
 /// Stops, and prints what the relay had done.

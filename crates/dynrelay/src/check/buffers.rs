@@ -10,7 +10,7 @@ use super::config::{Written, file_of};
 use super::finding::{About, Finding};
 use super::process::Process;
 use super::running::Running;
-use crate::human::{count, rate, silence, size};
+use crate::wording::{count, rate, silence, size};
 
 const ABOUT: About = About::Reception;
 /// A buffer that is full sooner than this loses packets whenever the host is busy, in milliseconds.

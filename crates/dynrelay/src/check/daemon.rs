@@ -10,7 +10,7 @@ use control::{ClientError, Pong};
 use super::finding::{About, Finding};
 use super::process::Process;
 use super::running::Running;
-use crate::human::{age, grouped};
+use crate::wording::{age, grouped};
 
 const ABOUT: About = About::Daemon;
 /// Files that a daemon has open with no relay, roughly: epoll, timers, logs.

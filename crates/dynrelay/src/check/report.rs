@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::finding::{Finding, Severity};
-use crate::human::count;
 use crate::paint::Paint;
 use crate::text::wrapped;
+use crate::wording::count;
 use crate::world::World;
 use crate::{json, text};
 

@@ -6,8 +6,8 @@ use report::{Report, Row};
 
 use super::plot::{Bar, bars};
 use super::sheet::{Sheet, sheets, summary};
-use crate::human::{age, grouped, size};
 use crate::text;
+use crate::wording::{age, grouped, size};
 
 /// Nothing is loaded, and nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";

@@ -14,9 +14,9 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use report::{Analysis, Filter, Report};
 
 use crate::failure::Failure;
-use crate::human::{count, grouped};
 use crate::paint::Paint;
 use crate::table::{Column, Table};
+use crate::wording::{count, grouped};
 use crate::world::World;
 use crate::{json, text};
 

@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::human::size;
 use crate::text;
+use crate::wording::size;
 
 /// How often it is drawn anew.
 const EVERY: Duration = Duration::from_millis(250);

@@ -2,7 +2,7 @@
 
 use report::{Report, Row};
 
-use crate::human::{age, count, grouped, size};
+use crate::wording::{age, count, grouped, size};
 
 /// So many networks are listed; programs get all.
 pub(super) const NETWORKS: usize = 20;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::scan::Heard;
 
-use crate::human::count;
+use crate::wording::count;
 
 /// Redrawn in its place; on standard error, so that it doesn't mix with the answer.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use catalog::{Problem, RtspSource, Stream};
 use ::scan::{Heard, Media, Verdict};
 
 use crate::failure::Failure;
-use crate::human::{count, grouped, rate, silence};
 use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
+use crate::wording::{count, grouped, rate, silence};
 use crate::world::World;
 
 /// How many columns the table has.

@@ -6,12 +6,12 @@ use control::{Event, Pong, RelayStatus};
 
 use super::screen::Size;
 use crate::clock::{time_of_day, utc};
-use crate::human::{age, count, grouped, rate};
 use crate::list::{name, viewers};
 use crate::paint::Paint;
 use crate::reason::explained;
 use crate::table::{Cell, Column, Table};
 use crate::text::plain;
+use crate::wording::{age, count, grouped, rate};
 
 /// How many events are kept, and shown if there is room.
 const LATELY: usize = 20;
@@ -125,7 +125,7 @@ impl View {
                 Cell::from(&relay.state).painted(Paint::of_state(&relay.state)),
                 age(now.saturating_sub(relay.since)).into(),
                 rate(relay.rate).into(),
-                crate::human::size(relay.bytes).into(),
+                crate::wording::size(relay.bytes).into(),
                 viewers(relay).into(),
                 grouped(relay.refusals).into(),
                 age(now.saturating_sub(relay.started)).into(),

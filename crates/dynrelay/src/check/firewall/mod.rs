@@ -18,7 +18,7 @@ use self::packet::{Packet, Protocol};
 use self::ruleset::{Fate, Ruleset};
 use super::finding::{About, Finding, Severity};
 use super::route::{Way, way};
-use crate::human::count;
+use crate::wording::count;
 
 const ABOUT: About = About::Firewall;
 /// The program that lists the rules, wherever an unprivileged user's PATH leads.

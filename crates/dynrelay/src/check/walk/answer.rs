@@ -6,7 +6,7 @@ use control::{FlowKind, FlowStatus, Gate, RelayDetail};
 
 use super::super::refusals::PORT;
 use super::step::Outcome;
-use crate::human::count;
+use crate::wording::count;
 
 /// An edge sends about one ICMP error a second for all flows together (Linux's limit on IPv4).
 const BETWEEN_ERRORS: Duration = Duration::from_secs(1);

@@ -16,8 +16,8 @@ use self::answer::Answers;
 use self::step::{Outcome, Steps};
 use super::{refusals, rtsp};
 use crate::failure::Failure;
-use crate::human::count;
 use crate::scan::ears;
+use crate::wording::count;
 use crate::world::{Daemon, World};
 
 /// How long the encoder's packets are waited for.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::human::silence;
 use crate::paint::Paint;
 use crate::text::wrapped;
+use crate::wording::silence;
 use crate::world::World;
 use crate::{json, text};
 

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use cgi::Response;
-use cgi::http::{HeaderName, HeaderValue, header};
+use cgi_response::Response;
+use cgi_response::http::{HeaderName, HeaderValue, header};
 use socket2::SockRef;
 
 use crate::Environment;

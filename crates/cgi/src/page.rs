@@ -1,7 +1,7 @@
 //! A page for a browser.
 
-use cgi::Response;
-use cgi::http::{StatusCode, header};
+use cgi_response::Response;
+use cgi_response::http::{StatusCode, header};
 
 use crate::{Asset, set};
 
@@ -41,7 +41,7 @@ impl Page<'_> {
              <meta name=\"color-scheme\" content=\"light dark\"/>\n<title>{title}</title>\n\
              {style}{icon}{script}{head}</head>\n<body>\n{body}</body>\n</html>\n"
         );
-        let mut response = cgi::html_response(status, html);
+        let mut response = cgi_response::html_response(status, html);
         set(&mut response, header::CONTENT_SECURITY_POLICY, &self.policy());
         set(&mut response, header::REFERRER_POLICY, "no-referrer");
         response

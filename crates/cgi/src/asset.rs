@@ -1,7 +1,7 @@
 //! What a page needs besides itself: a style, a script, an icon.
 
-use cgi::Response;
-use cgi::http::header;
+use cgi_response::Response;
+use cgi_response::http::header;
 
 use crate::set;
 
@@ -33,7 +33,7 @@ impl Asset {
     /// The file, to be kept for a day.
     pub fn response(&self) -> Response {
         let body = self.text.as_bytes().to_vec();
-        let mut response = cgi::binary_response(200, self.content_type, body);
+        let mut response = cgi_response::binary_response(200, self.content_type, body);
         set(&mut response, header::CACHE_CONTROL, "max-age=86400");
         response
     }
