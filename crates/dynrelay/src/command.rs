@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::completions::Shell;
+use crate::context::Context;
 use crate::failure::Failure;
+use crate::relay_arg::RelayArg;
 use crate::sdp::Sdp;
 use crate::start::Start;
-use crate::which::Which;
-use crate::world::World;
 use crate::{
     check, completions, events, list, ping, reload, report, scan, show, start, stop, streams, watch,
 };
@@ -90,7 +90,7 @@ pub(crate) enum Command {
         dynrelay show news/dss2\n\n\
         GATE is what a flow lets through: open everything, probe the next packet, shut nothing. \
         SILENT is the time since the encoder's last packet; `no input` if none ever came.")]
-    Show(Which),
+    Show(RelayArg),
     /// Watch the relays in a live table, or line by line if the output is not a terminal
     #[command(
         after_help = "q or Ctrl-C ends it. FOR is the time in this state, AGE the time since \
@@ -113,7 +113,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  dynrelay stop news dss2\n  dynrelay stop news/dss2\n\n\
         The next viewer who asks starts it again; to end that, take STREAM.EDGE.sdp away and \
         reload.")]
-    Stop(Which),
+    Stop(RelayArg),
     /// Read the configuration and the streams folder again
     #[command(after_help = "Relays that the changes do not concern go on undisturbed. A faulty \
         file is named, and what it said before stays in use; `dynrelay check` names it beforehand.")]
@@ -173,22 +173,22 @@ pub(crate) enum Command {
 
 impl Command {
     /// Does it.
-    pub(crate) fn run(self, world: &mut World<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, context: &mut Context<'_>) -> Result<(), Failure> {
         match self {
-            Self::Streams => streams::run(world),
-            Self::List { all } => list::run(world, all),
-            Self::Show(which) => show::run(world, &which),
-            Self::Watch => watch::run(world),
-            Self::Events => events::run(world),
-            Self::Start(start) => start::run(world, start),
-            Self::Stop(which) => stop::run(world, &which),
-            Self::Reload => reload::run(world),
-            Self::Ping => ping::run(world),
-            Self::Check(what) => check::run(world, &what),
-            Self::Scan(wanted) => scan::run(world, &wanted),
-            Self::Sdp(sdp) => sdp.run(world),
-            Self::Report(wanted) => report::run(world, wanted),
-            Self::Completions { shell } => completions::run(world, shell),
+            Self::Streams => streams::run(context),
+            Self::List { all } => list::run(context, all),
+            Self::Show(relay) => show::run(context, &relay),
+            Self::Watch => watch::run(context),
+            Self::Events => events::run(context),
+            Self::Start(start) => start::run(context, start),
+            Self::Stop(relay) => stop::run(context, &relay),
+            Self::Reload => reload::run(context),
+            Self::Ping => ping::run(context),
+            Self::Check(what) => check::run(context, &what),
+            Self::Scan(wanted) => scan::run(context, &wanted),
+            Self::Sdp(sdp) => sdp.run(context),
+            Self::Report(wanted) => report::run(context, wanted),
+            Self::Completions { shell } => completions::run(context, shell),
         }
     }
 }

@@ -17,8 +17,8 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use control::{Client, ClientError, Request, StreamList};
 
 use crate::command::Arguments;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::world::World;
 
 /// By this variable the script tells that it asks, and for which shell.
 const ASKS: &str = "_DYNRELAY_COMPLETE";
@@ -38,7 +38,7 @@ pub(crate) enum Shell {
 }
 
 /// Prints the script.
-pub(crate) fn run(world: &mut World<'_>, shell: Shell) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, shell: Shell) -> Result<(), Failure> {
     let shell: &dyn EnvCompleter = match shell {
         Shell::Bash => &Bash,
         Shell::Zsh => &Zsh,
@@ -46,9 +46,9 @@ pub(crate) fn run(world: &mut World<'_>, shell: Shell) -> Result<(), Failure> {
     };
     let mut script = Vec::new();
     shell.write_registration(ASKS, "dynrelay", "dynrelay", "dynrelay", &mut script)?;
-    world.out.write_all(script.trim_ascii_start())?;
+    context.out.write_all(script.trim_ascii_start())?;
     if shell.name() == "zsh" {
-        world.out.write_all(AT_FIRST.as_bytes())?;
+        context.out.write_all(AT_FIRST.as_bytes())?;
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn each_shell_has_a_script_that_asks_this_program() {
         for shell in Shell::value_variants() {
-            let script = Fake::answering("").run(|world| run(world, *shell)).unwrap();
+            let script = Fake::answering("").run(|context| run(context, *shell)).unwrap();
             assert!(script.contains(ASKS), "{script}");
         }
     }

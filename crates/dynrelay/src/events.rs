@@ -7,42 +7,45 @@ use std::time::Duration;
 use control::{ClientError, Event, Pong};
 
 use crate::clock::utc;
+use crate::color::Color;
+use crate::context::Context;
+use crate::event_stream::Told;
 use crate::failure::Failure;
-use crate::feed::Told;
 use crate::json;
-use crate::paint::Paint;
 use crate::reason::explained;
 use crate::text::plain;
-use crate::world::World;
 
 /// How often it is looked whether the reader is still there.
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// Prints events as they come. Across restarts of the daemon it goes on, and says so on standard
 /// error, since what happened meanwhile is not told.
-pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let (tell, told) = mpsc::channel();
-    world.daemon.follow(Box::new(move |what| tell.send(what).is_ok()))?;
+    context.daemon.follow(Box::new(move |what| tell.send(what).is_ok()))?;
     let mut before = false;
     loop {
         match told.recv_timeout(GLANCE) {
             Ok(Told::There(daemon)) => {
-                note(world, &arrival(&daemon, std::mem::replace(&mut before, true)))?;
+                note(context, &arrival(&daemon, std::mem::replace(&mut before, true)))?;
             }
             Ok(Told::Gone) => {
-                note(world, "dynrelayd is gone: waiting for it; what happens meanwhile is missed")?;
+                note(
+                    context,
+                    "dynrelayd is gone: waiting for it; what happens meanwhile is missed",
+                )?;
             }
-            Ok(Told::Event(line)) if world.json => json::line(world.out, line.get())?,
+            Ok(Told::Event(line)) if context.json => json::line(context.out, line.get())?,
             Ok(Told::Event(line)) => {
                 let event = serde_json::from_str(line.get()).map_err(ClientError::Garbled)?;
-                let line = told_of(&event, world.colour);
-                writeln!(world.out, "{line}")?;
+                let line = told_of(&event, context.colors);
+                writeln!(context.out, "{line}")?;
             }
-            Err(RecvTimeoutError::Timeout) if (world.reader_left)() => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if (context.reader_left)() => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
-        world.out.flush()?;
+        context.out.flush()?;
     }
 }
 
@@ -54,14 +57,14 @@ fn arrival(Pong { version, pid, .. }: &Pong, again: bool) -> String {
     }
 }
 
-fn note(world: &mut World<'_>, what: &str) -> io::Result<()> {
-    writeln!(world.err, "dynrelay: {}", plain(what))
+fn note(context: &mut Context<'_>, what: &str) -> io::Result<()> {
+    writeln!(context.err, "dynrelay: {}", plain(what))
 }
 
 /// An event as a line: `2024-07-16T12:00:00Z news/dss2 closed: no-viewers (nobody …)`.
-pub(crate) fn told_of(event: &Event, colour: bool) -> String {
+pub(crate) fn told_of(event: &Event, colors: bool) -> String {
     let Event { at, stream, edge, state, reason } = event;
-    let state = Paint::of_state(state).on(&plain(state), colour);
+    let state = Color::of_state(state).on(&plain(state), colors);
     let why = reason.as_ref().map(|reason| format!(": {}", explained(reason))).unwrap_or_default();
     format!("{} {} {state}{}", utc(*at), plain(&format!("{stream}/{edge}")), plain(&why))
 }
@@ -118,7 +121,7 @@ dynrelay: dynrelayd is back: 0.1.0, process 43
 
     #[test]
     fn states_have_colours_at_a_terminal() {
-        let out = Fake::following(happenings()).in_colour().run(run).unwrap();
+        let out = Fake::following(happenings()).in_color().run(run).unwrap();
         assert!(out.contains("\u{1b}[33mstarting\u{1b}[0m"), "{out}");
     }
 }

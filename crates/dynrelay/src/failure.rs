@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use catalog::ConfigError;
 use control::ClientError;
 
-use crate::world::World;
+use crate::context::Context;
 use crate::{json, text};
 
 /// Why a command was not done.
@@ -55,7 +55,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells people and programs, and gives the exit code: 1 refused or failed, 2 usage,
     /// 3 daemon not reachable. A reader that has gone away (`| head`) is no failure.
-    pub(crate) fn report(&self, world: &mut World<'_>) -> ExitCode {
+    pub(crate) fn report(&self, context: &mut Context<'_>) -> ExitCode {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return ExitCode::SUCCESS;
@@ -64,12 +64,12 @@ impl Failure {
             _ => {}
         }
         // Nobody is left to be told when these two fail.
-        if world.json {
-            let _ = json::line(world.out, &self.for_programs());
-            let _ = world.out.flush();
+        if context.json {
+            let _ = json::line(context.out, &self.for_programs());
+            let _ = context.out.flush();
         }
         let line = text::plain(&format!("dynrelay: {self}{}", self.advice()));
-        let _ = writeln!(world.err, "{line}");
+        let _ = writeln!(context.err, "{line}");
         ExitCode::from(self.code())
     }
 
@@ -122,7 +122,7 @@ mod tests {
 
     fn told(failure: &Failure, json: bool) -> (ExitCode, String, String) {
         let mut fake = if json { Fake::default().for_programs() } else { Fake::default() };
-        let code = failure.report(&mut fake.world());
+        let code = failure.report(&mut fake.context());
         (code, fake.out(), fake.err())
     }
 

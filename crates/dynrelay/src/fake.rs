@@ -1,22 +1,22 @@
-//! A world for tests: it answers with what it is told to, and remembers.
+//! A context for tests: it answers with what it is told to, and remembers.
 
 use std::collections::VecDeque;
 
 use control::{ClientError, Pong, Refused, Request};
 use serde_json::value::RawValue;
 
+use crate::context::{Ask, Context};
+use crate::event_stream::{Listener, Told};
 use crate::failure::Failure;
-use crate::feed::{Listener, Told};
-use crate::world::{Ask, World};
 
 /// Noon on a Tuesday in 2024.
 pub(crate) const NOW: u64 = 1_721_131_200;
 
-/// A world that keeps what is printed.
+/// A context that keeps what is printed.
 #[derive(Default)]
 pub(crate) struct Fake {
     json: bool,
-    colour: bool,
+    colors: bool,
     daemon: Answers,
     out: Vec<u8>,
     err: Vec<u8>,
@@ -79,18 +79,18 @@ impl Fake {
     }
 
     /// Standard output is a terminal.
-    pub(crate) fn in_colour(self) -> Self {
-        Self { colour: true, ..self }
+    pub(crate) fn in_color(self) -> Self {
+        Self { colors: true, ..self }
     }
 
-    /// The world to hand to a command.
-    pub(crate) fn world(&mut self) -> World<'_> {
-        World {
+    /// The context to hand to a command.
+    pub(crate) fn context(&mut self) -> Context<'_> {
+        Context {
             out: &mut self.out,
             err: &mut self.err,
             daemon: &mut self.daemon,
             json: self.json,
-            colour: self.colour,
+            colors: self.colors,
             progress: false,
             terminal: false,
             width: 80,
@@ -102,9 +102,9 @@ impl Fake {
     /// Runs a command, and gives what it printed.
     pub(crate) fn run(
         &mut self,
-        command: impl FnOnce(&mut World<'_>) -> Result<(), Failure>,
+        command: impl FnOnce(&mut Context<'_>) -> Result<(), Failure>,
     ) -> Result<String, Failure> {
-        command(&mut self.world())?;
+        command(&mut self.context())?;
         Ok(self.out())
     }
 

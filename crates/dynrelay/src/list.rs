@@ -2,30 +2,30 @@
 
 use control::{RelayList, RelayStatus, Request};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::wording::{age, grouped, rate, size};
-use crate::world::World;
 
 /// Prints the relays, with `all` the recently closed ones too.
-pub(crate) fn run(world: &mut World<'_>, all: bool) -> Result<(), Failure> {
-    let Some(RelayList { relays, .. }) = world.ask(&Request::List { all, rates: false })? else {
+pub(crate) fn run(context: &mut Context<'_>, all: bool) -> Result<(), Failure> {
+    let Some(RelayList { relays, .. }) = context.ask(&Request::List { all, rates: false })? else {
         return Ok(());
     };
     let (closed, running): (Vec<_>, Vec<_>) =
         relays.into_iter().partition(|relay| relay.state == "closed");
     if running.is_empty() {
-        world.say("Nothing is relayed now.")?;
+        context.say("Nothing is relayed now.")?;
     } else {
-        world.print(&running_table(&running, world.now))?;
+        context.print(&running_table(&running, context.now))?;
     }
     match (all, closed.is_empty()) {
-        (true, true) => world.say("No relay has closed lately.")?,
+        (true, true) => context.say("No relay has closed lately.")?,
         (_, true) => {}
         (_, false) => {
-            world.say("")?;
-            world.print(&closed_table(&closed, world.now))?;
+            context.say("")?;
+            context.print(&closed_table(&closed, context.now))?;
         }
     }
     Ok(())
@@ -44,7 +44,7 @@ fn running_table(relays: &[RelayStatus], now: u64) -> Table {
     for relay in relays {
         table.row([
             name(relay),
-            Cell::from(&relay.state).painted(Paint::of_state(&relay.state)),
+            Cell::from(&relay.state).colored(Color::of_state(&relay.state)),
             age(now.saturating_sub(relay.since)).into(),
             rate(relay.rate).into(),
             size(relay.bytes).into(),
@@ -67,7 +67,7 @@ fn closed_table(relays: &[RelayStatus], now: u64) -> Table {
     for relay in relays {
         table.row([
             name(relay),
-            Cell::from(relay.reason.as_deref().unwrap_or("-")).painted(Paint::Dim),
+            Cell::from(relay.reason.as_deref().unwrap_or("-")).colored(Color::Dim),
             age(now.saturating_sub(relay.since)).into(),
             age(relay.since.saturating_sub(relay.started)).into(),
             size(relay.bytes).into(),
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        let out = Fake::answering(&relays()).run(|world| run(world, true)).unwrap();
+        let out = Fake::answering(&relays()).run(|context| run(context, true)).unwrap();
         assert_eq!(
             out,
             "\
@@ -127,7 +127,7 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
     #[test]
     fn programs_get_what_the_daemon_said() {
         let mut fake = Fake::answering(&relays()).for_programs();
-        let out = fake.run(|world| run(world, false)).unwrap();
+        let out = fake.run(|context| run(context, false)).unwrap();
         assert_eq!(fake.asked(), [Request::List { all: false, rates: false }]);
         assert_eq!(out.lines().count(), 1);
         let same = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
@@ -136,7 +136,8 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
 
     #[test]
     fn an_empty_list_says_so() {
-        let empty = |all| Fake::answering(r#"{"relays":[]}"#).run(|world| run(world, all)).unwrap();
+        let empty =
+            |all| Fake::answering(r#"{"relays":[]}"#).run(|context| run(context, all)).unwrap();
         assert_eq!(empty(false), "Nothing is relayed now.\n");
         assert_eq!(empty(true), "Nothing is relayed now.\nNo relay has closed lately.\n");
     }
@@ -145,7 +146,7 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
     fn long_names_fit_a_terminal() {
         for length in [10, 40, 60] {
             let long = relays().replace("a-long-name", &"x".repeat(length));
-            let out = Fake::answering(&long).run(|world| run(world, true)).unwrap();
+            let out = Fake::answering(&long).run(|context| run(context, true)).unwrap();
             assert!(out.lines().all(|line| line.len() <= 80), "{out}");
             assert!(out.contains(&format!("{}/oslo", "x".repeat(length))) && out.contains("RATE"));
         }
@@ -153,8 +154,8 @@ news/dss3  no-viewers  5m 0s    2m 0s  11 kB       10
 
     #[test]
     fn states_have_colours_at_a_terminal() {
-        let mut fake = Fake::answering(&relays()).in_colour();
-        let out = fake.run(|world| run(world, false)).unwrap();
+        let mut fake = Fake::answering(&relays()).in_color();
+        let out = fake.run(|context| run(context, false)).unwrap();
         assert!(out.contains("\u{1b}[32mlive\u{1b}[0m"), "{out}");
     }
 }

@@ -2,18 +2,19 @@
 
 mod check;
 mod clock;
+mod color;
 mod command;
 mod completions;
+mod context;
+mod event_stream;
 mod events;
 mod failure;
-mod feed;
 mod json;
 mod list;
-mod near;
 mod origin;
-mod paint;
 mod ping;
 mod reason;
+mod relay_arg;
 mod reload;
 mod report;
 mod scan;
@@ -22,11 +23,10 @@ mod show;
 mod start;
 mod stop;
 mod streams;
+mod suggest;
 mod table;
 mod text;
 mod watch;
-mod which;
-mod world;
 
 #[cfg(test)]
 mod fake;
@@ -45,7 +45,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub(crate) use ::wording;
 
 use crate::command::Arguments;
-use crate::world::{Daemon, World};
+use crate::context::{Context, Daemon};
 
 /// The width of a table where there is no terminal to ask.
 const WIDTH: usize = 80;
@@ -56,28 +56,28 @@ fn main() -> ExitCode {
     let socket = arguments.socket(env::var_os("DYNRELAY_SOCKET"));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
-    let mut world = World {
+    let mut context = Context {
         out: &mut out,
         err: &mut err,
         daemon: &mut Daemon { socket },
         json: arguments.json,
-        colour: colour(),
+        colors: colors(),
         progress: io::stderr().is_terminal() && !is_dumb(),
         width: terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(w, _)| w.0.into()),
         terminal: io::stdout().is_terminal() && !is_dumb(),
         now: clock::unix_time(),
         reader_left,
     };
-    let outcome = arguments.command.run(&mut world);
-    let outcome = outcome.and(world.out.flush().map_err(Into::into));
+    let outcome = arguments.command.run(&mut context);
+    let outcome = outcome.and(context.out.flush().map_err(Into::into));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(&mut world),
+        Err(failure) => failure.report(&mut context),
     }
 }
 
 /// Colours are for terminals, and for people who didn't ask for none (<https://no-color.org>).
-fn colour() -> bool {
+fn colors() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !unwanted && !is_dumb()
 }

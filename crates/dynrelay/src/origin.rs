@@ -2,27 +2,27 @@
 
 use control::{Origin, OriginKind, ReplicaStatus};
 
-use crate::paint::Paint;
+use crate::color::Color;
 use crate::wording::{age, count, size};
 
 /// What is told of a stream's origin, line by line; the first is a heading.
-pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Paint)> {
+pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Color)> {
     let how = match origin.kind {
         OriginKind::Multicast => "arrives by multicast",
         OriginKind::Unicast => "arrives by unicast",
         OriginKind::Rtsp => "is pulled by RTSP",
     };
     let heading = with_detail(&format!("{stream} {how}: {}", origin.state), &origin.detail);
-    let mut lines = vec![(heading, paint(&origin.state))];
+    let mut lines = vec![(heading, color(&origin.state))];
     for replica in &origin.replicas {
-        lines.push((format!("  replica  {}", told(replica, now)), paint(&replica.state)));
+        lines.push((format!("  replica  {}", told(replica, now)), color(&replica.state)));
         if replica.packets > 0 || replica.lost > 0 {
             let sent = format!("{} in {}", size(replica.bytes), count(replica.packets, "packet"));
             let lost = match replica.lost {
                 0 => String::new(),
                 lost => format!("; {} could not be sent", count(lost, "packet")),
             };
-            lines.push((format!("           sent {sent}{lost}"), Paint::Plain));
+            lines.push((format!("           sent {sent}{lost}"), Color::Plain));
         }
     }
     lines
@@ -35,13 +35,13 @@ pub(crate) fn brief(origin: &Origin) -> String {
     format!("{} {state}", origin.kind)
 }
 
-/// The colour of an origin's or a replica's state.
-pub(crate) fn paint(state: &str) -> Paint {
+/// The color of an origin's or a replica's state.
+pub(crate) fn color(state: &str) -> Color {
     match state {
-        "running" => Paint::Green,
-        "failed" => Paint::Red,
-        "idle" | "elsewhere" => Paint::Plain,
-        _ => Paint::Yellow,
+        "running" => Color::Green,
+        "failed" => Color::Red,
+        "idle" | "elsewhere" => Color::Plain,
+        _ => Color::Yellow,
     }
 }
 

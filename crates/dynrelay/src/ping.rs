@@ -2,15 +2,15 @@
 
 use control::{Pong, Request};
 
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::wording::age;
-use crate::world::World;
 
 /// Asks, and prints who answered.
-pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
-    let Some(pong) = world.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
+pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
+    let Some(pong) = context.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
     let Pong { version, pid, uptime, .. } = pong;
-    world.say(&format!("dynrelayd {version} is running: process {pid}, up {}.", age(uptime)))?;
+    context.say(&format!("dynrelayd {version} is running: process {pid}, up {}.", age(uptime)))?;
     Ok(())
 }
 

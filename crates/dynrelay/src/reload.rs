@@ -2,21 +2,21 @@
 
 use control::{Reloaded, Request};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::paint::Paint;
 use crate::wording::count;
-use crate::world::World;
 
 /// Reloads, and prints what the catalogue holds now, and what is wrong with its files.
-pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
-    let Some(reloaded) = world.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
+pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
+    let Some(reloaded) = context.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
     let (streams, edges) = (count(reloaded.streams, "stream"), count(reloaded.edges, "edge"));
-    world.say(&format!("Reloaded: {streams}, {edges}."))?;
+    context.say(&format!("Reloaded: {streams}, {edges}."))?;
     if !reloaded.problems.is_empty() {
-        world.heading("Problems:", Paint::Yellow)?;
+        context.heading("Problems:", Color::Yellow)?;
     }
     for problem in &reloaded.problems {
-        world.say(&format!("  {problem}"))?;
+        context.say(&format!("  {problem}"))?;
     }
     Ok(())
 }

@@ -3,68 +3,69 @@
 use control::{Gate, RelayDetail, RelayShow, RelayStatus, Request};
 
 use crate::clock::utc;
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::origin;
-use crate::paint::Paint;
+use crate::relay_arg::RelayArg;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
-use crate::which::Which;
 use crate::wording::{
     age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, why,
 };
-use crate::world::World;
 
 /// How far in a fact stands.
 const INDENT: usize = 11;
 
 /// Prints the relays of a stream, or the one to an edge.
-pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
-    let (stream, edge) = which.parts()?;
+pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(), Failure> {
+    let (stream, edge) = relay_arg.parts()?;
     let named = edge.as_ref().map_or_else(|| stream.clone(), |edge| format!("{stream}/{edge}"));
     let request = Request::Show { stream, edge };
-    let Some(RelayShow { origin, relays }) = world.ask(&request)? else { return Ok(()) };
+    let Some(RelayShow { origin, relays }) = context.ask(&request)? else { return Ok(()) };
     if let Some(origin) = &origin {
-        let (stream, _) = which.parts()?;
-        for (line, paint) in origin::lines(&stream, origin, world.now) {
-            world.heading(&line, paint)?;
+        let (stream, _) = relay_arg.parts()?;
+        for (line, color) in origin::lines(&stream, origin, context.now) {
+            context.heading(&line, color)?;
         }
-        world.say("")?;
+        context.say("")?;
     }
     if relays.is_empty() {
-        world.say(&format!("{named} is not relayed now, and no relay of it has closed lately."))?;
+        context
+            .say(&format!("{named} is not relayed now, and no relay of it has closed lately."))?;
     }
     for (at, detail) in relays.iter().enumerate() {
         if at > 0 {
-            world.say("")?;
+            context.say("")?;
         }
-        one(world, detail)?;
+        one(context, detail)?;
     }
     Ok(())
 }
 
-fn one(world: &mut World<'_>, detail: &RelayDetail) -> Result<(), Failure> {
+fn one(context: &mut Context<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     let relay = &detail.relay;
-    world.heading(&heading(relay, world.now), Paint::of_state(&relay.state))?;
-    for (what, fact) in facts(detail, world.now) {
+    context.heading(&heading(relay, context.now), Color::of_state(&relay.state))?;
+    for (what, fact) in facts(detail, context.now) {
         // What goes on is said below its beginning.
-        let lines = wrapped(&fact, world.width.saturating_sub(INDENT));
+        let lines = wrapped(&fact, context.width.saturating_sub(INDENT));
         for (what, line) in std::iter::once(what).chain(std::iter::repeat("")).zip(&lines) {
-            world.say(&format!("  {what:<8} {line}"))?;
+            context.say(&format!("  {what:<8} {line}"))?;
         }
     }
     if !detail.flows.is_empty() {
-        world.say("")?;
-        world.print(&flows(detail))?;
+        context.say("")?;
+        context.print(&flows(detail))?;
     }
     for note in detail.flows.iter().filter_map(flow_note) {
-        for line in wrapped(&note, world.width.saturating_sub(2)) {
-            world.say(&format!("  {line}"))?;
+        for line in wrapped(&note, context.width.saturating_sub(2)) {
+            context.say(&format!("  {line}"))?;
         }
     }
     if let Some(note) = silence_note(detail) {
-        world.say("")?;
-        for line in wrapped(&note, world.width) {
-            world.say(&line)?;
+        context.say("")?;
+        for line in wrapped(&note, context.width) {
+            context.say(&line)?;
         }
     }
     Ok(())
@@ -129,10 +130,10 @@ fn flows(detail: &RelayDetail) -> Table {
         } else {
             flow.to.to_string()
         };
-        let (gate, paint) = match flow.gate {
-            Gate::Open => ("open", Paint::Green),
-            Gate::Probe => ("probe", Paint::Yellow),
-            Gate::Shut => ("shut", Paint::Yellow),
+        let (gate, color) = match flow.gate {
+            Gate::Open => ("open", Color::Green),
+            Gate::Probe => ("probe", Color::Yellow),
+            Gate::Shut => ("shut", Color::Yellow),
         };
         table.row([
             // A codec's name can be long, and the ports tell two medias of a kind apart.
@@ -140,7 +141,7 @@ fn flows(detail: &RelayDetail) -> Table {
             flow.from.to_string().into(),
             format!(":{}", flow.via.port()).into(),
             to.into(),
-            Cell::from(gate).painted(paint),
+            Cell::from(gate).colored(color),
             grouped(flow.packets).into(),
             grouped(flow.refusals).into(),
             flow.idle_ms.map_or_else(|| "no input".to_owned(), silence).into(),
@@ -180,7 +181,7 @@ mod tests {
         ];
         let relays = format!(r#"{{"relays":[{}]}}"#, detail("live", "", &flows.join(",")));
         let mut fake = Fake::answering(&relays);
-        let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
+        let out = fake.run(|context| run(context, &RelayArg::typed(&["news/dss2"]))).unwrap();
         let request = Request::Show { stream: "news".into(), edge: Some("dss2".into()) };
         assert_eq!(fake.asked(), [request]);
         assert_eq!(
@@ -212,7 +213,7 @@ video RTCP  239.255.255.255:5005  :6971  probe  1,234,567        1  no input
             .replace(r#""lost":0"#, r#""lost":3"#)
             .replace("1234567", "7");
         let relays = format!(r#"{{"relays":[{}]}}"#, detail("live", "", &flow));
-        let out = Fake::answering(&relays).run(|world| run(world, &Which::typed(&["news"])));
+        let out = Fake::answering(&relays).run(|context| run(context, &RelayArg::typed(&["news"])));
         assert!(out.unwrap().ends_with(
             "
 FLOW       FROM            VIA     TO     GATE   PACKETS  REFUSED    SILENT
@@ -226,7 +227,7 @@ video RTP  239.1.2.3:5004  :40000  :6970  probe        7        1  no input
     fn a_closed_relay_says_why() {
         let closed = detail("closed", r#","reason":"no-viewers""#, "");
         let relays = format!(r#"{{"relays":[{closed},{closed}]}}"#);
-        let out = Fake::answering(&relays).run(|world| run(world, &Which::typed(&["news"])));
+        let out = Fake::answering(&relays).run(|context| run(context, &RelayArg::typed(&["news"])));
         let one = "\
 news/dss2 closed 1m 0s ago: no-viewers
   why      Nobody watches there any more.
@@ -243,7 +244,7 @@ news/dss2 closed 1m 0s ago: no-viewers
     fn an_edge_that_never_answered_is_told_of() {
         let relay = detail("suspect", "", "").replace(r#""answers":true"#, r#""answers":false"#);
         let mut fake = Fake::answering(&format!(r#"{{"relays":[{relay}]}}"#));
-        let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
+        let out = fake.run(|context| run(context, &RelayArg::typed(&["news/dss2"]))).unwrap();
         let end = out.split_once("the edge does not say\n").unwrap().1;
         assert_eq!(
             end,
@@ -265,7 +266,7 @@ let ICMP destination-unreachable through from there to here, or set a lease in
             {{"to":["239.255.1.3:5004"],"state":"failed","since":{NOW},"detail":"no way"}}]}}}}"#,
             NOW - 60
         );
-        let out = Fake::answering(&origin).run(|world| run(world, &Which::typed(&["news"])));
+        let out = Fake::answering(&origin).run(|context| run(context, &RelayArg::typed(&["news"])));
         assert_eq!(
             out.unwrap(),
             "\
@@ -283,7 +284,7 @@ news is not relayed now, and no relay of it has closed lately.
     #[test]
     fn nothing_to_show_is_said() {
         let out = Fake::answering(r#"{"relays":[]}"#)
-            .run(|world| run(world, &Which::typed(&["news", "dss2"])));
+            .run(|context| run(context, &RelayArg::typed(&["news", "dss2"])));
         assert_eq!(
             out.unwrap(),
             "news/dss2 is not relayed now, and no relay of it has closed lately.\n"

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use clap::Args;
 use control::{Request, Started, Via};
 
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::world::World;
 
 /// What to start.
 #[derive(Clone, Debug, Args)]
@@ -22,18 +22,18 @@ pub(crate) struct Start {
 }
 
 /// Starts, and prints where to watch.
-pub(crate) fn run(world: &mut World<'_>, start: Start) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, start: Start) -> Result<(), Failure> {
     let Start { stream, edge, client } = start;
     let request = Request::Start { stream: stream.clone(), edge, client };
-    let Some(started) = world.ask::<Started>(&request)? else { return Ok(()) };
+    let Some(started) = context.ask::<Started>(&request)? else { return Ok(()) };
     let to = started.edge.as_deref().unwrap_or("its edge");
     let said = match (started.via, started.state) {
         (Via::Origin, _) => format!("{stream} needs no relay: this viewer is local to the origin."),
         (Via::Edge, Some(state)) => format!("{stream} is on its way to {to}: {state}."),
         (Via::Edge, None) => format!("{stream} is on its way to {to}."),
     };
-    world.say(&said)?;
-    world.say(&format!("Watch it at {}", started.url))?;
+    context.say(&said)?;
+    context.say(&format!("Watch it at {}", started.url))?;
     Ok(())
 }
 
@@ -54,7 +54,7 @@ mod tests {
         let mut fake = Fake::answering(
             r#"{"url":"rtsp://dss2.example.net/news.sdp","via":"edge","edge":"dss2","state":"starting"}"#,
         );
-        let out = fake.run(|world| run(world, news(client))).unwrap();
+        let out = fake.run(|context| run(context, news(client))).unwrap();
         assert_eq!(
             out,
             "news is on its way to dss2: starting.\nWatch it at rtsp://dss2.example.net/news.sdp\n"
@@ -66,14 +66,14 @@ mod tests {
     fn a_local_viewer_needs_no_relay() {
         let mut fake =
             Fake::answering(r#"{"url":"rtsp://dss1.example.org/news.sdp","via":"origin"}"#);
-        let out = fake.run(|world| run(world, news(None))).unwrap();
+        let out = fake.run(|context| run(context, news(None))).unwrap();
         assert!(out.starts_with("news needs no relay"), "{out}");
     }
 
     #[test]
     fn a_refusal_is_a_failure() {
         let refused = Refused::new(ErrorCode::Limit, "1000 relays are enough");
-        let failure = Fake::refusing(refused).run(|world| run(world, news(None))).unwrap_err();
+        let failure = Fake::refusing(refused).run(|context| run(context, news(None))).unwrap_err();
         assert_eq!(failure.to_string(), "1000 relays are enough");
     }
 }

@@ -2,14 +2,14 @@
 
 use control::{RelayStatus, Request};
 
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::which::Which;
+use crate::relay_arg::RelayArg;
 use crate::wording::{age, count, size};
-use crate::world::World;
 
 /// Stops, and prints what the relay had done.
-pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
-    let (stream, edge) = which.parts()?;
+pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(), Failure> {
+    let (stream, edge) = relay_arg.parts()?;
     let Some(edge) = edge else {
         let usage = format!(
             "name the edge: `dynrelay stop {stream} EDGE`; `dynrelay list` shows the \
@@ -19,8 +19,8 @@ pub(crate) fn run(world: &mut World<'_>, which: &Which) -> Result<(), Failure> {
     };
     let named = format!("{stream}/{edge}");
     let request = Request::Stop { stream, edge };
-    let Some(relay) = world.ask::<RelayStatus>(&request)? else { return Ok(()) };
-    world.say(&format!(
+    let Some(relay) = context.ask::<RelayStatus>(&request)? else { return Ok(()) };
+    context.say(&format!(
         "{named} is stopped: it sent {} in {}, ran for {}, and was refused {}.",
         size(relay.bytes),
         count(relay.packets, "packet"),
@@ -41,7 +41,7 @@ mod tests {
             r#"{"stream":"news","edge":"dss2","state":"closed","since":3600,"started":0,
             "packets":10,"bytes":12000,"rate":0,"refusals":1,"reason":"stopped"}"#,
         );
-        let out = fake.run(|world| run(world, &Which::typed(&["news/dss2"]))).unwrap();
+        let out = fake.run(|context| run(context, &RelayArg::typed(&["news/dss2"]))).unwrap();
         assert_eq!(
             out,
             "news/dss2 is stopped: it sent 12 kB in 10 packets, ran for 1h 0m, and was refused 1 time.\n"
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn without_an_edge_nothing_is_asked() {
         let mut fake = Fake::default();
-        let failure = fake.run(|world| run(world, &Which::typed(&["news"]))).unwrap_err();
+        let failure = fake.run(|context| run(context, &RelayArg::typed(&["news"]))).unwrap_err();
         assert!(matches!(failure, Failure::Usage(_)));
         assert!(fake.asked().is_empty());
     }

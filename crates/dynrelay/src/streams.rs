@@ -2,21 +2,21 @@
 
 use control::{Request, StreamList};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::origin;
-use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
-use crate::world::World;
 
 /// Prints the streams, which are on air, the edges that take them, and which they are on the way to now.
-pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
-    let Some(StreamList { streams }) = world.ask(&Request::Streams { listen: true })? else {
+pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
+    let Some(StreamList { streams }) = context.ask(&Request::Streams { listen: true })? else {
         return Ok(());
     };
     if streams.is_empty() {
-        world
+        context
             .say("No stream can be relayed: put STREAM.sdp and STREAM.EDGE.sdp into the streams")?;
-        world.say("folder, then `dynrelay reload`.")?;
+        context.say("folder, then `dynrelay reload`.")?;
         return Ok(());
     }
     // An older daemon doesn't say.
@@ -31,7 +31,7 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
         let mut row = vec![
             Cell::from(&stream.name),
             match stream.on_air {
-                Some(true) => Cell::from("yes").painted(Paint::Green),
+                Some(true) => Cell::from("yes").colored(Color::Green),
                 Some(false) => "no".into(),
                 None => "?".into(),
             },
@@ -39,10 +39,10 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
         if origins {
             let brief = stream.origin.as_ref().map(origin::brief).unwrap_or_default();
             let state = stream.origin.map(|origin| origin.state).unwrap_or_default();
-            row.push(Cell::from(brief).painted(origin::paint(&state)));
+            row.push(Cell::from(brief).colored(origin::color(&state)));
         }
         row.extend([
-            Cell::from(some(&stream.relayed_to)).painted(Paint::Green),
+            Cell::from(some(&stream.relayed_to)).colored(Color::Green),
             some(&stream.edges).into(),
             some(&stream.media).into(),
         ]);
@@ -51,7 +51,7 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
         }
         table.row(row);
     }
-    world.print(&table)?;
+    context.print(&table)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::paint::Paint;
+use crate::color::Color;
 use crate::text;
 
 /// The space between two columns.
@@ -51,23 +51,23 @@ impl Column {
     }
 }
 
-/// A cell's text, without control characters, and its colour.
+/// A cell's text, without control characters, and its color.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
-    paint: Paint,
+    color: Color,
 }
 
 impl<T: AsRef<str>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self { text: text::plain(text.as_ref()), paint: Paint::Plain }
+        Self { text: text::plain(text.as_ref()), color: Color::Plain }
     }
 }
 
 impl Cell {
-    /// The same text in a colour.
-    pub(crate) fn painted(self, paint: Paint) -> Self {
-        Self { paint, ..self }
+    /// The same text in a color.
+    pub(crate) fn colored(self, color: Color) -> Self {
+        Self { color, ..self }
     }
 }
 
@@ -91,7 +91,7 @@ impl Table {
 
     /// The lines of the table, headings first. They fit `width`: columns that can be spared are left
     /// out, elastic ones cut, and in the end a name that is too long has a line of its own.
-    pub(crate) fn lines(&self, width: usize, colour: bool) -> Vec<String> {
+    pub(crate) fn lines(&self, width: usize, colors: bool) -> Vec<String> {
         let natural = self.widths();
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         while total(shown.iter().map(|at| natural[*at])) > width {
@@ -105,15 +105,15 @@ impl Table {
         let stacked = total(widths.iter().copied()) > width && shown.len() > 1;
         let (names, rest) = shown.split_at(usize::from(stacked));
         let below = self.squeezed(rest, &natural, width.saturating_sub(INDENT));
-        let heading = |column: &Column| Cell::from(column.heading).painted(Paint::Bold);
+        let heading = |column: &Column| Cell::from(column.heading).colored(Color::Bold);
         let headings: Vec<_> = self.columns.iter().map(heading).collect();
         let mut lines = Vec::new();
         for row in std::iter::once(&headings).chain(&self.rows) {
             if stacked {
-                lines.push(self.line(row, names, &natural, 0, colour));
-                lines.push(self.line(row, rest, &below, INDENT, colour));
+                lines.push(self.line(row, names, &natural, 0, colors));
+                lines.push(self.line(row, rest, &below, INDENT, colors));
             } else {
-                lines.push(self.line(row, rest, &widths, 0, colour));
+                lines.push(self.line(row, rest, &widths, 0, colors));
             }
         }
         lines
@@ -126,7 +126,7 @@ impl Table {
         columns: &[usize],
         widths: &[usize],
         indent: usize,
-        colour: bool,
+        colors: bool,
     ) -> String {
         let mut line = String::new();
         // Space is written only when more text follows, so that no line ends in it.
@@ -140,7 +140,7 @@ impl Table {
             }
             if !text.is_empty() {
                 line.push_str(&" ".repeat(space));
-                line.push_str(&cell.paint.on(&text, colour));
+                line.push_str(&cell.color.on(&text, colors));
                 space = 0;
             }
             space += GAP.len();
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn colours_take_no_space() {
         let mut table = Table::new([Column::name("STATE"), Column::name("EDGE")]);
-        table.row([Cell::from("live").painted(Paint::Green), "dss2".into()]);
+        table.row([Cell::from("live").colored(Color::Green), "dss2".into()]);
         assert_eq!(table.lines(80, false)[1], "live   dss2");
         assert_eq!(table.lines(80, true)[1], "\x1b[32mlive\x1b[0m   dss2");
     }

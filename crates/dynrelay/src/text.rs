@@ -32,7 +32,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a line takes whose colours are written by [`Paint`](crate::paint::Paint).
+/// How many columns a line takes whose colours are written by [`Color`](crate::color::Color).
 pub(crate) fn width(line: &str) -> usize {
     let mut parts = line.split("\x1b[");
     let first = parts.next().unwrap_or_default().width();

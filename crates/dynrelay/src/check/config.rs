@@ -14,7 +14,7 @@ pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
     faults.iter().map(|fault| of_fault(file, fault, UNUSABLE)).collect()
 }
 
-/// What is wrong in the streams folder, by the catalogue, and streams that go nowhere. Which ones
+/// What is wrong in the streams folder, by the catalogue, and streams that go nowhere. RelayArg ones
 /// those are can't be told of a catalogue that is not `whole`.
 pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {

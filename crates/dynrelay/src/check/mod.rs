@@ -33,8 +33,8 @@ use self::config::Written;
 pub(crate) use self::interfaces::ipv4_of;
 use self::report::Report;
 use self::walk::Walk;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::world::World;
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
@@ -61,20 +61,21 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 /// Checks, prints what was found, and fails if there are errors.
-pub(crate) fn run(world: &mut World<'_>, check: &Check) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, check: &Check) -> Result<(), Failure> {
     if let Some(edge) = &check.edge {
         let catalog = Catalog::load(&check.config)?;
         let Check { stream, wait, .. } = check;
-        return Walk { catalog: &catalog, stream: stream.as_deref(), edge, wait: *wait }.run(world);
+        return Walk { catalog: &catalog, stream: stream.as_deref(), edge, wait: *wait }
+            .run(context);
     }
-    let (err, now) = (&mut *world.err, world.now);
-    let report = match world.progress {
+    let (err, now) = (&mut *context.err, context.now);
+    let report = match context.progress {
         true => progress::during("Checking; edges have a few seconds to answer", err, || {
             findings(check, now)
         })?,
         false => findings(check, now),
     };
-    report.print(world)?;
+    report.print(context)?;
     if report.errors() > 0 { Err(Failure::Unsound) } else { Ok(()) }
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::finding::{Finding, Severity};
-use crate::paint::Paint;
+use crate::color::Color;
+use crate::context::Context;
 use crate::text::wrapped;
 use crate::wording::count;
-use crate::world::World;
 use crate::{json, text};
 
 /// What was found, part by part, errors first.
@@ -51,24 +51,24 @@ impl Report {
     }
 
     /// Prints it.
-    pub(crate) fn print(&self, world: &mut World<'_>) -> io::Result<()> {
-        if world.json {
+    pub(crate) fn print(&self, context: &mut Context<'_>) -> io::Result<()> {
+        if context.json {
             let shape = Shape {
                 findings: &self.findings,
                 errors: self.errors(),
                 warnings: self.count(Severity::Warning),
                 unknown: self.count(Severity::Unknown),
             };
-            return json::line(world.out, &serde_json::to_string(&shape)?);
+            return json::line(context.out, &serde_json::to_string(&shape)?);
         }
         let mut part = None;
         for finding in &self.findings {
             if part.replace(finding.about) != Some(finding.about) {
-                world.heading(finding.about.heading(), Paint::Bold)?;
+                context.heading(finding.about.heading(), Color::Bold)?;
             }
-            one(world, finding)?;
+            one(context, finding)?;
         }
-        world.say(&self.summary())
+        context.say(&self.summary())
     }
 
     fn summary(&self) -> String {
@@ -90,27 +90,27 @@ impl Report {
 }
 
 /// A finding: its place, what is wrong, and what to do.
-fn one(world: &mut World<'_>, finding: &Finding) -> io::Result<()> {
+fn one(context: &mut Context<'_>, finding: &Finding) -> io::Result<()> {
     const INDENT: usize = 11;
-    let paint = match finding.severity {
-        Severity::Error => Paint::Red,
-        Severity::Warning => Paint::Yellow,
-        Severity::Unknown => Paint::Dim,
+    let color = match finding.severity {
+        Severity::Error => Color::Red,
+        Severity::Warning => Color::Yellow,
+        Severity::Unknown => Color::Dim,
     };
     let mut lines = Vec::new();
     if let Some(file) = &finding.file {
         let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         lines.push(text::plain(&format!("{}{line}", file.display())));
     }
-    let width = world.width.saturating_sub(INDENT);
+    let width = context.width.saturating_sub(INDENT);
     lines.extend(wrapped(&text::plain(&finding.what), width));
     let advice = wrapped(&text::plain(&finding.advice), width.saturating_sub(3));
     let mark = std::iter::once("-> ").chain(std::iter::repeat("   "));
     lines.extend(mark.zip(advice).map(|(mark, line)| format!("{mark}{line}")));
-    let mut word = paint.on(&format!("{:<9}", finding.severity.as_str()), world.colour);
+    let mut word = color.on(&format!("{:<9}", finding.severity.as_str()), context.colors);
     for line in lines {
-        writeln!(world.out, "  {word}{line}")?;
+        writeln!(context.out, "  {word}{line}")?;
         word = " ".repeat(INDENT - 2);
     }
-    writeln!(world.out)
+    writeln!(context.out)
 }

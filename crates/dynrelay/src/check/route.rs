@@ -1,4 +1,4 @@
-//! Which interface leads where.
+//! RelayArg interface leads where.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};

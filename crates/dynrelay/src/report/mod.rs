@@ -13,11 +13,11 @@ use clap::Args;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use report::{Analysis, Filter, Report};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::paint::Paint;
 use crate::table::{Column, Table};
 use crate::wording::{count, grouped};
-use crate::world::World;
 use crate::{json, text};
 
 use progress::Progress;
@@ -52,17 +52,17 @@ fn time(text: &str) -> Result<u64, &'static str> {
 }
 
 /// Reads the logs, and prints what they say.
-pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, wanted: Wanted) -> Result<(), Failure> {
     let Wanted { files, html, since, until, stream, edge } = wanted;
-    if html && world.json {
+    if html && context.json {
         return Err(Failure::Usage("--html and --json can't be given together".to_owned()));
     }
     let mut analysis = Analysis::new(Filter { since, until, stream, edge });
     let mut unread = false;
     for file in &files {
-        if let Err(error) = read(world, &mut analysis, file) {
+        if let Err(error) = read(context, &mut analysis, file) {
             unread = true;
-            tell(world, &format!("{}: can't be read to its end: {error}", file.display()))?;
+            tell(context, &format!("{}: can't be read to its end: {error}", file.display()))?;
         }
     }
     let report = analysis.report();
@@ -74,42 +74,42 @@ pub(crate) fn run(world: &mut World<'_>, wanted: Wanted) -> Result<(), Failure> 
             "no line is from dynrelayd's JSON log, or from a server's log with a #Fields header";
         return Err(Failure::Usage(message.to_owned()));
     }
-    if world.json {
+    if context.json {
         let json = serde_json::to_string(&report).map_err(io::Error::from)?;
-        json::line(world.out, &json)?;
+        json::line(context.out, &json)?;
     } else if html {
-        world.out.write_all(html::page(&report).as_bytes())?;
+        context.out.write_all(html::page(&report).as_bytes())?;
     } else {
-        print(world, &report)?;
+        print(context, &report)?;
     }
-    tell_of_broken(world, &report)?;
+    tell_of_broken(context, &report)?;
     if unread { Err(Failure::Unsound) } else { Ok(()) }
 }
 
-fn read(world: &mut World<'_>, analysis: &mut Analysis, file: &Path) -> io::Result<()> {
+fn read(context: &mut Context<'_>, analysis: &mut Analysis, file: &Path) -> io::Result<()> {
     let name = file.display().to_string();
     if file.as_os_str() == "-" {
-        return analysis.read("standard input", Progress::of(io::stdin(), 0, &name, world.err));
+        return analysis.read("standard input", Progress::of(io::stdin(), 0, &name, context.err));
     }
     let opened = File::open(file)?;
     let length = opened.metadata()?.len();
     // The kernel then reads further ahead. Where it can't, as in a pipe, it doesn't matter.
     let _ = posix_fadvise(&opened, 0, 0, PosixFadviseAdvice::POSIX_FADV_SEQUENTIAL);
-    analysis.read(&name, Progress::of(opened, length, &name, world.err))
+    analysis.read(&name, Progress::of(opened, length, &name, context.err))
 }
 
-fn print(world: &mut World<'_>, report: &Report) -> io::Result<()> {
+fn print(context: &mut Context<'_>, report: &Report) -> io::Result<()> {
     for line in sheet::summary(report) {
-        for line in text::wrapped(&line, world.width.max(40)) {
-            world.say(&line)?;
+        for line in text::wrapped(&line, context.width.max(40)) {
+            context.say(&line)?;
         }
     }
     for sheet in sheet::sheets(report) {
-        world.say("")?;
-        world.heading(sheet.heading, Paint::Bold)?;
-        world.print(&table(&sheet))?;
+        context.say("")?;
+        context.heading(sheet.heading, Color::Bold)?;
+        context.print(&table(&sheet))?;
         if let Some(more) = &sheet.more {
-            world.say(more)?;
+            context.say(more)?;
         }
     }
     Ok(())
@@ -127,21 +127,21 @@ fn table(sheet: &Sheet) -> Table {
 }
 
 /// Broken lines are told of beside the report, whatever form that has.
-fn tell_of_broken(world: &mut World<'_>, report: &Report) -> io::Result<()> {
+fn tell_of_broken(context: &mut Context<'_>, report: &Report) -> io::Result<()> {
     if report.lines.broken == 0 {
         return Ok(());
     }
     let broken = count(report.lines.broken, "line");
     let read = grouped(report.lines.read);
-    tell(world, &format!("{broken} of {read} could not be read; the first of them:"))?;
+    tell(context, &format!("{broken} of {read} could not be read; the first of them:"))?;
     for one in &report.broken {
-        tell(world, &format!("{}, line {}: {}", one.file, one.line, one.why))?;
+        tell(context, &format!("{}, line {}: {}", one.file, one.line, one.why))?;
     }
     Ok(())
 }
 
-fn tell(world: &mut World<'_>, line: &str) -> io::Result<()> {
-    writeln!(world.err, "{}", text::plain(&format!("dynrelay: {line}")))
+fn tell(context: &mut Context<'_>, line: &str) -> io::Result<()> {
+    writeln!(context.err, "{}", text::plain(&format!("dynrelay: {line}")))
 }
 
 #[cfg(test)]

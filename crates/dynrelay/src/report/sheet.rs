@@ -16,7 +16,7 @@ pub(super) struct Sheet {
     pub(super) more: Option<String>,
 }
 
-/// Which logs there were.
+/// RelayArg logs there were.
 #[derive(Clone, Copy)]
 struct Kinds {
     daemon: bool,

@@ -35,7 +35,7 @@ fn report(options: &[&str], logs: &[&[u8]]) -> (Result<String, Failure>, String)
     if arguments.json {
         fake = fake.for_programs();
     }
-    let out = fake.run(|world| run(world, wanted));
+    let out = fake.run(|context| run(context, wanted));
     (out, fake.err())
 }
 

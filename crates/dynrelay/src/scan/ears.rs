@@ -13,7 +13,7 @@ use catalog::Stream;
 use control::{ClientError, ErrorCode, Request};
 use serde_json::value::RawValue;
 
-use crate::world::Ask;
+use crate::context::Ask;
 
 /// Whether dynrelayd listens for whoever scans.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,18 +241,18 @@ mod tests {
     #[test]
     fn a_daemon_is_met_only_where_it_is_needed() {
         let mut fake = Fake::default();
-        assert_eq!(Daemon::meet(fake.world().daemon, vec![]), Daemon::Away);
+        assert_eq!(Daemon::meet(fake.context().daemon, vec![]), Daemon::Away);
         assert_eq!(fake.asked(), []);
         let news = || vec!["news".to_owned()];
         let mut fake = Fake::answering(r#"{"streams":[]}"#);
-        let met = Daemon::meet(fake.world().daemon, news());
+        let met = Daemon::meet(fake.context().daemon, news());
         assert_eq!(met, Daemon::Listens(Told::default()));
         let probe = Request::Scan { streams: news(), millis: 0, quick: false };
         assert_eq!(fake.asked(), [probe]);
         let mut fake = Fake::refusing(Refused::new(ErrorCode::Forbidden, "no"));
-        assert_eq!(Daemon::meet(fake.world().daemon, news()), Daemon::Refuses);
+        assert_eq!(Daemon::meet(fake.context().daemon, news()), Daemon::Refuses);
         let mut fake = Fake::refusing(Refused::new(ErrorCode::Limit, "too many scans"));
-        let met = Daemon::meet(fake.world().daemon, news());
+        let met = Daemon::meet(fake.context().daemon, news());
         assert_eq!(met, Daemon::Fails("too many scans".into()));
         assert!(is_nobody(&ErrorKind::NotFound.into()));
         assert!(!is_nobody(&ErrorKind::PermissionDenied.into()));
@@ -267,7 +267,7 @@ mod tests {
         let mut fake = Fake::answering(&answer).then(&answer);
         let medias = Media::of(stream).unwrap();
         let time = Duration::from_secs(2);
-        let heard = look(fake.world().daemon, stream, medias, time).unwrap();
+        let heard = look(fake.context().daemon, stream, medias, time).unwrap();
         assert_eq!(heard, [Heard::default()]);
         let [gone] = &super::heard(&Told::default(), stream, 1)[..] else { panic!() };
         assert_eq!(gone.verdict(), ::scan::Verdict::Deaf);

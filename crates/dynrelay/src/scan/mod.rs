@@ -21,11 +21,11 @@ use self::ears::{By, Daemon};
 use self::progress::Progress;
 use self::pulls::Pulls;
 use self::report::{Scanned, Unheard};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
-use crate::near;
+use crate::suggest;
 use crate::text::plain;
-use crate::world::World;
 
 /// How long is listened at a time, before progress is shown.
 const SLICE: Duration = Duration::from_millis(250);
@@ -69,18 +69,18 @@ struct Plan<'a> {
 }
 
 /// Listens to all streams at once, prints what was heard, and fails if one of them is not active.
-pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Failure> {
     let catalog = Catalog::load(&wanted.config)?;
     let streams = chosen(&catalog, &wanted.streams)?;
     let mut pulls = Pulls::default();
-    let plans = plans(world, &streams, wanted, &mut pulls)?;
+    let plans = plans(context, &streams, wanted, &mut pulls)?;
     let medias = |by| {
         let plans = plans.iter().filter(move |plan| plan.by == by);
         plans.flat_map(|plan| plan.medias.iter().flatten())
     };
     let own: Vec<Media> = medias(By::Own).cloned().collect();
     let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
-    let (heard, told) = listen(world, own, &mut pulls, theirs, wanted)?;
+    let (heard, told) = listen(context, own, &mut pulls, theirs, wanted)?;
     let mut pulled = pulls.told();
     drop(pulls);
     let mut heard = heard.into_iter();
@@ -101,12 +101,12 @@ pub(crate) fn run(world: &mut World<'_>, wanted: &Wanted) -> Result<(), Failure>
             Scanned { stream, medias, fault: pulled.fault }
         })
         .collect();
-    conclude(world, &catalog, &scanned, wanted)
+    conclude(context, &catalog, &scanned, wanted)
 }
 
 /// Who listens to which stream.
 fn plans<'a>(
-    world: &mut World<'_>,
+    context: &mut Context<'_>,
     streams: &[&'a Stream],
     wanted: &Wanted,
     pulls: &mut Pulls,
@@ -123,7 +123,7 @@ fn plans<'a>(
     let of_host = |plan: &&Plan<'_>| {
         plan.stream.source.is_none() && plan.medias.as_ref().is_ok_and(|of| ears::is_of_host(of))
     };
-    let daemon = Daemon::meet(world.daemon, names(plans.iter().filter(of_host)));
+    let daemon = Daemon::meet(context.daemon, names(plans.iter().filter(of_host)));
     for plan in &mut plans {
         if let (None, Ok(medias)) = (&plan.stream.source, &mut plan.medias) {
             (plan.by, plan.deaf) = daemon.choose(plan.stream, medias);
@@ -138,7 +138,7 @@ fn names<'a>(plans: impl Iterator<Item = &'a Plan<'a>>) -> Vec<String> {
 
 /// Prints what was heard; fails if a stream is not active.
 fn conclude(
-    world: &mut World<'_>,
+    context: &mut Context<'_>,
     catalog: &Catalog,
     scanned: &[Scanned<'_>],
     wanted: &Wanted,
@@ -146,14 +146,14 @@ fn conclude(
     let lost: Vec<&Problem> =
         if wanted.streams.is_empty() { lost(catalog).collect() } else { Vec::new() };
     let ignored: Vec<&Problem> = lost.iter().copied().chain(settings(catalog, scanned)).collect();
-    if world.json {
+    if context.json {
         let problems = ignored.iter().map(ToString::to_string).collect();
-        json::line(world.out, &view::json(scanned, problems).map_err(io::Error::from)?)?;
+        json::line(context.out, &view::json(scanned, problems).map_err(io::Error::from)?)?;
     } else {
-        report::print(world, scanned)?;
+        report::print(context, scanned)?;
     }
     for problem in &ignored {
-        writeln!(world.err, "dynrelay: ignored: {}", plain(&problem.to_string()))?;
+        writeln!(context.err, "dynrelay: ignored: {}", plain(&problem.to_string()))?;
     }
     let well = lost.is_empty() && scanned.iter().all(|one| one.active() != Some(false));
     if well { Ok(()) } else { Err(Failure::NotActive) }
@@ -217,14 +217,14 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
         None => Failure::NoStream {
             name: name.to_owned(),
             folder: catalog.config().streams.clone(),
-            hint: near::hint(name, catalog.streams().map(|stream| stream.name.as_str())),
+            hint: suggest::hint(name, catalog.streams().map(|stream| stream.name.as_str())),
         },
     }
 }
 
 /// Listens to these medias, and has dynrelayd listen to these streams meanwhile.
 fn listen(
-    world: &mut World<'_>,
+    context: &mut Context<'_>,
     medias: Vec<Media>,
     pulls: &mut Pulls,
     theirs: Vec<String>,
@@ -234,8 +234,8 @@ fn listen(
     pulls.make_room();
     let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
     pulls.start()?;
-    let progress = Progress::new(world.progress, wanted.time);
-    let World { daemon, err, .. } = world;
+    let progress = Progress::new(context.progress, wanted.time);
+    let Context { daemon, err, .. } = context;
     thread::scope(|threads| {
         let asked = (!theirs.is_empty())
             .then(|| threads.spawn(|| ears::ask(*daemon, theirs, wanted.time, wanted.quick)));

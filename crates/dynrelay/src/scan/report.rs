@@ -4,12 +4,12 @@ use catalog::{Problem, RtspSource, Stream};
 
 use ::scan::{Heard, Media, Verdict};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 use crate::wording::{count, grouped, rate, silence};
-use crate::world::World;
 
 /// How many columns the table has.
 const COLUMNS: usize = 9;
@@ -63,19 +63,19 @@ impl Scanned<'_> {
 }
 
 /// Prints a row for each media, and below what else there is to say of some.
-pub(crate) fn print(world: &mut World<'_>, scanned: &[Scanned<'_>]) -> Result<(), Failure> {
+pub(crate) fn print(context: &mut Context<'_>, scanned: &[Scanned<'_>]) -> Result<(), Failure> {
     if scanned.is_empty() {
-        world.say("There is no stream in the catalogue.")?;
+        context.say("There is no stream in the catalogue.")?;
         return Ok(());
     }
-    world.print(&table(scanned))?;
+    context.print(&table(scanned))?;
     let notes: Vec<String> = scanned.iter().flat_map(notes).collect();
     if !notes.is_empty() {
-        world.say("")?;
+        context.say("")?;
     }
     for note in notes {
-        for line in wrapped(&note, world.width) {
-            world.say(&line)?;
+        for line in wrapped(&note, context.width) {
+            context.say(&line)?;
         }
     }
     Ok(())
@@ -99,12 +99,12 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
                 table.row(row(&stream.name, media, heard));
             }),
             Err(unheard) => {
-                let (word, paint) = match unheard {
-                    Unheard::Faulty(_) => ("FAULTY FILE", Paint::Red),
-                    Unheard::Pulled(_) => ("PULLED", Paint::Yellow),
+                let (word, color) = match unheard {
+                    Unheard::Faulty(_) => ("FAULTY FILE", Color::Red),
+                    Unheard::Pulled(_) => ("PULLED", Color::Yellow),
                 };
                 let mut row =
-                    vec![Cell::from(&stream.name), "-".into(), Cell::from(word).painted(paint)];
+                    vec![Cell::from(&stream.name), "-".into(), Cell::from(word).colored(color)];
                 row.resize_with(COLUMNS, || Cell::from(""));
                 table.row(row);
             }
@@ -114,14 +114,14 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
 }
 
 fn row(stream: &str, media: &Media, heard: &Heard) -> Vec<Cell> {
-    let (word, paint) = match heard.verdict() {
-        Verdict::Active => ("ACTIVE", Paint::Green),
-        Verdict::NotActive => ("NOT ACTIVE", Paint::Red),
-        Verdict::Busy => ("PORT IN USE", Paint::Yellow),
-        Verdict::Reserved => ("NOT ALLOWED", Paint::Yellow),
-        Verdict::Deaf => ("CAN'T LISTEN", Paint::Red),
+    let (word, color) = match heard.verdict() {
+        Verdict::Active => ("ACTIVE", Color::Green),
+        Verdict::NotActive => ("NOT ACTIVE", Color::Red),
+        Verdict::Busy => ("PORT IN USE", Color::Yellow),
+        Verdict::Reserved => ("NOT ALLOWED", Color::Yellow),
+        Verdict::Deaf => ("CAN'T LISTEN", Color::Red),
     };
-    let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).painted(paint)];
+    let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).colored(color)];
     let Some(sender) = heard.senders.first() else {
         row.resize_with(COLUMNS, || Cell::from(""));
         return row;

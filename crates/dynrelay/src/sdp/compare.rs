@@ -8,12 +8,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{catalogue, unknown};
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
-use crate::paint::Paint;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
-use crate::world::World;
 
 /// What to compare: names, or files.
 #[derive(Clone, Debug, Args)]
@@ -37,7 +37,7 @@ struct Pair {
 }
 
 /// Prints what fits, and fails if not all does.
-pub(super) fn run(world: &mut World<'_>, compare: &Compare) -> Result<(), Failure> {
+pub(super) fn run(context: &mut Context<'_>, compare: &Compare) -> Result<(), Failure> {
     let files = [&compare.stream, &compare.edge].map(|word| !is_name(word) || is_file(word));
     let pair = match files {
         [true, true] => {
@@ -55,11 +55,11 @@ pub(super) fn run(world: &mut World<'_>, compare: &Compare) -> Result<(), Failur
     let comparison = &pair.comparison;
     let refusal = pair.refusal.as_ref().filter(|_| comparison.fits());
     let fits = comparison.fits() && refusal.is_none();
-    if world.json {
+    if context.json {
         let shape = Shape::of(comparison, fits, refusal);
-        json::line(world.out, &serde_json::to_string(&shape).map_err(std::io::Error::from)?)?;
+        json::line(context.out, &serde_json::to_string(&shape).map_err(std::io::Error::from)?)?;
     } else {
-        print(world, &pair, refusal)?;
+        print(context, &pair, refusal)?;
     }
     if fits { Ok(()) } else { Err(Failure::Unsound) }
 }
@@ -92,7 +92,7 @@ fn named(Compare { stream, edge, config }: &Compare) -> Result<Pair, Failure> {
     })
 }
 
-fn print(world: &mut World<'_>, pair: &Pair, refusal: Option<&String>) -> Result<(), Failure> {
+fn print(context: &mut Context<'_>, pair: &Pair, refusal: Option<&String>) -> Result<(), Failure> {
     let Pair { comparison, .. } = pair;
     let mut table = Table::new([
         Column::text("MEDIA"),
@@ -101,19 +101,19 @@ fn print(world: &mut World<'_>, pair: &Pair, refusal: Option<&String>) -> Result
         Column::name("FITS"),
     ]);
     for media in &comparison.media {
-        let (word, paint) =
-            if media.problem.is_some() { ("no", Paint::Red) } else { ("yes", Paint::Green) };
+        let (word, color) =
+            if media.problem.is_some() { ("no", Color::Red) } else { ("yes", Color::Green) };
         let said = media.stream.as_ref().or(media.edge.as_ref()).cloned().unwrap_or_default();
         let from: Vec<String> = media.from.iter().map(ToString::to_string).collect();
         let to: Vec<String> = media.to.iter().map(ToString::to_string).collect();
         let cells = [said, several(&from), several(&to)].map(Cell::from);
-        table.row([cells.to_vec(), vec![Cell::from(word).painted(paint)]].concat());
+        table.row([cells.to_vec(), vec![Cell::from(word).colored(color)]].concat());
     }
-    world.print(&table)?;
+    context.print(&table)?;
     let problems = comparison.media.iter().filter_map(|media| media.problem.as_ref());
     for problem in problems.chain(&comparison.problems) {
-        for line in wrapped(&problem.to_string(), world.width) {
-            world.say(&line)?;
+        for line in wrapped(&problem.to_string(), context.width) {
+            context.say(&line)?;
         }
     }
     let (edge, stream) = (pair.edge.display(), pair.stream.display());
@@ -124,7 +124,7 @@ fn print(world: &mut World<'_>, pair: &Pair, refusal: Option<&String>) -> Result
             format!("{edge} does not fit {stream}: `dynrelay sdp offer` makes one that does.")
         }
     };
-    Ok(world.say(&verdict)?)
+    Ok(context.say(&verdict)?)
 }
 
 /// `239.1.2.3:5004 and 2 more`
@@ -223,7 +223,7 @@ mod tests {
             Compare { stream: path("news.sdp"), edge: path("edge.sdp"), config: PathBuf::new() };
         let fake = Fake::default();
         let mut fake = if json { fake.for_programs() } else { fake };
-        let outcome = fake.run(|world| run(world, &compare)).map(drop);
+        let outcome = fake.run(|context| run(context, &compare)).map(drop);
         (outcome, fake.out())
     }
 
@@ -263,7 +263,7 @@ audio MPA/90000 pt 14    239.1.2.3:5006  7006     yes
     fn a_name_and_a_file_do_not_go_together() {
         let compare =
             Compare { stream: "news".into(), edge: "news.dss2.sdp".into(), config: PathBuf::new() };
-        let failure = Fake::default().run(|world| run(world, &compare)).unwrap_err();
+        let failure = Fake::default().run(|context| run(context, &compare)).unwrap_err();
         assert!(matches!(failure, Failure::Usage(_)), "{failure}");
     }
 }

@@ -12,9 +12,9 @@ use clap::Subcommand;
 
 use self::compare::Compare;
 use self::offer::Offering;
+use crate::context::Context;
 use crate::failure::Failure;
-use crate::near;
-use crate::world::World;
+use crate::suggest;
 
 /// More names than this are not listed in an error.
 const FEW: usize = 8;
@@ -68,12 +68,12 @@ pub(crate) enum Sdp {
 
 impl Sdp {
     /// Does it.
-    pub(crate) fn run(self, world: &mut World<'_>) -> Result<(), Failure> {
+    pub(crate) fn run(self, context: &mut Context<'_>) -> Result<(), Failure> {
         match self {
-            Self::Show { file } => show::run(world, &file),
-            Self::Offer(offering) => offer::run(world, &offering),
-            Self::Check(compare) => compare::run(world, &compare),
-            Self::Relayconfig { stream, config } => relayconfig::run(world, &stream, &config),
+            Self::Show { file } => show::run(context, &file),
+            Self::Offer(offering) => offer::run(context, &offering),
+            Self::Check(compare) => compare::run(context, &compare),
+            Self::Relayconfig { stream, config } => relayconfig::run(context, &stream, &config),
         }
     }
 }
@@ -116,6 +116,6 @@ fn others<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     match names.len() {
         1..=FEW => format!("; there are: {}", names.join(", ")),
-        _ => near::hint(typed, names.into_iter()),
+        _ => suggest::hint(typed, names.into_iter()),
     }
 }

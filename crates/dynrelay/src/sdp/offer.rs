@@ -8,9 +8,9 @@ use catalog::Offer;
 use clap::Args;
 
 use super::{catalogue, unknown};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
-use crate::world::World;
 
 /// What to offer, and where to write it.
 #[derive(Clone, Debug, Args)]
@@ -37,7 +37,7 @@ pub(crate) struct Offering {
 }
 
 /// Writes the file.
-pub(super) fn run(world: &mut World<'_>, offering: &Offering) -> Result<(), Failure> {
+pub(super) fn run(context: &mut Context<'_>, offering: &Offering) -> Result<(), Failure> {
     let Offering { stream, edge, ports, force, .. } = offering;
     let (catalog, faults) = catalogue(&offering.config)?;
     if let Some(failure) = unknown(&catalog, &faults, stream, edge) {
@@ -50,19 +50,19 @@ pub(super) fn run(world: &mut World<'_>, offering: &Offering) -> Result<(), Fail
     if let Some(file) = file {
         save(file, &offer.sdp, *force)?;
     }
-    if world.json {
-        return Ok(json::line(world.out, &shape(stream, edge, &offer, file))?);
+    if context.json {
+        return Ok(json::line(context.out, &shape(stream, edge, &offer, file))?);
     }
-    let Some(file) = file else { return Ok(world.out.write_all(&offer.sdp)?) };
+    let Some(file) = file else { return Ok(context.out.write_all(&offer.sdp)?) };
     let medias: Vec<String> =
         offer.medias.iter().map(|(media, port)| format!("{media} on {port}")).collect();
-    world.say(&format!("{} is written: {}.", file.display(), medias.join(", ")))?;
-    world.say(&format!("Have it put in place on {edge} as {stream}.sdp."))?;
+    context.say(&format!("{} is written: {}.", file.display(), medias.join(", ")))?;
+    context.say(&format!("Have it put in place on {edge} as {stream}.sdp."))?;
     if offering.save {
-        world.say("Then `dynrelay reload`.")?;
+        context.say("Then `dynrelay reload`.")?;
     } else {
         let consent = offer.file.display();
-        world
+        context
             .say(&format!("Then put it into the catalogue as {consent}, and `dynrelay reload`."))?;
     }
     Ok(())
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn offer(offering: &Offering) -> Result<String, String> {
-        Fake::default().run(|world| run(world, offering)).map_err(|failure| failure.to_string())
+        Fake::default().run(|context| run(context, offering)).map_err(|failure| failure.to_string())
     }
 
     #[test]
@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn programs_get_the_ports_and_the_text() {
         let folder = folder();
-        let out = Fake::default().for_programs().run(|world| run(world, &news(&folder))).unwrap();
+        let out =
+            Fake::default().for_programs().run(|context| run(context, &news(&folder))).unwrap();
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json["media"][1], serde_json::json!({"media": "audio MPA", "port": 58030}));
         assert!(json["sdp"].as_str().unwrap().contains("m=audio 58030 "), "{json}");

@@ -6,27 +6,27 @@ use std::path::Path;
 use catalog::{Place, Replica, Run, Stream};
 
 use crate::check::ipv4_of;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
-use crate::near;
-use crate::world::World;
+use crate::suggest;
 
 /// Prints the relay that belongs into relayconfig.xml.
-pub(crate) fn run(world: &mut World<'_>, name: &str, config: &Path) -> Result<(), Failure> {
+pub(crate) fn run(context: &mut Context<'_>, name: &str, config: &Path) -> Result<(), Failure> {
     let (catalog, _) = super::catalogue(config)?;
     let stream = catalog.stream(name).ok_or_else(|| {
         let folder = catalog.config().streams.clone();
-        let hint = near::hint(name, catalog.streams().map(|stream| stream.name.as_str()));
+        let hint = suggest::hint(name, catalog.streams().map(|stream| stream.name.as_str()));
         Failure::NoStream { name: name.to_owned(), folder, hint }
     })?;
     let unfit = |what| Failure::Unfit(format!("nothing for relayconfig.xml: {name}: {what}"));
     let xml = relay(stream, ipv4_of).map_err(unfit)?;
-    if world.json {
+    if context.json {
         let object = serde_json::json!({ "stream": name, "relayconfig": xml });
-        json::line(world.out, &object.to_string())?;
+        json::line(context.out, &object.to_string())?;
         return Ok(());
     }
-    xml.lines().try_for_each(|line| world.say(line))?;
+    xml.lines().try_for_each(|line| context.say(line))?;
     Ok(())
 }
 
@@ -131,7 +131,7 @@ mod tests {
         fs::write(folder.path().join("streams/news.toml"), toml).unwrap();
         let fake = Fake::default();
         let mut fake = if json { fake.for_programs() } else { fake };
-        let printed = fake.run(|world| run(world, "news", &config));
+        let printed = fake.run(|context| run(context, "news", &config));
         printed.map_err(|failure| failure.to_string())
     }
 
@@ -191,7 +191,7 @@ mod tests {
         assert!(of("6000, 6002", "6001, 6003").contains("even ones only"));
         assert!(of("\"lo\"", "\"nosuch0\"").contains("nosuch0"));
         assert!(print("", SDP, false).unwrap_err().contains("no [replica]"));
-        let unknown = Fake::default().run(|world| run(world, "news", Path::new("/nosuch")));
+        let unknown = Fake::default().run(|context| run(context, "news", Path::new("/nosuch")));
         assert!(unknown.is_err());
     }
 }

@@ -5,23 +5,23 @@ use std::path::Path;
 
 use catalog::sdp::{Media, Session};
 
+use crate::color::Color;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
-use crate::paint::Paint;
 use crate::table::{Column, Table};
-use crate::world::World;
 
 /// Reads the file, and prints its medias.
-pub(super) fn run(world: &mut World<'_>, file: &Path) -> Result<(), Failure> {
+pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure> {
     let session = Session::read(file)?;
-    if world.json {
+    if context.json {
         let json = serde_json::to_string(&session).map_err(io::Error::from)?;
-        json::line(world.out, &json)?;
+        json::line(context.out, &json)?;
         return Ok(());
     }
-    world.heading(session.title().unwrap_or("(no name)"), Paint::Bold)?;
+    context.heading(session.title().unwrap_or("(no name)"), Color::Bold)?;
     if session.media.is_empty() {
-        world.say("It describes no media: there is no m= line.")?;
+        context.say("It describes no media: there is no m= line.")?;
         return Ok(());
     }
     let mut table = Table::new([
@@ -38,7 +38,7 @@ pub(super) fn run(world: &mut World<'_>, file: &Path) -> Result<(), Failure> {
         let cells = [media.kind.clone(), ports(media), addresses(media), sender, formats];
         table.row(cells.map(Into::into));
     }
-    world.print(&table)?;
+    context.print(&table)?;
     Ok(())
 }
 
@@ -73,7 +73,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let fake = Fake::default();
         let mut fake = if json { fake.for_programs() } else { fake };
-        fake.run(|world| run(world, &file))
+        fake.run(|context| run(context, &file))
     }
 
     #[test]

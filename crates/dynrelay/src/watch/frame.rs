@@ -6,8 +6,8 @@ use control::{Event, Pong, RelayStatus};
 
 use super::screen::Size;
 use crate::clock::{time_of_day, utc};
+use crate::color::Color;
 use crate::list::{name, viewers};
-use crate::paint::Paint;
 use crate::reason::explained;
 use crate::table::{Cell, Column, Table};
 use crate::text::plain;
@@ -55,12 +55,12 @@ impl View {
     }
 
     /// The picture, no larger than `size`: the daemon, its relays, and below what happened lately.
-    pub(crate) fn lines(&self, size: Size, now: u64, colour: bool) -> Vec<String> {
-        let mut lines = vec![self.title(size, now, colour), String::new()];
+    pub(crate) fn lines(&self, size: Size, now: u64, colors: bool) -> Vec<String> {
+        let mut lines = vec![self.title(size, now, colors), String::new()];
         if self.relays.is_empty() {
             lines.push("Nothing is relayed now.".to_owned());
         } else {
-            let mut relays = self.relays(now).lines(size.width, colour);
+            let mut relays = self.relays(now).lines(size.width, colors);
             let room = size.height.saturating_sub(lines.len()).max(1);
             if relays.len() > room {
                 let hidden = relays.len() - room + 1;
@@ -71,29 +71,29 @@ impl View {
         }
         if !self.lately.is_empty() {
             lines.push(String::new());
-            lines.extend(self.lately().lines(size.width, colour));
+            lines.extend(self.lately().lines(size.width, colors));
         }
         lines.truncate(size.height);
         lines
     }
 
     /// Who is watched, and the sums; at the right end the time, which shows that it goes on.
-    fn title(&self, size: Size, now: u64, colour: bool) -> String {
-        let (said, paint) = match &self.daemon {
+    fn title(&self, size: Size, now: u64, colors: bool) -> String {
+        let (said, color) = match &self.daemon {
             Some(Daemon { gone: Some(since), .. }) => {
                 let ago = age(now.saturating_sub(*since));
-                (format!("dynrelayd is gone for {ago}; waiting for it. Last seen:"), Paint::Red)
+                (format!("dynrelayd is gone for {ago}; waiting for it. Last seen:"), Color::Red)
             }
             Some(Daemon { version, began, gone: None }) => {
                 let up = age(now.saturating_sub(*began));
-                (format!("dynrelayd {version}, up {up}: {}", self.sums()), Paint::Bold)
+                (format!("dynrelayd {version}, up {up}: {}", self.sums()), Color::Bold)
             }
-            None => ("dynrelayd".to_owned(), Paint::Bold),
+            None => ("dynrelayd".to_owned(), Color::Bold),
         };
         let (said, time) = (plain(&said), time_of_day(now));
         match size.width.checked_sub(said.chars().count() + time.len()) {
-            Some(space @ 2..) => format!("{}{}{time}", paint.on(&said, colour), " ".repeat(space)),
-            _ => paint.on(&said.chars().take(size.width).collect::<String>(), colour),
+            Some(space @ 2..) => format!("{}{}{time}", color.on(&said, colors), " ".repeat(space)),
+            _ => color.on(&said.chars().take(size.width).collect::<String>(), colors),
         }
     }
 
@@ -122,7 +122,7 @@ impl View {
         for relay in &self.relays {
             table.row([
                 name(relay),
-                Cell::from(&relay.state).painted(Paint::of_state(&relay.state)),
+                Cell::from(&relay.state).colored(Color::of_state(&relay.state)),
                 age(now.saturating_sub(relay.since)).into(),
                 rate(relay.rate).into(),
                 crate::wording::size(relay.bytes).into(),
@@ -143,7 +143,7 @@ impl View {
             table.row([
                 utc(*at).into(),
                 Cell::from(format!("{stream}/{edge}")),
-                Cell::from(what).painted(Paint::of_state(state)),
+                Cell::from(what).colored(Color::of_state(state)),
             ]);
         }
         table

@@ -16,10 +16,10 @@ use signal_hook::low_level::emulate_default_handler;
 use self::frame::View;
 use self::screen::Screen;
 use crate::clock::unix_time;
+use crate::context::{Ask, Context};
+use crate::event_stream::Told;
 use crate::events;
 use crate::failure::Failure;
-use crate::feed::Told;
-use crate::world::{Ask, World};
 
 /// How often the table is drawn anew.
 const EVERY: Duration = Duration::from_secs(1);
@@ -35,17 +35,17 @@ enum Input {
 
 /// Shows the relays until somebody ends it. Where there is no terminal to draw on, it tells events
 /// line by line.
-pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
-    if world.json || !world.terminal {
-        return events::run(world);
+pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
+    if context.json || !context.terminal {
+        return events::run(context);
     }
     let (tell, inputs) = mpsc::channel();
     let told = tell.clone();
-    world.daemon.follow(Box::new(move |what| told.send(Input::Told(what)).is_ok()))?;
+    context.daemon.follow(Box::new(move |what| told.send(Input::Told(what)).is_ok()))?;
     // From here on signals no longer end the program by themselves, which would leave the terminal
     // as it is.
     listen_for_signals(tell.clone())?;
-    let World { out, daemon, colour, .. } = world;
+    let Context { out, daemon, colors, .. } = context;
     let mut screen = Screen::open(*out)?;
     listen_for_keys(tell);
     let mut view = View::default();
@@ -81,7 +81,7 @@ pub(crate) fn run(world: &mut World<'_>) -> Result<(), Failure> {
             Err(RecvTimeoutError::Timeout) => {
                 look(*daemon, &mut view);
                 let size = Screen::size();
-                screen.draw(&view.lines(size, unix_time(), *colour), size)?;
+                screen.draw(&view.lines(size, unix_time(), *colors), size)?;
                 drawn = Instant::now();
                 due = drawn + EVERY;
             }

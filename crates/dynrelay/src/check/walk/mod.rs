@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 use self::answer::Answers;
 use self::step::{Outcome, Steps};
 use super::{refusals, rtsp};
+use crate::context::{Context, Daemon};
 use crate::failure::Failure;
 use crate::scan::ears;
 use crate::wording::count;
-use crate::world::{Daemon, World};
 
 /// How long the encoder's packets are waited for.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -43,9 +43,9 @@ type Taken<T> = Result<T, Stuck>;
 
 impl Walk<'_> {
     /// Walks. A step that fails makes it fail.
-    pub(super) fn run(&self, world: &mut World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, context: &mut Context<'_>) -> Result<(), Failure> {
         let stream = self.stream()?;
-        let mut steps = Steps::new(world, stream, self.edge);
+        let mut steps = Steps::new(context, stream, self.edge);
         steps.title()?;
         let way = Way { walk: self, stream };
         // What went wrong has been told step by step.

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::paint::Paint;
+use crate::color::Color;
+use crate::context::Context;
 use crate::text::wrapped;
 use crate::wording::silence;
-use crate::world::World;
 use crate::{json, text};
 
 /// The columns before a step's words.
@@ -37,7 +37,7 @@ struct Step {
 
 /// The steps so far.
 pub(super) struct Steps<'w, 'o> {
-    world: &'w mut World<'o>,
+    context: &'w mut Context<'o>,
     stream: String,
     edge: String,
     taken: Vec<Step>,
@@ -56,19 +56,19 @@ struct Shape<'a> {
 }
 
 impl<'w, 'o> Steps<'w, 'o> {
-    pub(super) fn new(world: &'w mut World<'o>, stream: &str, edge: &str) -> Self {
+    pub(super) fn new(context: &'w mut Context<'o>, stream: &str, edge: &str) -> Self {
         let (stream, edge) = (stream.to_owned(), edge.to_owned());
-        Self { world, stream, edge, taken: Vec::new(), since: Instant::now(), broken: None }
+        Self { context, stream, edge, taken: Vec::new(), since: Instant::now(), broken: None }
     }
 
     /// Says what is walked through.
     pub(super) fn title(&mut self) -> io::Result<()> {
-        if self.world.json {
+        if self.context.json {
             return Ok(());
         }
         let title = format!("{} to {}", self.stream, self.edge);
-        self.world.heading(&title, Paint::Bold)?;
-        self.world.out.flush()
+        self.context.heading(&title, Color::Bold)?;
+        self.context.out.flush()
     }
 
     /// Tells a step that was taken since the one before, and what to do about it.
@@ -82,22 +82,22 @@ impl<'w, 'o> Steps<'w, 'o> {
         let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.since = Instant::now();
         let step = Step { step, outcome, what, advice: advice.to_owned(), ms };
-        if !self.world.json && self.broken.is_none() {
-            self.broken = print(self.world, &step).err();
+        if !self.context.json && self.broken.is_none() {
+            self.broken = print(self.context, &step).err();
         }
         self.taken.push(step);
     }
 
     /// Tells people something that is no step.
     pub(super) fn note(&mut self, text: &str) {
-        if self.world.json || self.broken.is_some() {
+        if self.context.json || self.broken.is_some() {
             return;
         }
-        let lines = wrapped(text, self.world.width.saturating_sub(INDENT));
+        let lines = wrapped(text, self.context.width.saturating_sub(INDENT));
         let said = lines
             .iter()
-            .try_for_each(|line| self.world.say(&format!("{:INDENT$}{line}", "")))
-            .and_then(|()| self.world.out.flush());
+            .try_for_each(|line| self.context.say(&format!("{:INDENT$}{line}", "")))
+            .and_then(|()| self.context.out.flush());
         self.broken = said.err();
     }
 
@@ -107,32 +107,32 @@ impl<'w, 'o> Steps<'w, 'o> {
         if let Some(error) = self.broken {
             return Err(error);
         }
-        if self.world.json {
+        if self.context.json {
             let shape = Shape { stream: &self.stream, edge: &self.edge, ok, steps: &self.taken };
-            json::line(self.world.out, &serde_json::to_string(&shape)?)?;
+            json::line(self.context.out, &serde_json::to_string(&shape)?)?;
         }
         Ok(ok)
     }
 }
 
 /// `✓ ok      source  video H264 arrives, from 10.9.0.2:41000 (12ms)`
-fn print(world: &mut World<'_>, step: &Step) -> io::Result<()> {
-    let (mark, word, paint) = match step.outcome {
-        Outcome::Ok => ("✓", "ok", Paint::Green),
-        Outcome::Failed => ("✗", "failed", Paint::Red),
-        Outcome::Unknown => ("?", "unknown", Paint::Yellow),
+fn print(context: &mut Context<'_>, step: &Step) -> io::Result<()> {
+    let (mark, word, color) = match step.outcome {
+        Outcome::Ok => ("✓", "ok", Color::Green),
+        Outcome::Failed => ("✗", "failed", Color::Red),
+        Outcome::Unknown => ("?", "unknown", Color::Yellow),
     };
-    let width = world.width.saturating_sub(INDENT);
+    let width = context.width.saturating_sub(INDENT);
     let what = text::plain(&format!("{} ({})", step.what, silence(step.ms)));
     let mut lines = wrapped(&what, width);
     let advice = wrapped(&text::plain(&step.advice), width.saturating_sub(3));
     let arrow = std::iter::once("-> ").chain(std::iter::repeat("   "));
     lines.extend(arrow.zip(advice).map(|(arrow, line)| format!("{arrow}{line}")));
     let mut head =
-        format!("{} {:<8}", paint.on(&format!("{mark} {word:<7}"), world.colour), step.step);
+        format!("{} {:<8}", color.on(&format!("{mark} {word:<7}"), context.colors), step.step);
     for line in lines {
-        writeln!(world.out, "{head} {line}")?;
+        writeln!(context.out, "{head} {line}")?;
         head = " ".repeat(INDENT - 1);
     }
-    world.out.flush()
+    context.out.flush()
 }

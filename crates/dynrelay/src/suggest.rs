@@ -1,8 +1,8 @@
-//! Which name was meant by one that was mistyped.
+//! RelayArg name was meant by one that was mistyped.
 
 use control::{ErrorCode, Refused, Request, StreamList};
 
-use crate::world::Ask;
+use crate::context::Ask;
 
 /// The refusal of a name that the daemon doesn't know, with the one that was meant, perhaps.
 pub(crate) fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refused) -> Refused {
@@ -62,8 +62,8 @@ fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a 
 mod tests {
     use super::*;
     use crate::fake::Fake;
+    use crate::relay_arg::RelayArg;
     use crate::show;
-    use crate::which::Which;
 
     #[test]
     fn the_daemon_is_asked_what_could_have_been_meant() {
@@ -73,7 +73,7 @@ mod tests {
         let (unknown, no_edge) = (ErrorCode::UnknownStream, ErrorCode::NoEdge);
         let said = |words: &[&str], refused| {
             let mut fake = Fake::refusing(refused).then(streams);
-            let failed = fake.run(|world| show::run(world, &Which::typed(words)));
+            let failed = fake.run(|context| show::run(context, &RelayArg::typed(words)));
             failed.unwrap_err().to_string()
         };
         let none = "there is no stream nws";
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(said(&["news"], refused(unknown, "no relay")), "no relay");
         // Whatever is wrong, the refusal is told.
         let mut alone = Fake::refusing(refused(unknown, none)).then("{}");
-        let failed = alone.run(|world| show::run(world, &Which::typed(&["nws"])));
+        let failed = alone.run(|context| show::run(context, &RelayArg::typed(&["nws"])));
         assert_eq!(failed.unwrap_err().to_string(), none);
     }
 

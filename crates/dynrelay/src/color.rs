@@ -2,7 +2,7 @@
 
 /// How a text stands out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Paint {
+pub(crate) enum Color {
     /// Not at all.
     #[default]
     Plain,
@@ -18,8 +18,8 @@ pub(crate) enum Paint {
     Dim,
 }
 
-impl Paint {
-    /// The colour of a relay's state.
+impl Color {
+    /// The color of a relay's state.
     pub(crate) fn of_state(state: &str) -> Self {
         match state {
             "live" => Self::Green,
@@ -29,8 +29,8 @@ impl Paint {
         }
     }
 
-    /// The text in this colour, if `colour` says that there are any.
-    pub(crate) fn on(self, text: &str, colour: bool) -> String {
+    /// The text in this color, if `colors` says that there are any.
+    pub(crate) fn on(self, text: &str, colors: bool) -> String {
         let code = match self {
             Self::Plain => return text.to_owned(),
             Self::Bold => 1,
@@ -39,6 +39,6 @@ impl Paint {
             Self::Green => 32,
             Self::Yellow => 33,
         };
-        if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if colors { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

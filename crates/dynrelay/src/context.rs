@@ -8,14 +8,14 @@ use control::{Client, ClientError, Request};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::color::Color;
+use crate::event_stream::{self, Listener};
 use crate::failure::Failure;
-use crate::feed::{self, Listener};
-use crate::paint::Paint;
 use crate::table::Table;
-use crate::{json, near, text};
+use crate::{json, suggest, text};
 
-/// The world of one command.
-pub(crate) struct World<'a> {
+/// The context of one command.
+pub(crate) struct Context<'a> {
     /// Standard output.
     pub(crate) out: &'a mut dyn Write,
     /// Standard error.
@@ -25,7 +25,7 @@ pub(crate) struct World<'a> {
     /// Whether answers are for programs.
     pub(crate) json: bool,
     /// Whether standard output shows colours.
-    pub(crate) colour: bool,
+    pub(crate) colors: bool,
     /// Whether standard error is a terminal, where progress can be shown.
     pub(crate) progress: bool,
     /// Whether standard output is a terminal that can be drawn on.
@@ -38,7 +38,7 @@ pub(crate) struct World<'a> {
     pub(crate) reader_left: fn() -> bool,
 }
 
-impl World<'_> {
+impl Context<'_> {
     /// Asks the daemon. With `--json` the answer is printed as it came, and there is nothing left
     /// to tell a person: `None`.
     pub(crate) fn ask<T: DeserializeOwned>(
@@ -47,7 +47,7 @@ impl World<'_> {
     ) -> Result<Option<T>, Failure> {
         let answer = match self.daemon.ask(request) {
             Err(ClientError::Refused(refused)) => {
-                let refused = near::with_hint(self.daemon, request, refused);
+                let refused = suggest::with_hint(self.daemon, request, refused);
                 return Err(Failure::Daemon(refused.into()));
             }
             answer => answer?,
@@ -64,15 +64,15 @@ impl World<'_> {
         writeln!(self.out, "{}", text::plain(line))
     }
 
-    /// Prints a line for people in a colour.
-    pub(crate) fn heading(&mut self, line: &str, paint: Paint) -> io::Result<()> {
-        writeln!(self.out, "{}", paint.on(&text::plain(line), self.colour))
+    /// Prints a line for people in a color.
+    pub(crate) fn heading(&mut self, line: &str, color: Color) -> io::Result<()> {
+        writeln!(self.out, "{}", color.on(&text::plain(line), self.colors))
     }
 
     /// Prints a table for people.
     pub(crate) fn print(&mut self, table: &Table) -> io::Result<()> {
         table
-            .lines(self.width, self.colour)
+            .lines(self.width, self.colors)
             .iter()
             .try_for_each(|line| writeln!(self.out, "{line}"))
     }
@@ -99,7 +99,7 @@ impl Ask for Daemon {
     }
 
     fn follow(&mut self, tell: Listener) -> Result<(), ClientError> {
-        feed::follow(self.socket.clone(), tell)
+        event_stream::follow(self.socket.clone(), tell)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which relay a command is about.
+//! RelayArg relay a command is about.
 
 use clap::Args;
 
@@ -6,14 +6,14 @@ use crate::failure::Failure;
 
 /// A stream, and perhaps an edge; `STREAM/EDGE` is how relays are written everywhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct Which {
+pub(crate) struct RelayArg {
     /// The stream's name, or STREAM/EDGE in one word
     stream: String,
     /// The edge's name
     edge: Option<String>,
 }
 
-impl Which {
+impl RelayArg {
     /// The stream, and the edge if one was named.
     pub(crate) fn parts(&self) -> Result<(String, Option<String>), Failure> {
         let (stream, edge) = match (self.stream.split_once('/'), &self.edge) {
@@ -31,7 +31,7 @@ impl Which {
 }
 
 #[cfg(test)]
-impl Which {
+impl RelayArg {
     /// As if it was typed.
     pub(crate) fn typed(words: &[&str]) -> Self {
         let word = |at: usize| words.get(at).map(|word| (*word).to_owned());
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn two_words_or_one() {
-        let parts = |words: &[&str]| Which::typed(words).parts();
+        let parts = |words: &[&str]| RelayArg::typed(words).parts();
         assert_eq!(parts(&["news"]).unwrap(), ("news".into(), None));
         for words in [&["news", "dss2"][..], &["news/dss2"]] {
             assert_eq!(parts(words).unwrap(), ("news".into(), Some("dss2".into())));
