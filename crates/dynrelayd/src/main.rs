@@ -1,40 +1,10 @@
 //! dynrelayd: relays broadcasts to the servers where somebody watches, while somebody watches.
 
-mod air;
-mod allowance;
-mod audience;
 mod check;
-mod choice;
-mod confine;
-mod door;
-mod glance;
-mod guests;
-mod hearing;
-mod history;
-mod inbox;
+mod core;
 mod log;
-mod memory;
-mod origin;
-mod pace;
-mod path;
-mod pulls;
-mod reach;
-mod relay;
-mod reload;
-mod replica;
-mod returns;
-mod rights;
-mod session;
-mod signals;
-mod socket;
-mod source;
-mod start;
-mod status;
-mod storm;
-mod story;
-mod supervisor;
-mod systemd;
-mod turnstile;
+mod sandbox;
+mod shell;
 
 #[cfg(test)]
 mod manual;
@@ -48,9 +18,10 @@ use catalog::Catalog;
 use clap::Parser;
 use tracing::{error, info};
 
-use crate::guests::Guests;
-use crate::socket::Socket;
-use crate::supervisor::Supervisor;
+use crate::core::supervisor::Supervisor;
+use crate::shell::clients::Guests;
+use crate::shell::control_socket::Socket;
+use crate::shell::{listener as door, signals, systemd};
 
 /// Relays broadcasts to edges, each for as long as somebody watches there.
 ///
@@ -104,12 +75,12 @@ fn run(config: &Path) -> Result<()> {
     // Before there is any other thread. The catalogue is read again from inside: what could not be
     // read at a reload is told of now.
     let catalog = if daemon.confine {
-        confine::start(config, catalog.config());
+        sandbox::start(config, catalog.config());
         Catalog::load(config)?
     } else {
         catalog
     };
-    reload::report(&catalog);
+    core::reload::report(&catalog);
 
     let (post, inbox) = mpsc::channel();
     signals::listen(post.clone()).context("can't listen for signals")?;

@@ -4,11 +4,11 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use control::Request;
 
-use crate::air::Heard;
-use crate::hearing::Audition;
-use crate::pulls::Told;
-use crate::reach::Verdict;
-use crate::supervisor::Answer;
+use crate::core::on_air::Heard;
+use crate::core::pulls::Told;
+use crate::core::scan_request::Audition;
+use crate::core::supervisor::Answer;
+use crate::shell::edge_probe::Verdict;
 
 /// One thing to act on.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rtsp_types::{Message, Method, Request, Url, Version, headers};
 
-use crate::inbox::{Input, Post};
+use crate::core::input::{Input, Post};
 
 /// How long a viewer waits for an edge to answer. relay.cgi waits two seconds in all.
 const PATIENCE: Duration = Duration::from_millis(1200);

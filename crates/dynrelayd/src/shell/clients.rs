@@ -7,8 +7,8 @@ use std::time::Instant;
 use catalog::Limits;
 use control::{ErrorCode, Refused, Request};
 
-use crate::allowance::Allowance;
-use crate::rights::Peer;
+use crate::core::rate_limit::Allowance;
+use crate::shell::permissions::Peer;
 
 /// An answer counts for one request more with each so many bytes.
 const PIECE: usize = 4096;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use control::{ErrorCode, Refused};
 use scan::{Hearing, Listening, Media, Told};
 
-use crate::supervisor::{Answer, Supervisor};
+use crate::core::supervisor::{Answer, Supervisor};
 
 /// How many may listen at a time.
 const AT_A_TIME: usize = 4;

@@ -12,13 +12,13 @@ use control::{ErrorCode, Refused, Reply, Started, Via};
 use lifecycle::{FlowKind, State};
 use tracing::{debug, error, info};
 
-use crate::choice::{Candidate, rank};
-use crate::path::{address, medias, paths};
-use crate::reach::{self, Question};
-use crate::relay::Relay;
-use crate::session::line_of;
-use crate::status::unknown_stream;
-use crate::supervisor::{Answer, Supervisor};
+use crate::core::edge_choice::{Candidate, rank};
+use crate::core::relay::Relay;
+use crate::core::supervisor::{Answer, Supervisor};
+use crate::core::views::unknown_stream;
+use crate::shell::edge_probe::{self as reach, Question};
+use crate::shell::flow_plan::{address, medias, paths};
+use crate::shell::session::line_of;
 
 /// How long a start may wait for an edge to say whether it is there. relay.cgi waits two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);

@@ -7,10 +7,10 @@ use catalog::Route;
 use control::{FlowKind, FlowStatus, RelayDetail, RelayStatus};
 use forward::{Counters, Flow};
 
-use crate::audience::Audience;
-use crate::pace::{Pace, per_second};
-use crate::path::{Path, arrival, paths};
-use crate::storm::Storm;
+use crate::core::rate_history::{Pace, per_second};
+use crate::core::viewer_time::Audience;
+use crate::log::storm::Storm;
+use crate::shell::flow_plan::{Path, arrival, paths};
 
 /// A relay, as the data plane and the lifecycle know it.
 pub(crate) type RelayId = u64;

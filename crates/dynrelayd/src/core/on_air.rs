@@ -16,9 +16,9 @@ use forward::Plane;
 use scan::{Hearing, Media, Settings, Verdict};
 use tracing::warn;
 
-use crate::inbox::{Input, Post};
-use crate::session::line_of;
-use crate::supervisor::Supervisor;
+use crate::core::input::{Input, Post};
+use crate::core::supervisor::Supervisor;
+use crate::shell::session::line_of;
 
 /// How long is listened to a stream that says nothing.
 const LISTENS: Duration = Duration::from_secs(1);

@@ -7,10 +7,10 @@ use control::{ErrorCode, Refused, RelayStatus, Reloaded};
 use lifecycle::CloseReason;
 use tracing::{error, info, warn};
 
-use crate::start::unknown_edge;
-use crate::status::unknown_stream;
-use crate::supervisor::{Answer, Supervisor};
-use crate::systemd;
+use crate::core::starts::unknown_edge;
+use crate::core::supervisor::{Answer, Supervisor};
+use crate::core::views::unknown_stream;
+use crate::shell::systemd;
 
 impl Supervisor {
     /// Takes a new catalogue into use. Relays whose route is as it was go on undisturbed; those

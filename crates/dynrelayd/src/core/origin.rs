@@ -6,9 +6,9 @@ use catalog::{Catalog, Run, Stream};
 use control::{Origin, OriginKind, ReplicaStatus};
 use forward::Flow;
 
-use crate::pulls::Pulls;
-use crate::replica::{Replica, SILENCE};
-use crate::supervisor::Supervisor;
+use crate::core::pulls::Pulls;
+use crate::core::replicas::{Replica, SILENCE};
+use crate::core::supervisor::Supervisor;
 
 /// The origins of all streams.
 pub(crate) struct Origins<'a> {

@@ -6,8 +6,8 @@ use control::{FlowStatus, RelayDetail, RelayStatus};
 use lifecycle::{CloseReason, State};
 use tracing::Level;
 
+use crate::core::relay::Relay;
 use crate::log::log_at;
-use crate::relay::Relay;
 
 /// Says that the edge goes on refusing. While the relay is live it is one media of several that it
 /// refuses: viewers miss something.

@@ -15,8 +15,8 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType};
 use nix::unistd::Pid;
 
-use super::calls;
-use super::files::{self, Fence, Fenced};
+use super::landlock::{self, Fence, Fenced};
+use super::seccomp;
 
 /// Runs this on a thread of its own, to its end.
 fn apart(what: impl FnOnce() + Send + 'static) {
@@ -27,7 +27,7 @@ fn apart(what: impl FnOnce() + Send + 'static) {
 fn calls_that_are_not_needed_fail_and_nothing_else_happens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     apart(move || {
-        calls::filter().unwrap();
+        seccomp::filter().unwrap();
         assert_eq!(
             Command::new("/bin/true").status().unwrap_err().raw_os_error(),
             Some(libc::ENOSYS)
@@ -74,7 +74,7 @@ fn files_beyond_the_fence_are_out_of_reach() {
     let fence = Fence { read: vec![at("etc")], write: at("state"), clear: at("run") };
     let root = folder.path().to_owned();
     apart(move || {
-        if files::fence(&fence).unwrap() == Fenced::NotAtAll {
+        if landlock::fence(&fence).unwrap() == Fenced::NotAtAll {
             return eprintln!("not tested: this kernel has no Landlock");
         }
         let at = |name: &str| root.join(name);
@@ -112,7 +112,7 @@ fn files_that_are_replaced_stay_within_reach() {
     let (go, changed) = std::sync::mpsc::channel::<()>();
     let (toml, sdp) = (at("dynrelay.toml"), at("streams/news.sdp"));
     let confined = thread::spawn(move || {
-        files::fence(&fence).unwrap();
+        landlock::fence(&fence).unwrap();
         fenced.send(()).unwrap();
         changed.recv().unwrap();
         assert_eq!(fs::read(toml).unwrap(), b"two");

@@ -13,9 +13,9 @@ use control::ReplicaStatus;
 use forward::{Counters, Flow, Happened, Plane};
 use tracing::{info, warn};
 
-use crate::path::pairs;
-use crate::relay::{Relay, RelayId, unix_time};
-use crate::supervisor::Supervisor;
+use crate::core::relay::{Relay, RelayId, unix_time};
+use crate::core::supervisor::Supervisor;
+use crate::shell::flow_plan::pairs;
 
 /// After how long a replica that failed is opened again.
 const RETRY: Duration = Duration::from_secs(3);

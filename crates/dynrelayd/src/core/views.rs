@@ -9,10 +9,10 @@ use control::{
 };
 use lifecycle::When;
 
-use crate::air::SILENCE;
-use crate::relay::{Relay, RelayId, unix_time};
-use crate::start::unknown_edge;
-use crate::supervisor::{Answer, Supervisor};
+use crate::core::on_air::SILENCE;
+use crate::core::relay::{Relay, RelayId, unix_time};
+use crate::core::starts::unknown_edge;
+use crate::core::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
     /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently. With

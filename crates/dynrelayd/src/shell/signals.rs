@@ -6,7 +6,7 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::inbox::{Input, Post};
+use crate::core::input::{Input, Post};
 
 /// Turns SIGHUP, SIGTERM and SIGINT into messages, on a thread of its own.
 pub(crate) fn listen(post: Post) -> io::Result<()> {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use control::{ErrorCode, Refused, Started, Via};
 use tracing::{Level, info};
 
+use crate::core::supervisor::Answer;
 use crate::log::log_at;
-use crate::supervisor::Answer;
 
 /// How long equals are gathered.
 const WINDOW: Duration = Duration::from_secs(60);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use forward::{Feedback, Happened};
 use lifecycle::{CloseReason, Seen};
 
-use crate::story::tell_of_storm;
-use crate::supervisor::Supervisor;
+use crate::core::supervisor::Supervisor;
+use crate::log::relay_log::tell_of_storm;
 
 /// How often the counters are read while anything is relayed.
 pub(crate) const GLANCE: Duration = Duration::from_millis(500);

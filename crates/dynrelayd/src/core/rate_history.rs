@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use control::Rates;
 
-use crate::relay::unix_time;
-use crate::supervisor::Supervisor;
+use crate::core::relay::unix_time;
+use crate::core::supervisor::Supervisor;
 
 /// How long a step is.
 const STEP: Duration = Duration::from_secs(5);

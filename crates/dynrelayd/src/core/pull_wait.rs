@@ -6,7 +6,7 @@ use std::time::Instant;
 use control::{ErrorCode, Refused};
 use rtsp::{Fault, State};
 
-use crate::supervisor::{Answer, Supervisor};
+use crate::core::supervisor::{Answer, Supervisor};
 
 impl Supervisor {
     /// Whether a stream's packets come, as far as that is for us to see to; if it is pulled and none

@@ -13,7 +13,7 @@ use catalog::{Catalog, RtspSource, Stream};
 use rtsp::{Order, Outlet, Pull, State, Transport};
 use tracing::{info, warn};
 
-use crate::inbox::{Input, Post};
+use crate::core::input::{Input, Post};
 
 /// How long a stream is still pulled for a viewer who was told to ask again.
 const LINGER: Duration = Duration::from_secs(20);

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use control::{ErrorCode, Refused, Reply};
 use tracing::{debug, warn};
 
-use crate::guests::Guests;
-use crate::inbox::Post;
-use crate::rights::Peer;
-use crate::session::Session;
+use crate::core::input::Post;
+use crate::shell::clients::Guests;
+use crate::shell::permissions::Peer;
+use crate::shell::session::Session;
 
 /// How many threads stay at the door when nobody calls: a viewer's request then costs no new one.
 const WAITING: usize = 4;

@@ -10,8 +10,8 @@ use control::{ErrorCode, LineError, MAX_REQUEST, Refused, Reply, Request, read_l
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use scan::Listening;
 
-use crate::guests::Seat;
-use crate::inbox::{Asked, Input, Post};
+use crate::core::input::{Asked, Input, Post};
+use crate::shell::clients::Seat;
 
 /// How long a caller may take to send a line, and to read one.
 const PATIENCE: Duration = Duration::from_secs(10);
