@@ -5,24 +5,14 @@
 #![allow(unreachable_pub, reason = "what the crate exports is private here")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rtp::{Packet, Sequence, rtcp};
 use std::hint::black_box;
 use std::io::IoSlice;
 
-#[path = "../src/packet.rs"]
-mod packet;
 #[path = "../src/returns.rs"]
 mod returns;
-#[path = "../src/rtcp.rs"]
-mod rtcp;
 #[path = "../src/run.rs"]
 mod run;
-#[path = "../src/sequence.rs"]
-mod sequence;
-
-/// What the modules above use of the crate.
-mod event {
-    pub(crate) use forward::Feedback;
-}
 
 const BATCH: u16 = 64;
 
@@ -44,11 +34,11 @@ fn packet_path(criterion: &mut Criterion) {
         bencher.iter(|| run::runs(black_box(&slices)).map(<[_]>::len).max());
     });
     group.bench_function("sequence", |bencher| {
-        let mut sequence = sequence::Sequence::default();
+        let mut sequence = Sequence::default();
         bencher.iter(|| {
             for datagram in black_box(&video) {
-                if let packet::Packet::Rtp(header) = packet::Packet::read(datagram) {
-                    sequence.see(header);
+                if let Packet::Rtp(header) = Packet::read(datagram) {
+                    sequence.push(header);
                 }
             }
         });
@@ -64,7 +54,7 @@ fn packet_path(criterion: &mut Criterion) {
             for datagram in &mut video {
                 number = number.wrapping_add(1);
                 datagram[2..4].copy_from_slice(&number.to_be_bytes());
-                let packet = packet::Packet::read(datagram);
+                let packet = Packet::read(datagram);
                 back += u32::from(returns.see(packet, datagram, None, now));
             }
             returns.next_batch();
@@ -75,7 +65,7 @@ fn packet_path(criterion: &mut Criterion) {
     report.resize(28, 0);
     let reports = vec![report; BATCH.into()];
     group.bench_function("filter", |bencher| {
-        let passing = |report: &&Vec<u8>| rtcp::begins_with_sender_report(report);
+        let passing = |report: &&Vec<u8>| rtcp::sender_report(report).is_some();
         bencher.iter(|| black_box(&reports).iter().filter(passing).count());
     });
     group.finish();

@@ -1,6 +1,7 @@
 //! What the plane tells: refusals, probes that left, what edges reported.
 
 use crate::flow::Shared;
+use rtp::Feedback;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
@@ -34,20 +35,6 @@ pub enum Happened {
     Failed,
 }
 
-/// What an edge sent back on a flow's socket, by RTCP (RFC 3550).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Feedback {
-    /// A receiver report.
-    ReceiverReport {
-        /// How many senders it reports on; 0 is a receiver that hears nobody, or doesn't say.
-        blocks: u8,
-    },
-    /// The number of viewers, as Darwin Streaming Server counts them (APP `QTSS`, field `ey`).
-    Viewers(u32),
-    /// A BYE.
-    Goodbye,
-}
-
 impl Event {
     pub(crate) fn new(relay: u64, flow: usize, shared: Arc<Shared>) -> Event {
         Event { relay, flow, shared }
@@ -71,15 +58,13 @@ const PROBED: u8 = 1;
 const REFUSED: u8 = 2;
 const RECEIVER_REPORT: u8 = 4;
 const VIEWERS: u8 = 8;
-const GOODBYE: u8 = 16;
-const FAILED: u8 = 32;
+const FAILED: u8 = 16;
 
 /// News of a flow that nobody has read yet: one bit for each kind, and its last value.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     unread: AtomicU8,
     errno: AtomicI32,
-    blocks: AtomicU8,
     viewers: AtomicU32,
 }
 
@@ -92,15 +77,11 @@ impl News {
                 self.errno.store(errno, Ordering::Relaxed);
                 REFUSED
             }
-            Happened::Report(Feedback::ReceiverReport { blocks }) => {
-                self.blocks.store(blocks, Ordering::Relaxed);
-                RECEIVER_REPORT
-            }
+            Happened::Report(Feedback::ReceiverReport) => RECEIVER_REPORT,
             Happened::Report(Feedback::Viewers(viewers)) => {
                 self.viewers.store(viewers, Ordering::Relaxed);
                 VIEWERS
             }
-            Happened::Report(Feedback::Goodbye) => GOODBYE,
             Happened::Failed => FAILED,
         };
         self.unread.fetch_or(bit, Ordering::AcqRel) == 0
@@ -108,14 +89,12 @@ impl News {
 
     fn take(&self) -> impl Iterator<Item = Happened> + use<> {
         let unread = self.unread.swap(0, Ordering::AcqRel);
-        let blocks = self.blocks.load(Ordering::Relaxed);
         let viewers = self.viewers.load(Ordering::Relaxed);
         let all = [
             (PROBED, Happened::Probed),
             (REFUSED, Happened::Refused { errno: self.errno.load(Ordering::Relaxed) }),
-            (RECEIVER_REPORT, Happened::Report(Feedback::ReceiverReport { blocks })),
+            (RECEIVER_REPORT, Happened::Report(Feedback::ReceiverReport)),
             (VIEWERS, Happened::Report(Feedback::Viewers(viewers))),
-            (GOODBYE, Happened::Report(Feedback::Goodbye)),
             (FAILED, Happened::Failed),
         ];
         all.into_iter().filter(move |(bit, _)| unread & bit != 0).map(|(_, happened)| happened)

@@ -4,13 +4,12 @@ use crate::arrivals::Arrivals;
 use crate::error::OpenError;
 use crate::flow::Tell;
 use crate::output::Output;
-use crate::packet::Packet;
 use crate::path::Source;
 use crate::receiver;
 use crate::returns::Returns;
-use crate::sequence::Sequence;
 use crate::sys::Batch;
 use crate::tap::Ear;
+use rtp::{Packet, Sequence};
 use socket2::Socket;
 use std::io;
 use std::os::fd::AsFd;
@@ -87,7 +86,7 @@ impl Ingest {
                     self.arrivals.returned_by.put(sender);
                 }
             } else if let Packet::Rtp(header) = packet {
-                self.sequence.see(header);
+                self.sequence.push(header);
             }
         }
         self.returns.next_batch();

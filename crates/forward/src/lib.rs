@@ -5,7 +5,7 @@
 //! back as [`Event`]s. It knows nothing of streams, edges or viewers by name.
 //!
 //! Who only wants to hear a source [`listen`]s to it, or, where the plane may have its port, puts a
-//! [`Tap`] on it; and follows its RTP with a [`Sequence`].
+//! [`Tap`] on it.
 
 mod arrivals;
 mod counter;
@@ -16,27 +16,22 @@ mod gate;
 mod ingest;
 mod interfaces;
 mod output;
-mod packet;
 mod path;
 mod plane;
 mod ports;
 mod receiver;
 mod registry;
 mod returns;
-mod rtcp;
 mod run;
-mod sequence;
 mod sys;
 mod tap;
 mod worker;
 
 pub use error::{OpenError, StartError};
-pub use event::{Event, Feedback, Happened};
+pub use event::{Event, Happened};
 pub use flow::{Counters, Flow};
 pub use gate::Gate;
-pub use packet::{Header, Packet};
 pub use path::{Media, Multicast, Pass, Path, Source};
 pub use plane::{Plane, Settings, raise_file_limit};
 pub use receiver::open as listen;
-pub use sequence::Sequence;
 pub use tap::{Overheard, Tap};

@@ -4,9 +4,9 @@ use crate::event::Happened;
 use crate::flow::{Shared, Tell};
 use crate::gate::Gate;
 use crate::path::Pass;
-use crate::rtcp;
 use crate::run::runs;
 use crate::sys::BATCH;
+use rtp::rtcp;
 use socket2::{MsgHdr, SockRef};
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
@@ -241,8 +241,8 @@ impl<W: Wire> Output<W> {
 fn passes(pass: Pass, datagram: &[u8]) -> bool {
     match pass {
         Pass::Everything => true,
-        Pass::SenderReports => rtcp::begins_with_sender_report(datagram),
-        Pass::Multiplexed => !rtcp::is_rtcp(datagram) || rtcp::begins_with_sender_report(datagram),
+        Pass::SenderReports => rtcp::sender_report(datagram).is_some(),
+        Pass::Multiplexed => !rtcp::is_rtcp(datagram) || rtcp::sender_report(datagram).is_some(),
     }
 }
 

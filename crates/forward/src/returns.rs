@@ -8,8 +8,7 @@
 //! Who sent a packet is asked of the kernel only for a moment when a stream begins, and while packets
 //! come again: otherwise none of this costs more than a number to note.
 
-use crate::packet::{Header, Packet};
-use crate::rtcp;
+use rtp::{Header, Packet, rtcp};
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
@@ -98,9 +97,9 @@ impl Returns {
     ) -> bool {
         match packet {
             Packet::Rtp(header) => self.see_rtp(header, short_mark(datagram), sender, now),
-            Packet::Rtcp => rtcp::reporting_sender(datagram)
-                .is_some_and(|ssrc| self.see_report(ssrc, mark(datagram))),
-            Packet::Stranger => false,
+            Packet::Rtcp => rtcp::sender_report(datagram)
+                .is_some_and(|report| self.see_report(report.ssrc, mark(datagram))),
+            Packet::Other => false,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::arrivals::{Arrivals, Totals};
 use crate::counter::Counter;
-use crate::packet::Packet;
 use crate::registry::{Place, Registry};
+use rtp::Packet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;

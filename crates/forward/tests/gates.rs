@@ -4,7 +4,8 @@
 
 mod net;
 
-use forward::{Feedback, Gate, Happened, Pass};
+use ::rtp::Feedback;
+use forward::{Gate, Happened, Pass};
 use net::{Relay, alone, closed_port, edge, edge_at, encoder, group, receive, rtp};
 use std::net::UdpSocket;
 

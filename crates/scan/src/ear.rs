@@ -4,8 +4,8 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
-use forward::Packet;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+use rtp::Packet;
 use socket2::Socket;
 
 use crate::tallies::Arrived;

@@ -3,13 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use forward::{Header, Sequence};
+use rtp::{Header, Sequence, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::heard::millis;
-
-/// A step of this many packets or more is not the same sequence going on (RFC 3550, A.1).
-const MAX_DROPOUT: u16 = 3000;
 
 /// An RTP stream that arrived: one SSRC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +36,7 @@ pub struct Sender {
 pub(crate) struct Voice {
     pub(crate) sender: Sender,
     sequence: Sequence,
-    last: u16,
-    /// A second packet followed the first: it is RTP indeed. Any bytes look like RTP now and then,
-    /// but not twice with one SSRC.
+    /// Its packets are RTP for sure.
     pub(crate) believed: bool,
 }
 
@@ -57,8 +52,7 @@ impl Voice {
             first: at,
             last: at,
         };
-        let sequence = Sequence::default();
-        Self { sender, sequence, last: header.sequence, believed: false }
+        Self { sender, sequence: Sequence::default(), believed: false }
     }
 
     /// Takes in a packet of this SSRC, `length` bytes long.
@@ -77,10 +71,8 @@ impl Voice {
         if !sender.payload_types.contains(&header.payload_type) {
             sender.payload_types.push(header.payload_type);
         }
-        self.sequence.see(header);
+        self.sequence.push(header);
         sender.lost = self.sequence.missing();
-        let step = header.sequence.wrapping_sub(self.last).cast_signed().unsigned_abs();
-        self.believed |= step > 0 && step < MAX_DROPOUT;
-        self.last = header.sequence;
+        self.believed |= self.sequence.span().is_some_and(Span::is_confirmed);
     }
 }

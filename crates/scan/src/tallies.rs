@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use forward::{Packet, Source};
+use forward::Source;
+use rtp::Packet;
 
 use crate::deaf::Deaf;
 use crate::heard::Heard;
@@ -96,7 +97,7 @@ impl Tallies {
                     }
                 }
                 Packet::Rtcp => {}
-                Packet::Stranger => tally.hear_stranger(),
+                Packet::Other => tally.hear_stranger(),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use forward::Header;
+use rtp::Header;
 
 use crate::deaf::Deaf;
 use crate::heard::Heard;
@@ -92,7 +92,7 @@ mod tests {
     const FROM: &str = "10.9.0.2:41000";
 
     fn hear(tally: &mut Tally, own: bool, ssrc: u32, payload_type: u8, sequence: u16, at: u64) {
-        let header = Header { ssrc, payload_type, sequence };
+        let header = Header { ssrc, payload_type, sequence, timestamp: 0 };
         let at = Duration::from_millis(at);
         tally.hear(header, own, 12, FROM.parse().unwrap(), at);
     }

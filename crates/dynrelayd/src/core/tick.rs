@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use forward::{Feedback, Happened};
+use forward::Happened;
 use lifecycle::{CloseReason, Seen};
+use rtp::Feedback;
 
 use crate::core::supervisor::Supervisor;
 use crate::log::relay_log::tell_of_storm;
@@ -25,8 +26,7 @@ impl Supervisor {
                 Happened::Refused { errno } => refusal(errno),
                 Happened::Probed => Seen::Probed,
                 Happened::Report(Feedback::Viewers(count)) => Seen::Viewers(count),
-                Happened::Report(Feedback::ReceiverReport { .. }) => Seen::ReceiverReport,
-                Happened::Report(Feedback::Goodbye) => continue,
+                Happened::Report(Feedback::ReceiverReport) => Seen::ReceiverReport,
                 Happened::Failed => {
                     self.lifecycle.stop(relay, CloseReason::Failed, now);
                     continue;
