@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
             let config = catalog.config();
             assert!(config.limits.connections > 0 && config.limits.requests_per_second > 0);
             for edge in catalog.edges() {
-                assert!(catalog::is_name(&edge.name));
+                assert!(model::is_name(&edge.name));
                 let url = edge.viewer_url("news");
                 assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
             }

@@ -3,6 +3,7 @@
 use cgi::http::StatusCode;
 use cgi::{Asset, Environment, Page, Response, own_path, percent_encode};
 use control::{Origin, ReplicaStatus};
+use model::{SourceState, State};
 use playlist::escape;
 
 use crate::moment;
@@ -114,29 +115,31 @@ pub(crate) fn facts(class: &str, facts: &[(&str, String)]) -> String {
 }
 
 /// A state, for the eye too.
-pub(crate) fn state(state: &str) -> String {
-    let state = escape(state);
+pub(crate) fn state(state: State) -> String {
     format!("<span class=\"state {state}\">{state}</span>")
 }
 
 /// Where a stream comes from, and how that goes; below it, its replicas.
 pub(crate) fn origin(origin: &Origin) -> String {
     let Origin { kind, state, detail, replicas } = origin;
-    let own = format!("{kind}, {}", going(state, detail.as_deref()));
+    let own = format!("{kind}, {}", going(*state, detail.as_deref()));
     let replicas = replicas.iter().map(|ReplicaStatus { to, state, detail, .. }| {
         let to: Vec<String> = to.iter().map(ToString::to_string).collect();
-        let state = if state == "elsewhere" { "sent by another program" } else { state };
-        let (to, state) = (to.join(", "), going(state, detail.as_deref()));
+        let (to, state) = (to.join(", "), going(*state, detail.as_deref()));
         format!("<br/><small>replica to {to}:</small> {state}")
     });
     std::iter::once(own).chain(replicas).collect()
 }
 
 /// How an origin or a replica goes, and why.
-fn going(state: &str, detail: Option<&str>) -> String {
-    let class = if state == "failed" { "trouble" } else { "calm" };
+fn going(state: SourceState, detail: Option<&str>) -> String {
+    let class = if state == SourceState::Failed { "trouble" } else { "calm" };
+    let state = match state {
+        SourceState::Elsewhere => "sent by another program",
+        state => state.word(),
+    };
     let detail = detail.map(|detail| format!(" <small>{}</small>", escape(detail)));
-    format!("<span class=\"{class}\">{}</span>{}", escape(state), detail.unwrap_or_default())
+    format!("<span class=\"{class}\">{state}</span>{}", detail.unwrap_or_default())
 }
 
 /// A number that the edge may not say.

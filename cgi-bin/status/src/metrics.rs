@@ -5,11 +5,12 @@ use std::fmt::Write;
 use cgi::Response;
 use cgi::http::StatusCode;
 use control::RelayStatus;
+use model::{CloseReason, State};
 
 use crate::daemon::Overview;
 
 /// The states of a relay that runs.
-const STATES: [&str; 3] = ["starting", "live", "suspect"];
+const STATES: [State; 3] = [State::Starting, State::Live, State::Suspect];
 
 /// How the numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(crate) fn response(seen: Option<&Overview>, dialect: Dialect) -> Response {
     if let Some(seen) = seen {
         told.daemon(seen);
         let relays = seen.relays.relays.iter();
-        let running: Vec<_> = relays.filter(|relay| relay.state != "closed").collect();
+        let running: Vec<_> = relays.filter(|relay| relay.state != State::Closed).collect();
         told.states(&running);
         told.relays(&running);
         told.streams(seen);
@@ -69,11 +70,9 @@ impl Told {
         self.sample("dynrelay_uptime_seconds", &[], seen.daemon.uptime);
         self.counter("dynrelay_relays_closed", "", "Relays that have closed since it started.");
         // A counter that isn't there can't be seen to grow: each reason begins with none.
-        let known = wording::REASONS.iter().map(|reason| (*reason, 0));
-        let mut closed: std::collections::BTreeMap<&str, u64> = known.collect();
-        closed.extend(seen.daemon.closed.iter().map(|(reason, count)| (reason.as_str(), *count)));
-        for (reason, count) in closed {
-            self.sample("dynrelay_relays_closed_total", &[("reason", reason)], count);
+        for reason in CloseReason::ALL {
+            let count = seen.daemon.closed.get(reason).copied().unwrap_or_default();
+            self.sample("dynrelay_relays_closed_total", &[("reason", reason.word())], count);
         }
     }
 
@@ -81,7 +80,7 @@ impl Told {
         self.gauge("dynrelay_relays", "", "Relays that run, by state.");
         for state in STATES {
             let count = running.iter().filter(|relay| relay.state == state).count();
-            self.sample("dynrelay_relays", &[("state", state)], count as u64);
+            self.sample("dynrelay_relays", &[("state", state.word())], count as u64);
         }
         if running.is_empty() {
             return;
@@ -89,7 +88,8 @@ impl Told {
         self.gauge("dynrelay_relay_state", "", "1 for the state that a relay is in.");
         for relay in running {
             for state in STATES {
-                let labels = [("stream", &*relay.stream), ("edge", &*relay.edge), ("state", state)];
+                let labels =
+                    [("stream", &*relay.stream), ("edge", &*relay.edge), ("state", state.word())];
                 self.sample("dynrelay_relay_state", &labels, u64::from(relay.state == state));
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cgi::Response;
 use cgi::http::StatusCode;
 use control::{RelayStatus, StreamStatus};
+use model::{CloseReason, State};
 use playlist::escape;
 use wording::{age, count, grouped, is_trouble, meaning, rate, size};
 
@@ -49,7 +50,7 @@ const STREAM_COLUMNS: [Column; 6] = [
 /// The page.
 pub(crate) fn page(seen: &Overview, site: &Site) -> Response {
     let (closed, running): (Vec<_>, Vec<_>) =
-        seen.relays.relays.iter().partition(|relay| relay.state == "closed");
+        seen.relays.relays.iter().partition(|relay| relay.state == State::Closed);
     let viewers: u64 = running.iter().filter_map(|relay| relay.viewers).map(u64::from).sum();
     let sum = in_words(&running);
     let title = match viewers {
@@ -75,12 +76,12 @@ fn in_words(running: &[&RelayStatus]) -> String {
     if running.is_empty() {
         return "Nothing is relayed now".to_owned();
     }
-    let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut states: BTreeMap<State, usize> = BTreeMap::new();
     for relay in running {
-        *states.entry(&relay.state).or_default() += 1;
+        *states.entry(relay.state).or_default() += 1;
     }
     let each: Vec<String> =
-        states.iter().map(|(state, number)| format!("{number} {}", escape(state))).collect();
+        states.iter().map(|(state, number)| format!("{number} {state}")).collect();
     format!("{}: {}", count(running.len(), "relay"), each.join(", "))
 }
 
@@ -115,7 +116,7 @@ fn running_table(relays: &[&RelayStatus], site: &Site, now: u64) -> String {
             &format!("relay/{}/{}", relay.stream, relay.edge),
             [
                 site.relay(&relay.stream, &relay.edge),
-                state(&relay.state),
+                state(relay.state),
                 age(now.saturating_sub(relay.since)),
                 format!("{plot} <span>{}</span>", rate(relay.rate)),
                 size(relay.bytes),
@@ -142,7 +143,7 @@ pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> St
             &format!("{id}/{times}"),
             [
                 site.relay(stream, edge),
-                why(relay.reason.as_deref().unwrap_or_default()),
+                relay.reason.map(why).unwrap_or_default(),
                 format!("{ago} ago <small>{}</small>", moment::time(*since)),
                 age(since.saturating_sub(*started)),
                 size(relay.bytes),
@@ -154,13 +155,9 @@ pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> St
 }
 
 /// A close reason with what it means.
-pub(crate) fn why(reason: &str) -> String {
+pub(crate) fn why(reason: CloseReason) -> String {
     let class = if is_trouble(reason) { "trouble" } else { "calm" };
-    let reason_ = escape(reason);
-    format!(
-        "<span class=\"{class}\">{reason_}</span> <small>{}</small>",
-        meaning(reason).unwrap_or_default()
-    )
+    format!("<span class=\"{class}\">{reason}</span> <small>{}</small>", meaning(reason))
 }
 
 fn stream_table(streams: &[StreamStatus], site: &Site) -> String {

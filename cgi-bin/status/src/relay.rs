@@ -2,7 +2,8 @@
 
 use cgi::Response;
 use cgi::http::StatusCode;
-use control::{Gate, Origin, RelayDetail, RelayShow, RelayStatus};
+use control::{Origin, RelayDetail, RelayShow, RelayStatus};
+use model::{Gate, State};
 use playlist::escape;
 use wording::{
     age, count, flow_name, flow_note, grouped, meaning, rate, silence, silence_note, size,
@@ -39,7 +40,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
     let now = moment::now();
     let relay = &latest.relay;
     let rates = relay.rates.as_ref().filter(|rates| !rates.bytes.is_empty());
-    let until = if relay.state == "closed" { "Rate until it closed" } else { "Rate" };
+    let until = if relay.state == State::Closed { "Rate until it closed" } else { "Rate" };
     let before: Vec<&RelayStatus> = before.iter().map(|closed| &closed.relay).collect();
     let before = match before.is_empty() {
         true => String::new(),
@@ -55,15 +56,15 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
         list("It closes", &wording::closing(latest, now)),
         list("Worth knowing", &notes(latest)),
     );
-    let title = format!("{name} is {}", escape(&relay.state));
+    let title = format!("{name} is {}", relay.state);
     site.page(StatusCode::OK, &heading, &title, &main)
 }
 
 /// What it is, in words that change only when it does.
 fn sentence(relay: &RelayStatus) -> String {
     match &relay.reason {
-        Some(reason) => format!("Closed: {}", overview::why(reason)),
-        None => state(&relay.state),
+        Some(reason) => format!("Closed: {}", overview::why(*reason)),
+        None => state(relay.state),
     }
 }
 
@@ -75,7 +76,7 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     let sent =
         format!("{} <small>in {}</small>", size(relay.bytes), count(relay.packets, "packet"));
     let mut facts = vec![("Sent to", detail.address.to_string()), ("Began", ago(relay.started))];
-    if relay.state == "closed" {
+    if relay.state == State::Closed {
         facts.push(("Closed", ago(relay.since)));
         facts.push(("Ran for", age(relay.since.saturating_sub(relay.started))));
     } else {
@@ -93,7 +94,7 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
 /// Why it is in its state; of why it closed, what the reason's meaning above doesn't say.
 fn story(detail: &RelayDetail, now: u64) -> String {
     let why = wording::why(detail, now);
-    let above = detail.relay.reason.as_deref().and_then(meaning).unwrap_or_default();
+    let above = detail.relay.reason.map(meaning).unwrap_or_default();
     let said = why.get(..above.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(above));
     let more = if said { why.get(above.len()..).unwrap_or_default() } else { &why };
     match more.trim_start_matches(['.', ' ']) {

@@ -13,6 +13,7 @@ use control::{
     ClientError, ErrorCode, FlowStatus, LineError, Origin, Pong, Refused, RelayDetail, RelayList,
     RelayShow, RelayStatus, StreamStatus,
 };
+use model::{CloseReason, SourceState, State};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -44,14 +45,14 @@ impl Says {
         }
     }
 
-    fn relay(&self, state: &str) -> RelayStatus {
+    fn relay(&self, state: State) -> RelayStatus {
         let Self { text, number, .. } = self;
         let bytes = [*number, 0, u64::MAX];
         from(json!({
             "stream": text, "edge": text, "state": state, "since": number, "started": number,
             "packets": number, "bytes": number, "rate": number, "refusals": number,
             "lost": number, "drops": number, "gaps": number, "viewers": u32::try_from(*number).ok(),
-            "reason": (state == "closed").then_some(text),
+            "reason": (state == State::Closed).then_some(CloseReason::NoViewers),
             "rates": { "step": number % 20, "until": number, "bytes": bytes },
         }))
     }
@@ -59,15 +60,15 @@ impl Says {
     fn origin(&self) -> Origin {
         let replica = json!({
             "to": ["[2001:db8::1]:5004", "239.1.2.3:5006"], "since": 0,
-            "state": self.text, "detail": self.text,
+            "state": SourceState::Failed, "detail": self.text,
         });
         from(json!({
-            "kind": "rtsp", "state": self.text, "detail": self.text, "replicas": [replica],
+            "kind": "rtsp", "state": SourceState::Running, "detail": self.text, "replicas": [replica],
         }))
     }
 
     fn list(&self) -> RelayList {
-        let states = ["live", &self.text, "closed", "closed"];
+        let states = [State::Live, State::Starting, State::Closed, State::Closed];
         let mut relays: Vec<_> = states.into_iter().map(|state| self.relay(state)).collect();
         relays[1].edge.push('2');
         RelayList { rates: relays[0].rates.clone(), relays }
@@ -95,7 +96,7 @@ impl Daemon for Says {
             on_air,
             origin: Some(self.origin()),
         };
-        let closed = BTreeMap::from([(self.text.clone(), self.number)]);
+        let closed = BTreeMap::from([(CloseReason::NoViewers, self.number)]);
         let version = self.text.clone();
         self.answer(Overview {
             daemon: Pong { version, pid: 1, uptime: self.number, closed },
@@ -109,21 +110,21 @@ impl Daemon for Says {
     }
 
     fn show(&mut self, _: &str, _: &str) -> Result<RelayShow, ClientError> {
-        let (text, number) = (&self.text, self.number);
+        let (reason, number) = (CloseReason::NoViewers, self.number);
         let detail = |state| RelayDetail {
             relay: self.relay(state),
             ..from(json!({
-                "stream": "", "edge": "", "state": "", "since": 0, "started": 0, "packets": 0,
+                "stream": "", "edge": "", "state": "live", "since": 0, "started": 0, "packets": 0,
                 "bytes": 0, "rate": 0, "refusals": 0, "address": "198.51.100.7", "flows": [self.flow()],
                 "closes": [
-                    { "reason": text, "refusals": 1 },
-                    { "reason": text, "seconds": number },
-                    { "reason": text, "silence": 9 },
+                    { "reason": reason, "refusals": 1 },
+                    { "reason": reason, "seconds": number },
+                    { "reason": reason, "silence": 9 },
                 ],
             }))
         };
         let origin = Some(self.origin());
-        self.answer(RelayShow { origin, relays: ["live", "closed"].map(detail).to_vec() })
+        self.answer(RelayShow { origin, relays: [State::Live, State::Closed].map(detail).to_vec() })
     }
 }
 
@@ -271,7 +272,7 @@ fn metrics_name_their_units_and_kinds() {
         "dynrelay_relay_sent_bytes_total{stream=\"news\",edge=\"news\"} 3\n",
         "dynrelay_relay_state{stream=\"news\",edge=\"news\",state=\"live\"} 1\n",
         "dynrelay_relays{state=\"live\"} 1\n",
-        "dynrelay_relays_closed_total{reason=\"no-viewers\"} 0\n",
+        "dynrelay_relays_closed_total{reason=\"never-accepted\"} 0\n",
         "dynrelay_stream_on_air{stream=\"newsSome(false)\"} 0\n",
         "dynrelay_up 1\n",
     ] {

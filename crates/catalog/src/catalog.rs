@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use model::Rules;
+
 use crate::arrival::{Arrival, arrivals, pulled};
 use crate::config::Config;
 use crate::cycle;
@@ -17,7 +19,6 @@ use crate::problem::Problem;
 use crate::reading::Reading;
 use crate::replica::Original;
 use crate::route::{Refusal, Route};
-use crate::rules::Rules;
 use crate::sdp::Session;
 use crate::stream::{Settings, Stream};
 use crate::toml_file;

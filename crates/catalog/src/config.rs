@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use model::Rules;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::duration;
 use crate::edge::{Edge, nearness, networks};
-use crate::rules::Rules;
 use crate::url::RtspUrl;
 
 /// The largest receive buffer that is asked for: 1 GiB.

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::{MAX_NAME, is_name};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::name::{MAX_NAME, is_name};
 use crate::url::RtspUrl;
 
 /// A streaming server that viewers are sent to: an `[[edge]]` of dynrelay.toml.

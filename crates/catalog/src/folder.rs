@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::name::{MAX_NAME, is_name};
+use model::{MAX_NAME, is_name};
+
 use crate::problem::Problem;
 
 /// What the folder holds, by name alone.

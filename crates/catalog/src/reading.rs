@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use model::{Rules, is_name};
 use serde::Deserialize;
 
 use crate::config::{Config, Daemon, Limits, Origin, Rtcp};
 use crate::edge::Edge;
 use crate::fault::{ConfigError, Fault};
 use crate::file::read_at_most;
-use crate::name::is_name;
 use crate::problem::Problem;
-use crate::rules::{Rules, Shutdown};
+use crate::rules::Shutdown;
 use crate::toml_file::{self, Table};
 
 /// What was read, and what could not be.

@@ -2,45 +2,10 @@
 
 use std::time::Duration;
 
+use model::Rules;
 use serde::Deserialize;
 
 use crate::duration;
-
-/// When a relay closes by itself, in full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// Refused probes on each RTP flow before the relay closes.
-    pub errors: u32,
-    /// How long nothing may be refused before errors are forgotten.
-    pub quiet: Duration,
-    /// How long a new relay is given before refusals count, and an edge that can't be reached.
-    pub grace: Duration,
-    /// How long the source may be silent.
-    pub source_silence: Duration,
-    /// How long the edge may report that nobody watches.
-    pub no_viewers: Duration,
-    /// How long a relay may go on without a sign of a viewer; none: for ever.
-    pub lease: Option<Duration>,
-    /// The time between two probes of an edge's IPv4 address.
-    pub probe_interval_v4: Duration,
-    /// The time between two probes of an edge's IPv6 address, where ICMP errors flow faster.
-    pub probe_interval_v6: Duration,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            errors: 10,
-            quiet: Duration::from_secs(3),
-            grace: Duration::from_secs(20),
-            source_silence: Duration::from_secs(30),
-            no_viewers: Duration::from_secs(30),
-            lease: None,
-            probe_interval_v4: Duration::from_secs(1),
-            probe_interval_v6: Duration::from_millis(100),
-        }
-    }
-}
 
 /// A `[shutdown]` section: the rules that it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

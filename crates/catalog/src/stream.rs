@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use model::Rules;
 use serde::Deserialize;
 
 use crate::arrival::Arrival;
@@ -13,7 +14,7 @@ use crate::problem::Problem;
 use crate::replica::{Replica, Section};
 use crate::route::{Refusal, Route, Source};
 use crate::rtsp_source::RtspSource;
-use crate::rules::{Rules, Shutdown};
+use crate::rules::Shutdown;
 use crate::sdp::{Media, Session};
 
 /// A broadcast that arrives at the origin.

@@ -17,8 +17,8 @@ pub use origin::{Origin, OriginKind, ReplicaStatus};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use status::{
-    After, Event, FlowKind, FlowStatus, Gate, Pong, Prospect, Rates, RelayDetail, RelayList,
-    RelayShow, RelayStatus, Reloaded, Rules, Started, StreamList, StreamStatus, Via,
+    After, Event, FlowStatus, Pong, Prospect, Rates, RelayDetail, RelayList, RelayShow,
+    RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
 };
 
 /// Where the daemon listens unless `DYNRELAY_SOCKET` or the configuration says otherwise.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use model::SourceState;
 use serde::{Deserialize, Serialize};
 
 /// Where a stream comes from, and how that goes.
@@ -10,9 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Origin {
     /// What kind of source it is.
     pub kind: OriginKind,
-    /// `idle` while nothing needs it, `waiting` for packets, `running`, or `failed`. A kind may
-    /// have further words of its own.
-    pub state: String,
+    /// How the source is doing.
+    pub state: SourceState,
     /// What there is to say of that, for people: why it failed, who sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -45,13 +45,12 @@ impl fmt::Display for OriginKind {
 
 /// A replica of a stream: its packets as they came, to one place. Counters run over all its media
 /// since it began.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaStatus {
     /// Where each media's RTP goes.
     pub to: Vec<SocketAddr>,
-    /// `idle` while nothing needs it, `waiting` for packets, `running`, or `failed`; `elsewhere` if
-    /// another program sends it.
-    pub state: String,
+    /// How the replica is doing.
+    pub state: SourceState,
     /// When it came into this state, in seconds since 1970.
     pub since: u64,
     /// Why it failed, or what else there is to say.
@@ -76,7 +75,7 @@ mod tests {
     fn an_origin_in_json() {
         let origin = Origin {
             kind: OriginKind::Rtsp,
-            state: "idle".into(),
+            state: SourceState::Idle,
             detail: None,
             replicas: Vec::new(),
         };

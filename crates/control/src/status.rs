@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use model::{CloseReason, FlowKind, Gate, Rules, State};
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
@@ -17,9 +18,9 @@ pub struct Started {
     /// The edge's name; none when the viewer is sent to the origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<String>,
-    /// The relay's state: `starting`, `live` or `suspect`.
+    /// The relay's state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub state: Option<State>,
     /// The stream's title for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -56,8 +57,8 @@ pub struct RelayStatus {
     pub stream: String,
     /// The edge's name.
     pub edge: String,
-    /// `starting`, `live`, `suspect` or `closed`.
-    pub state: String,
+    /// Where it is in its life.
+    pub state: State,
     /// When it came into this state, in seconds since 1970.
     pub since: u64,
     /// When the relay began, in seconds since 1970.
@@ -84,7 +85,7 @@ pub struct RelayStatus {
     pub viewers: Option<u32>,
     /// Why it closed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<CloseReason>,
     /// How fast it went over the last minutes; in a list only where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
@@ -138,30 +139,11 @@ pub struct RelayDetail {
     pub flows: Vec<FlowStatus>,
 }
 
-/// When a relay closes: `[shutdown]` in dynrelay.toml, as it was when the relay began. Times are in
-/// milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
-    /// Refused probes of every RTP flow that close it.
-    pub errors: u32,
-    /// So long without a refusal, and the edge is known to take it.
-    pub quiet_ms: u64,
-    /// So long refusals are expected after it was asked for.
-    pub grace_ms: u64,
-    /// Nothing comes from the encoder for so long.
-    pub source_silence_ms: u64,
-    /// The edge says for so long that nobody watches.
-    pub no_viewers_ms: u64,
-    /// So long without a sign of a viewer; none: that alone never closes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease_ms: Option<u64>,
-}
-
 /// One thing that would close a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prospect {
     /// The reason it would close with.
-    pub reason: String,
+    pub reason: CloseReason,
     /// What that waits for.
     #[serde(flatten)]
     pub after: After,
@@ -177,28 +159,6 @@ pub enum After {
     Seconds(u64),
     /// So many more seconds in which nothing arrives from the encoder.
     Silence(u64),
-}
-
-/// RTP, or its control protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FlowKind {
-    /// The media itself.
-    Rtp,
-    /// The reports about it.
-    Rtcp,
-}
-
-/// What a flow lets through just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gate {
-    /// Everything.
-    Open,
-    /// The next packet, as a probe.
-    Probe,
-    /// Nothing.
-    Shut,
 }
 
 /// One UDP path of a relay.
@@ -285,7 +245,7 @@ pub struct Pong {
     pub uptime: u64,
     /// How many relays have closed since then, by reason.
     #[serde(default)]
-    pub closed: BTreeMap<String, u64>,
+    pub closed: BTreeMap<CloseReason, u64>,
 }
 
 /// The answer to `reload`.
@@ -308,9 +268,9 @@ pub struct Event {
     pub stream: String,
     /// The edge's name.
     pub edge: String,
-    /// `starting`, `live`, `suspect` or `closed`.
-    pub state: String,
+    /// Where it is in its life.
+    pub state: State,
     /// Why it closed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<CloseReason>,
 }

@@ -1,5 +1,7 @@
 //! Colours, where they are wanted.
 
+use model::State;
+
 /// How a text stands out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Color {
@@ -20,12 +22,11 @@ pub(crate) enum Color {
 
 impl Color {
     /// The color of a relay's state.
-    pub(crate) fn of_state(state: &str) -> Self {
+    pub(crate) fn of_state(state: State) -> Self {
         match state {
-            "live" => Self::Green,
-            "starting" | "suspect" => Self::Yellow,
-            "closed" => Self::Dim,
-            _ => Self::Plain,
+            State::Live => Self::Green,
+            State::Starting | State::Suspect => Self::Yellow,
+            State::Closed => Self::Dim,
         }
     }
 

@@ -64,8 +64,8 @@ fn note(context: &mut Context<'_>, what: &str) -> io::Result<()> {
 /// An event as a line: `2024-07-16T12:00:00Z news/dss2 closed: no-viewers (nobody …)`.
 pub(crate) fn told_of(event: &Event, colors: bool) -> String {
     let Event { at, stream, edge, state, reason } = event;
-    let state = Color::of_state(state).on(&plain(state), colors);
-    let why = reason.as_ref().map(|reason| format!(": {}", explained(reason))).unwrap_or_default();
+    let state = Color::of_state(*state).on(state.word(), colors);
+    let why = reason.as_ref().map(|reason| format!(": {}", explained(*reason))).unwrap_or_default();
     format!("{} {} {state}{}", utc(*at), plain(&format!("{stream}/{edge}")), plain(&why))
 }
 

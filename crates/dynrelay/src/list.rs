@@ -1,6 +1,7 @@
 //! `dynrelay list`: what is relayed now.
 
 use control::{RelayList, RelayStatus, Request};
+use model::{CloseReason, State};
 
 use crate::color::Color;
 use crate::context::Context;
@@ -14,7 +15,7 @@ pub(crate) fn run(context: &mut Context<'_>, all: bool) -> Result<(), Failure> {
         return Ok(());
     };
     let (closed, running): (Vec<_>, Vec<_>) =
-        relays.into_iter().partition(|relay| relay.state == "closed");
+        relays.into_iter().partition(|relay| relay.state == State::Closed);
     if running.is_empty() {
         context.say("Nothing is relayed now.")?;
     } else {
@@ -44,7 +45,7 @@ fn running_table(relays: &[RelayStatus], now: u64) -> Table {
     for relay in relays {
         table.row([
             name(relay),
-            Cell::from(&relay.state).colored(Color::of_state(&relay.state)),
+            Cell::from(relay.state.word()).colored(Color::of_state(relay.state)),
             age(now.saturating_sub(relay.since)).into(),
             rate(relay.rate).into(),
             size(relay.bytes).into(),
@@ -67,7 +68,7 @@ fn closed_table(relays: &[RelayStatus], now: u64) -> Table {
     for relay in relays {
         table.row([
             name(relay),
-            Cell::from(relay.reason.as_deref().unwrap_or("-")).colored(Color::Dim),
+            Cell::from(relay.reason.map_or("-", CloseReason::word)).colored(Color::Dim),
             age(now.saturating_sub(relay.since)).into(),
             age(relay.since.saturating_sub(relay.started)).into(),
             size(relay.bytes).into(),

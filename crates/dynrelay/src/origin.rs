@@ -1,6 +1,7 @@
 //! Where a stream comes from, and its replicas, for people.
 
 use control::{Origin, OriginKind, ReplicaStatus};
+use model::SourceState;
 
 use crate::color::Color;
 use crate::wording::{age, count, size};
@@ -13,9 +14,9 @@ pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Col
         OriginKind::Rtsp => "is pulled by RTSP",
     };
     let heading = with_detail(&format!("{stream} {how}: {}", origin.state), &origin.detail);
-    let mut lines = vec![(heading, color(&origin.state))];
+    let mut lines = vec![(heading, color(origin.state))];
     for replica in &origin.replicas {
-        lines.push((format!("  replica  {}", told(replica, now)), color(&replica.state)));
+        lines.push((format!("  replica  {}", told(replica, now)), color(replica.state)));
         if replica.packets > 0 || replica.lost > 0 {
             let sent = format!("{} in {}", size(replica.bytes), count(replica.packets, "packet"));
             let lost = match replica.lost {
@@ -30,27 +31,27 @@ pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Col
 
 /// An origin in two words, for a table: `unicast running`.
 pub(crate) fn brief(origin: &Origin) -> String {
-    let failed = origin.replicas.iter().any(|replica| replica.state == "failed");
-    let state = if failed { "replica failed" } else { &origin.state };
+    let failed = origin.replicas.iter().any(|replica| replica.state == SourceState::Failed);
+    let state = if failed { "replica failed" } else { origin.state.word() };
     format!("{} {state}", origin.kind)
 }
 
 /// The color of an origin's or a replica's state.
-pub(crate) fn color(state: &str) -> Color {
+pub(crate) fn color(state: SourceState) -> Color {
     match state {
-        "running" => Color::Green,
-        "failed" => Color::Red,
-        "idle" | "elsewhere" => Color::Plain,
-        _ => Color::Yellow,
+        SourceState::Running => Color::Green,
+        SourceState::Failed => Color::Red,
+        SourceState::Idle | SourceState::Elsewhere => Color::Plain,
+        SourceState::Connecting | SourceState::Waiting => Color::Yellow,
     }
 }
 
 fn told(replica: &ReplicaStatus, now: u64) -> String {
     let to: Vec<String> = replica.to.iter().map(ToString::to_string).collect();
     let to = to.join(", ");
-    let state = match replica.state.as_str() {
-        "elsewhere" => return format!("to {to}, which another program sends"),
-        "idle" => return format!("to {to}: idle until a relay runs"),
+    let state = match replica.state {
+        SourceState::Elsewhere => return format!("to {to}, which another program sends"),
+        SourceState::Idle => return format!("to {to}: idle until a relay runs"),
         state => format!("{state} for {}", age(now.saturating_sub(replica.since))),
     };
     with_detail(&format!("to {to}: {state}"), &replica.detail)

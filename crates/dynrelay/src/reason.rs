@@ -1,11 +1,10 @@
 //! Why relays close, in people's words.
 
-pub(crate) use crate::wording::meaning;
+use model::CloseReason;
+
+use crate::wording::meaning;
 
 /// A close reason with what it means: `no-viewers (nobody watches there any more)`.
-pub(crate) fn explained(reason: &str) -> String {
-    match meaning(reason) {
-        Some(meaning) => format!("{reason} ({meaning})"),
-        None => reason.to_owned(),
-    }
+pub(crate) fn explained(reason: CloseReason) -> String {
+    format!("{reason} ({})", meaning(reason))
 }

@@ -1,6 +1,7 @@
 //! `dynrelay show`: one stream's relays, flow by flow.
 
-use control::{Gate, RelayDetail, RelayShow, RelayStatus, Request};
+use control::{RelayDetail, RelayShow, RelayStatus, Request};
+use model::{Gate, State};
 
 use crate::clock::utc;
 use crate::color::Color;
@@ -45,7 +46,7 @@ pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(),
 
 fn one(context: &mut Context<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     let relay = &detail.relay;
-    context.heading(&heading(relay, context.now), Color::of_state(&relay.state))?;
+    context.heading(&heading(relay, context.now), Color::of_state(relay.state))?;
     for (what, fact) in facts(detail, context.now) {
         // What goes on is said below its beginning.
         let lines = wrapped(&fact, context.width.saturating_sub(INDENT));
@@ -90,7 +91,7 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     facts.push(("since", utc(relay.since)));
     facts.extend(closing(detail, now).into_iter().map(|what| ("closes", what)));
     facts.extend(detail.asked.map(|asked| ("asked", ago(asked))));
-    if relay.state == "closed" {
+    if relay.state == State::Closed {
         facts.push(("ran for", age(relay.since.saturating_sub(relay.started))));
         facts.push(("sent", sent));
     } else {
@@ -104,7 +105,7 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
         facts.push(("heard", format!("{} from the edge", count(reports, "packet"))));
     }
     // Of a relay that is over, how many watched last is not known any more.
-    if relay.state != "closed" {
+    if relay.state != State::Closed {
         let said = relay.viewers.map(|viewers| viewers.to_string());
         facts.push(("viewers", said.unwrap_or_else(|| "the edge does not say".to_owned())));
     }

@@ -38,8 +38,8 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
         ];
         if origins {
             let brief = stream.origin.as_ref().map(origin::brief).unwrap_or_default();
-            let state = stream.origin.map(|origin| origin.state).unwrap_or_default();
-            row.push(Cell::from(brief).colored(origin::color(&state)));
+            let color = stream.origin.map(|origin| origin::color(origin.state));
+            row.push(Cell::from(brief).colored(color.unwrap_or_default()));
         }
         row.extend([
             Cell::from(some(&stream.relayed_to)).colored(Color::Green),

@@ -1,8 +1,10 @@
 //! A flow as its owner holds it: a gate to set, counters to read.
 
+use model::Gate;
+
 use crate::counter::Counter;
 use crate::event::{Event, Happened, News};
-use crate::gate::{Gate, GateCell};
+use crate::gate::GateCell;
 use crate::registry::{Opened, Registry};
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,27 +1,7 @@
 //! What may pass to an output, set from anywhere and read by the worker for each batch.
 
+use model::Gate;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// What a flow lets pass.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Gate {
-    /// Nothing.
-    Shut,
-    /// The next packet alone; then the gate is [`Gate::Shut`].
-    Probe,
-    /// Everything.
-    Open,
-}
-
-impl Gate {
-    const fn bits(self) -> u32 {
-        match self {
-            Gate::Shut => 0,
-            Gate::Probe => 1,
-            Gate::Open => 2,
-        }
-    }
-}
 
 /// A gate that is shared, with a count of its settings above the two low bits: so the worker
 /// shuts exactly the probe that it sent, never one that was asked for meanwhile.
@@ -42,13 +22,13 @@ impl Setting {
     }
 
     fn followed_by(self, gate: Gate) -> Setting {
-        Setting((self.0 & !3).wrapping_add(4) | gate.bits())
+        Setting((self.0 & !3).wrapping_add(4) | bits(gate))
     }
 }
 
 impl GateCell {
     pub(crate) fn new(gate: Gate) -> GateCell {
-        GateCell(AtomicU32::new(gate.bits()))
+        GateCell(AtomicU32::new(bits(gate)))
     }
 
     pub(crate) fn read(&self) -> Setting {
@@ -65,6 +45,14 @@ impl GateCell {
     pub(crate) fn shut(&self, seen: Setting) {
         let shut = seen.followed_by(Gate::Shut).0;
         let _ = self.0.compare_exchange(seen.0, shut, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+const fn bits(gate: Gate) -> u32 {
+    match gate {
+        Gate::Shut => 0,
+        Gate::Probe => 1,
+        Gate::Open => 2,
     }
 }
 

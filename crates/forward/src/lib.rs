@@ -30,7 +30,6 @@ mod worker;
 pub use error::{OpenError, StartError};
 pub use event::{Event, Happened};
 pub use flow::{Counters, Flow};
-pub use gate::Gate;
 pub use path::{Media, Multicast, Pass, Path, Source};
 pub use plane::{Plane, Settings, raise_file_limit};
 pub use receiver::open as listen;

@@ -2,10 +2,10 @@
 
 use crate::event::Happened;
 use crate::flow::{Shared, Tell};
-use crate::gate::Gate;
 use crate::path::Pass;
 use crate::run::runs;
 use crate::sys::BATCH;
+use model::Gate;
 use rtp::rtcp;
 use socket2::{MsgHdr, SockRef};
 use std::io::{self, ErrorKind, IoSlice};

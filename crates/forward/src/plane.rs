@@ -3,13 +3,13 @@
 use crate::error::{OpenError, StartError};
 use crate::event::Event;
 use crate::flow::{Flow, Tell};
-use crate::gate::Gate;
 use crate::path::{Media, Source};
 use crate::ports::Ports;
 use crate::receiver;
 use crate::registry::Registry;
 use crate::tap::{Overheard, Tap};
 use crate::worker::{Command, Mailbox, Worker};
+use model::Gate;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::io;

@@ -4,7 +4,8 @@
 
 mod net;
 
-use forward::{Gate, Pass};
+use forward::Pass;
+use model::Gate;
 use net::{Relay, alone, closed_port, edge, encoder, group, rtp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,7 +4,8 @@
 
 mod net;
 
-use forward::{Gate, Media, OpenError, Pass, Path, Settings, Source};
+use forward::{Media, OpenError, Pass, Path, Settings, Source};
+use model::Gate;
 use net::{PATIENCE, Relay, alone, edge, edge_at, encoder, encoder_at, group, receive, rtp};
 use std::net::{Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};

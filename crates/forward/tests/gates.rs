@@ -5,7 +5,8 @@
 mod net;
 
 use ::rtp::Feedback;
-use forward::{Gate, Happened, Pass};
+use forward::{Happened, Pass};
+use model::Gate;
 use net::{Relay, alone, closed_port, edge, edge_at, encoder, group, receive, rtp};
 use std::net::UdpSocket;
 

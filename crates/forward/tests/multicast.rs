@@ -4,7 +4,8 @@
 
 mod net;
 
-use forward::{Flow, Gate, Media, Multicast, Pass, Path, Source};
+use forward::{Flow, Media, Multicast, Pass, Path, Source};
+use model::Gate;
 use net::{PATIENCE, Relay, alone, edge, encoder, encoder_at, group, receive, rtp};
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use std::net::{IpAddr, SocketAddr, UdpSocket};

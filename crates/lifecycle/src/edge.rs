@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use catalog::Rules;
+use model::{CloseReason, FlowKind, Rules, State};
 
-use crate::action::{Action, CloseReason, State};
+use crate::action::Action;
 use crate::flow::{Phase, Place};
 use crate::relay::{Moment, Relay};
 use crate::schedule::Schedule;
-use crate::seen::{FlowKind, Seen};
+use crate::seen::Seen;
 
 /// Relays that share a probe schedule.
 #[derive(Debug)]

@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use catalog::Rules;
+use model::{FlowKind, Gate, Rules};
 
-use crate::action::Gate;
 use crate::schedule::Schedule;
-use crate::seen::FlowKind;
 
 /// A place in an edge's line for probes: by order of arrival, but for those that go ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,7 @@
 //! awaited. So while full-rate refusals come in, probes are held back, and a probe that went out
 //! already proves nothing by its silence. Nothing is sent meanwhile, so waiting harms nobody.
 //!
-//! The other side of it: relays in [`State::Starting`] may be refused at full rate, and could hold
+//! The other side of it: relays in [`model::State::Starting`] may be refused at full rate, and could hold
 //! back the probes of their edge for ever if they are started again and again. So where flows of
 //! other relays wait for probes, Starting relays may hold them back for one `grace`; for at least
 //! as long after that a refused flow of theirs is probed too, ahead of the others. The schedule of
@@ -41,8 +41,8 @@ mod relay;
 mod schedule;
 mod seen;
 
-pub use action::{Action, CloseReason, Gate, State};
-pub use catalog::Rules;
+pub use action::Action;
 pub use lifecycle::Lifecycle;
+pub use model::Rules;
 pub use prospect::{Prospect, When};
-pub use seen::{FlowKind, Seen};
+pub use seen::Seen;

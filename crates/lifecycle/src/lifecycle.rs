@@ -5,13 +5,13 @@ use std::mem;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use catalog::Rules;
+use model::{CloseReason, FlowKind, Gate, Rules, State};
 
-use crate::action::{Action, CloseReason, Gate, State};
+use crate::action::Action;
 use crate::edge::Edge;
 use crate::prospect::Prospect;
 use crate::relay::Relay;
-use crate::seen::{FlowKind, Seen};
+use crate::seen::Seen;
 
 /// Every relay, and one probe schedule for each edge address.
 ///

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::action::{CloseReason, State};
+use model::{CloseReason, State};
+
 use crate::flow::Flow;
 use crate::relay::Relay;
 

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use catalog::Rules;
+use model::{CloseReason, FlowKind, Rules, State};
 
-use crate::action::{Action, CloseReason, State};
+use crate::action::Action;
 use crate::flow::{Flow, Phase};
 use crate::schedule::Schedule;
-use crate::seen::FlowKind;
 
 /// The time, the edge's schedule, and where actions go.
 pub(crate) struct Moment<'a> {
@@ -272,7 +271,7 @@ impl Relay {
                 State::Live if self.all_refused(|flow| flow.phase != Phase::Open) => {
                     self.suspect(at);
                 }
-                State::Starting | State::Live | State::Suspect => {}
+                State::Starting | State::Live | State::Suspect | State::Closed => {}
             }
             self.given_up()
         })

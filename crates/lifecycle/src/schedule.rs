@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use catalog::Rules;
+use model::Rules;
 
 use crate::flow::Place;
 

@@ -1,14 +1,5 @@
 //! What can be observed of a flow.
 
-/// RTP, or its control protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlowKind {
-    /// The media itself; its refusals decide.
-    Rtp,
-    /// Its reports; whether the edge takes them decides nothing.
-    Rtcp,
-}
-
 /// Something that happened on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -18,7 +9,7 @@ pub enum Seen {
     /// viewers, and nothing of whether the edge's own errors come through. Only after a grace is it
     /// a refusal too.
     Unreachable,
-    /// The packet for which the gate was at [`crate::Gate::Probe`] has been sent.
+    /// The packet for which the gate was at [`model::Gate::Probe`] has been sent.
     Probed,
     /// Totals since the flow began; to be observed once a second, also when they have not changed.
     Traffic {

@@ -6,7 +6,8 @@ mod bench;
 use std::time::Duration;
 
 use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
-use lifecycle::{Action, CloseReason, Gate, Lifecycle, Prospect, Rules, Seen, State, When};
+use lifecycle::{Action, Lifecycle, Prospect, Seen, When};
+use model::{CloseReason, Gate, Rules, State};
 
 use Gate::{Open, Shut};
 

@@ -8,7 +8,7 @@ mod world;
 use std::env;
 use std::time::Duration;
 
-use lifecycle::{CloseReason, FlowKind, Rules, State};
+use model::{CloseReason, FlowKind, Rules, State};
 use world::{Edge, Path, Random, World};
 
 fn secs(seconds: u64) -> Duration {

@@ -7,7 +7,8 @@ mod bench;
 use std::time::Duration;
 
 use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, VIDEO, VIDEO_RTCP};
-use lifecycle::{CloseReason, Gate, Rules, Seen, State};
+use lifecycle::Seen;
+use model::{CloseReason, Gate, Rules, State};
 
 /// A relay that has been told for a grace that its edge can't be reached.
 fn cut_off(rules: Rules) -> Bench {

@@ -6,6 +6,6 @@ mod relay;
 mod story;
 
 pub use number::{age, count, grouped, rate, silence, size};
-pub use reason::{REASONS, is_trouble, meaning};
+pub use reason::{is_trouble, meaning};
 pub use relay::{flow_name, flow_note, silence_note};
 pub use story::{closing, why};

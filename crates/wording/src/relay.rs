@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use control::{FlowKind, FlowStatus, RelayDetail};
+use control::{FlowStatus, RelayDetail};
+use model::{FlowKind, State};
 
 use crate::count;
 
@@ -41,7 +42,7 @@ pub fn flow_note(flow: &FlowStatus) -> Option<String> {
 /// What it means that a relay which runs was never refused, and what to do. Before anything was sent
 /// there was nothing to refuse.
 pub fn silence_note(relay: &RelayDetail) -> Option<String> {
-    let silent = !relay.answers && relay.relay.packets > 0 && relay.relay.state != "closed";
+    let silent = !relay.answers && relay.relay.packets > 0 && relay.relay.state != State::Closed;
     silent.then(|| never_refused(relay.address))
 }
 

@@ -1,6 +1,9 @@
 //! Why a relay is as it is, and what would close it, in sentences.
 
-use control::{After, FlowKind, FlowStatus, Gate, Prospect, RelayDetail, Rules};
+use std::time::Duration;
+
+use control::{After, FlowStatus, Prospect, RelayDetail};
+use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 use crate::{age, count, meaning, silence};
 
@@ -9,12 +12,11 @@ const SILENT: u64 = 2000;
 
 /// Why a relay is in its state, as of `now`, in seconds since 1970.
 pub fn why(detail: &RelayDetail, now: u64) -> String {
-    let sentences = match detail.relay.state.as_str() {
-        "starting" => starting(detail, now),
-        "live" => live(detail),
-        "suspect" => suspect(detail),
-        "closed" => closed(detail),
-        _ => Vec::new(),
+    let sentences = match detail.relay.state {
+        State::Starting => starting(detail, now),
+        State::Live => live(detail),
+        State::Suspect => suspect(detail),
+        State::Closed => closed(detail),
     };
     sentences.join(" ")
 }
@@ -34,7 +36,7 @@ fn starting(detail: &RelayDetail, now: u64) -> Vec<String> {
         "It was asked for, and the edge may refuse it until the player has got there.".to_owned(),
     ];
     said.extend(detail.rules.map(|rules| {
-        let (quiet, left) = (silence(rules.quiet_ms), within(grace_left(detail, rules, now)));
+        let (quiet, left) = (silence(millis(rules.quiet)), within(grace_left(detail, rules, now)));
         format!(
             "It is live once nothing was refused for {quiet}, and suspect if all is still \
              refused{left}."
@@ -61,16 +63,18 @@ fn live(detail: &RelayDetail) -> Vec<String> {
 }
 
 fn suspect(detail: &RelayDetail) -> Vec<String> {
-    let reason = detail.closes.first().map(|prospect| prospect.reason.as_str());
+    let reason = detail.closes.first().map(|prospect| prospect.reason);
     let why = match reason {
-        Some("never-accepted") => {
+        Some(CloseReason::NeverAccepted) => {
             "The edge has refused it ever since it was asked for: no player has come there, or it \
              takes it on other ports."
         }
-        Some("edge-unreachable") if is_kept_in(detail) => {
+        Some(CloseReason::EdgeUnreachable) if is_kept_in(detail) => {
             "This host lets nothing out to the edge: `dynrelay check` names the firewall's rule."
         }
-        Some("edge-unreachable") => "The edge, or the way to it, is down: nothing gets there.",
+        Some(CloseReason::EdgeUnreachable) => {
+            "The edge, or the way to it, is down: nothing gets there."
+        }
         _ => "The edge took it and now refuses it: nobody watches there any more, it seems.",
     };
     let next = "Only probes are sent. It is live again when one is not refused, and starts again \
@@ -79,20 +83,21 @@ fn suspect(detail: &RelayDetail) -> Vec<String> {
 }
 
 fn closed(detail: &RelayDetail) -> Vec<String> {
-    let reason = detail.relay.reason.as_deref().unwrap_or_default();
+    let reason = detail.relay.reason;
     let arrived = detail.flows.iter().any(|flow| flow.idle_ms.is_some());
-    if reason == "source-ended" && !arrived && !detail.flows.is_empty() {
+    if reason == Some(CloseReason::SourceEnded) && !arrived && !detail.flows.is_empty() {
         let stream = &detail.relay.stream;
         let look = format!("`dynrelay scan {stream}` tells what does.");
         return vec!["Nothing ever arrived from the encoder.".to_owned(), look];
     }
-    let mut said: Vec<String> = meaning(reason).map(sentence).into_iter().collect();
-    if reason == "edge-unreachable" && is_kept_in(detail) {
+    let mut said: Vec<String> =
+        reason.map(|reason| sentence(meaning(reason))).into_iter().collect();
+    if reason == Some(CloseReason::EdgeUnreachable) && is_kept_in(detail) {
         let look =
             "or rather, this host let nothing out: `dynrelay check` names the firewall's rule";
         said.push(sentence(look));
     }
-    if reason == "never-accepted" {
+    if reason == Some(CloseReason::NeverAccepted) {
         let file = format!("{}.{}.sdp", detail.relay.stream, detail.relay.edge);
         said.push(format!(
             "If one did come: are the ports of {file} those of the edge's own file?"
@@ -145,8 +150,8 @@ fn prospect(detail: &RelayDetail, Prospect { reason, after }: &Prospect) -> Stri
             format!("as {reason} in {} if the source stays silent", age(*left))
         }
         After::Seconds(left) => {
-            let unless = match reason.as_str() {
-                "no-viewers" => "if the edge still says then that nobody watches",
+            let unless = match reason {
+                CloseReason::NoViewers => "if the edge still says then that nobody watches",
                 _ => "if nobody asks for it before",
             };
             format!("as {reason} in {} {unless}", age(*left))
@@ -156,21 +161,21 @@ fn prospect(detail: &RelayDetail, Prospect { reason, after }: &Prospect) -> Stri
 
 /// What is not under way, and would close it if it came.
 fn later(detail: &RelayDetail, rules: Rules, now: u64) -> Option<String> {
-    let refuses = match detail.relay.state.as_str() {
-        "live" => "refuses every media".to_owned(),
-        "starting" => {
+    let refuses = match detail.relay.state {
+        State::Live => "refuses every media".to_owned(),
+        State::Starting => {
             format!("still refuses every media{}", within(grace_left(detail, rules, now)))
         }
-        _ => return None,
+        State::Suspect | State::Closed => return None,
     };
     let probes = count(rules.errors, "probe");
     let mut when = vec![format!("the edge {refuses}, and then {probes} of each")];
-    let under_way = |reason: &str| detail.closes.iter().any(|one| one.reason == reason);
-    if !under_way("source-ended") {
-        when.push(format!("the source is silent for {}", silence(rules.source_silence_ms)));
+    let under_way = |reason| detail.closes.iter().any(|one| one.reason == reason);
+    if !under_way(CloseReason::SourceEnded) {
+        when.push(format!("the source is silent for {}", silence(millis(rules.source_silence))));
     }
-    if detail.relay.viewers.is_some() && !under_way("no-viewers") {
-        let time = silence(rules.no_viewers_ms);
+    if detail.relay.viewers.is_some() && !under_way(CloseReason::NoViewers) {
+        let time = silence(millis(rules.no_viewers));
         when.push(format!("the edge says for {time} that nobody watches"));
     }
     let last = when.pop()?;
@@ -183,10 +188,14 @@ fn within(seconds: u64) -> String {
     if seconds == 0 { String::new() } else { format!(" in {}", age(seconds)) }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// For how many seconds refusals are still expected.
 fn grace_left(detail: &RelayDetail, rules: Rules, now: u64) -> u64 {
     let until = detail.asked.unwrap_or(detail.relay.since);
-    let until = until.saturating_add(rules.grace_ms.div_ceil(1000));
+    let until = until.saturating_add(millis(rules.grace).div_ceil(1000));
     until.saturating_sub(now)
 }
 

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::world::{EDGE, World, sdp};
-use catalog::{Config, ConfigError, Fault, Rtcp, Rules, Severity};
+use catalog::{Config, ConfigError, Fault, Rtcp, Severity};
+use model::Rules;
 
 /// All that is wrong with `text`.
 pub(crate) fn faults(text: &str) -> Vec<Fault> {

@@ -1,6 +1,7 @@
 //! What holds for any dynrelay.toml.
 
-use catalog::{Catalog, is_name};
+use catalog::Catalog;
+use model::is_name;
 use proptest::prelude::*;
 
 use crate::world::World;

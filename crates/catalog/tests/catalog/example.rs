@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use catalog::{Catalog, Consent, Pass, Rtcp, Rules};
+use catalog::{Catalog, Consent, Pass, Rtcp};
+use model::Rules;
 
 fn share() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../share")

@@ -3,7 +3,7 @@
 use std::io;
 
 use catalog::Catalog;
-use control::FlowKind;
+use model::FlowKind;
 use socket2::{Domain, Socket, Type};
 
 use super::config::{Written, file_of};

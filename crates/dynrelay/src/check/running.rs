@@ -37,6 +37,6 @@ pub(super) fn ask(socket: &Path) -> Result<Running, ClientError> {
 impl Running {
     /// The relays that are not closed.
     pub(super) fn open(&self) -> impl Iterator<Item = &RelayDetail> {
-        self.relays.iter().filter(|detail| detail.relay.state != "closed")
+        self.relays.iter().filter(|detail| detail.relay.state != model::State::Closed)
     }
 }

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use catalog::{Compared, Comparison, Problem, Severity, is_name};
+use catalog::{Compared, Comparison, Problem, Severity};
 use clap::Args;
+use model::is_name;
 use serde::Serialize;
 
 use super::{catalogue, unknown};

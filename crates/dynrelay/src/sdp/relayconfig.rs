@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn no_name_needs_escaping() {
         for letter in "&<>\"'\n\u{1}é".chars() {
-            assert!(!catalog::is_name(&format!("news{letter}")), "{letter:?}");
+            assert!(!model::is_name(&format!("news{letter}")), "{letter:?}");
         }
     }
 

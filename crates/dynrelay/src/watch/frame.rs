@@ -122,7 +122,7 @@ impl View {
         for relay in &self.relays {
             table.row([
                 name(relay),
-                Cell::from(&relay.state).colored(Color::of_state(&relay.state)),
+                Cell::from(relay.state.word()).colored(Color::of_state(relay.state)),
                 age(now.saturating_sub(relay.since)).into(),
                 rate(relay.rate).into(),
                 crate::wording::size(relay.bytes).into(),
@@ -138,12 +138,12 @@ impl View {
         let mut table =
             Table::new([Column::name("LATELY"), Column::name("RELAY"), Column::text("IS")]);
         for Event { at, stream, edge, state, reason } in &self.lately {
-            let why = reason.as_ref().map(|reason| format!(": {}", explained(reason)));
+            let why = reason.as_ref().map(|reason| format!(": {}", explained(*reason)));
             let what = format!("{state}{}", why.unwrap_or_default());
             table.row([
                 utc(*at).into(),
                 Cell::from(format!("{stream}/{edge}")),
-                Cell::from(what).colored(Color::of_state(state)),
+                Cell::from(what).colored(Color::of_state(*state)),
             ]);
         }
         table
@@ -173,8 +173,8 @@ mod tests {
             at: NOW - 70,
             stream: "film".into(),
             edge: "dss3".into(),
-            state: "closed".into(),
-            reason: Some("no-viewers".into()),
+            state: model::State::Closed,
+            reason: Some(model::CloseReason::NoViewers),
         });
         view
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use control::RelayDetail;
+use model::CloseReason;
 
 /// How many are remembered.
 const KEPT: usize = 200;
@@ -12,20 +13,21 @@ const KEPT: usize = 200;
 pub(crate) struct History {
     relays: VecDeque<RelayDetail>,
     /// By reason, since the daemon began.
-    counts: BTreeMap<String, u64>,
+    counts: BTreeMap<CloseReason, u64>,
 }
 
 impl History {
     /// Remembers a relay that has closed, and forgets the oldest if there are many.
     pub(crate) fn remember(&mut self, relay: RelayDetail) {
-        let reason = relay.relay.reason.clone().unwrap_or_default();
-        *self.counts.entry(reason).or_default() += 1;
+        if let Some(reason) = relay.relay.reason {
+            *self.counts.entry(reason).or_default() += 1;
+        }
         self.relays.push_front(relay);
         self.relays.truncate(KEPT);
     }
 
     /// How many relays have closed, by reason.
-    pub(crate) fn counts(&self) -> &BTreeMap<String, u64> {
+    pub(crate) fn counts(&self) -> &BTreeMap<CloseReason, u64> {
         &self.counts
     }
 

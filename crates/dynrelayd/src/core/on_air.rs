@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use catalog::Stream;
 use control::{Reply, StreamList, StreamStatus};
 use forward::Plane;
+use model::SourceState;
 use scan::{Hearing, Media, Settings, Verdict};
 use tracing::warn;
 
@@ -130,7 +131,8 @@ impl Supervisor {
     fn unheard(&self, told: &StreamList) -> Vec<Audible> {
         let received = |stream: &&StreamStatus| {
             let origin = stream.origin.as_ref();
-            !stream.relayed_to.is_empty() || origin.is_some_and(|origin| origin.state == "running")
+            !stream.relayed_to.is_empty()
+                || origin.is_some_and(|origin| origin.state == SourceState::Running)
         };
         let idle = told.streams.iter().filter(|stream| !received(stream));
         let streams = idle.filter_map(|told| self.catalog.stream(&told.name));

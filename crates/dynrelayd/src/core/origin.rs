@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use catalog::{Catalog, Run, Stream};
 use control::{Origin, OriginKind, ReplicaStatus};
 use forward::Flow;
+use model::SourceState;
 
 use crate::core::pulls::Pulls;
 use crate::core::replicas::{Replica, SILENCE};
@@ -44,7 +45,7 @@ impl Origins<'_> {
         };
         Some(Origin {
             kind: kind(stream),
-            state: state.to_owned(),
+            state,
             detail: fault,
             replicas: stream.replicas.iter().map(|plan| self.replica(stream, plan)).collect(),
         })
@@ -55,25 +56,29 @@ impl Origins<'_> {
         if let Some(running) = running.find(|replica| replica.does(plan)) {
             return running.status();
         }
-        let state = if plan.run == Run::Elsewhere { "elsewhere" } else { "idle" };
+        let elsewhere = plan.run == Run::Elsewhere;
         ReplicaStatus {
             to: plan.targets().collect(),
-            state: state.to_owned(),
-            ..ReplicaStatus::default()
+            state: if elsewhere { SourceState::Elsewhere } else { SourceState::Idle },
+            since: 0,
+            detail: None,
+            packets: 0,
+            bytes: 0,
+            lost: 0,
         }
     }
 
     /// Whether a stream arrives, in the protocol's words, and why not.
-    fn arrival(&self, stream: &str) -> (&'static str, Option<String>) {
+    fn arrival(&self, stream: &str) -> (SourceState, Option<String>) {
         let mut replicas = self.replicas.get(stream).into_iter().flatten();
         let fault = replicas.find_map(|replica| replica.fault()).map(str::to_owned);
         let flows = self.flows.get(stream).map_or(&[][..], Vec::as_slice);
         let idle = flows.iter().filter_map(|flow| flow.counters().idle).min();
         match idle {
-            _ if flows.is_empty() && fault.is_some() => ("failed", fault),
-            _ if flows.is_empty() => ("idle", None),
-            Some(idle) if idle <= SILENCE => ("running", None),
-            _ => ("waiting", None),
+            _ if flows.is_empty() && fault.is_some() => (SourceState::Failed, fault),
+            _ if flows.is_empty() => (SourceState::Idle, None),
+            Some(idle) if idle <= SILENCE => (SourceState::Running, None),
+            _ => (SourceState::Waiting, None),
         }
     }
 }

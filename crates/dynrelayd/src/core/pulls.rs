@@ -10,6 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, RtspSource, Stream};
+use model::SourceState;
 use rtsp::{Order, Outlet, Pull, State, Transport};
 use tracing::{info, warn};
 
@@ -195,22 +196,25 @@ impl Pulls {
     }
 
     /// How the pull of a stream goes, in the protocol's words, and what there is to say of it.
-    pub(crate) fn tell(&self, stream: &str, source: &RtspSource) -> (&'static str, Option<String>) {
+    pub(crate) fn tell(&self, stream: &str, source: &RtspSource) -> (SourceState, Option<String>) {
         let Some(running) = self.running.get(stream) else {
-            return ("idle", Some(source.to_string()));
+            return (SourceState::Idle, Some(source.to_string()));
         };
         match (&running.state, &running.fault) {
             (State::Playing { transport, from }, _) => {
-                ("running", Some(format!("{source}, over {transport} from {from}")))
+                (SourceState::Running, Some(format!("{source}, over {transport} from {from}")))
             }
             (State::Waiting { why, wait }, _) => {
                 let wait = wait.as_secs_f32();
-                ("failed", Some(format!("{source}: {why}; it is tried again after {wait:.1} s")))
+                (
+                    SourceState::Failed,
+                    Some(format!("{source}: {why}; it is tried again after {wait:.1} s")),
+                )
             }
             (State::Connecting, Some(why)) => {
-                ("failed", Some(format!("{source}: {why}; it is tried again now")))
+                (SourceState::Failed, Some(format!("{source}: {why}; it is tried again now")))
             }
-            (State::Connecting, None) => ("connecting", Some(source.to_string())),
+            (State::Connecting, None) => (SourceState::Connecting, Some(source.to_string())),
         }
     }
 

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use catalog::Route;
-use control::{FlowKind, FlowStatus, RelayDetail, RelayStatus};
+use control::{FlowStatus, RelayDetail, RelayStatus};
 use forward::{Counters, Flow};
+use model::{FlowKind, State};
 
 use crate::core::rate_history::{Pace, per_second};
 use crate::core::viewer_time::Audience;
@@ -118,13 +119,13 @@ impl Relay {
     }
 
     /// The relay in short. `viewers`: how many watch, where the edge says so.
-    pub(crate) fn status(&self, state: impl ToString, viewers: Option<u32>) -> RelayStatus {
+    pub(crate) fn status(&self, state: State, viewers: Option<u32>) -> RelayStatus {
         let total =
             |of: fn(&Counters) -> u64| self.flows.iter().map(|flow| of(&flow.counters())).sum();
         RelayStatus {
             stream: self.stream.clone(),
             edge: self.edge.clone(),
-            state: state.to_string(),
+            state,
             since: self.since,
             started: self.started,
             packets: total(|counters| counters.packets),
@@ -142,12 +143,7 @@ impl Relay {
     }
 
     /// The relay with its flows. `answers`: whether a refusal ever came back from its edge.
-    pub(crate) fn detail(
-        &self,
-        state: impl ToString,
-        viewers: Option<u32>,
-        answers: bool,
-    ) -> RelayDetail {
+    pub(crate) fn detail(&self, state: State, viewers: Option<u32>, answers: bool) -> RelayDetail {
         let flows = paths(&self.route).zip(self.flows.iter().zip(&self.rates));
         RelayDetail {
             relay: RelayStatus { rates: Some(self.pace.fine()), ..self.status(state, viewers) },
@@ -174,11 +170,7 @@ fn flow_status(path: &Path<'_>, flow: &Flow, rate: &Rate) -> FlowStatus {
         from: path.path.source.socket(),
         to: path.path.target,
         via: flow.local(),
-        gate: match flow.gate() {
-            forward::Gate::Open => control::Gate::Open,
-            forward::Gate::Probe => control::Gate::Probe,
-            forward::Gate::Shut => control::Gate::Shut,
-        },
+        gate: flow.gate(),
         packets: counters.packets,
         bytes: counters.bytes,
         rate: rate.per_second,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use catalog::{Catalog, Severity};
 use control::{ErrorCode, Refused, RelayStatus, Reloaded};
-use lifecycle::CloseReason;
+use model::CloseReason;
 use tracing::{error, info, warn};
 
 use crate::core::starts::unknown_edge;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use catalog::{Catalog, Run};
 use control::ReplicaStatus;
 use forward::{Counters, Flow, Happened, Plane};
+use model::SourceState;
 use tracing::{info, warn};
 
 use crate::core::relay::{Relay, RelayId, unix_time};
@@ -30,7 +31,7 @@ pub(crate) struct Replica {
     plan: catalog::Replica,
     /// In the data plane's order; none if they could not be opened.
     flows: Vec<Flow>,
-    state: State,
+    state: SourceState,
     /// When the state began: seconds since 1970.
     since: u64,
     /// Why it failed.
@@ -43,34 +44,13 @@ pub(crate) struct Replica {
     retry: Instant,
 }
 
-/// How it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nothing arrives.
-    Waiting,
-    /// What arrives is sent.
-    Running,
-    /// It can't be received or sent.
-    Failed,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 impl Replica {
     fn new(stream: &str, plan: &catalog::Replica, now: Instant) -> Self {
         Self {
             stream: stream.to_owned(),
             plan: plan.clone(),
             flows: Vec::new(),
-            state: State::Waiting,
+            state: SourceState::Waiting,
             since: unix_time(),
             fault: None,
             sent: 0,
@@ -90,7 +70,7 @@ impl Replica {
     }
 
     fn is_down(&self) -> bool {
-        self.flows.is_empty() || self.state == State::Failed
+        self.flows.is_empty() || self.state == SourceState::Failed
     }
 
     /// Opens its sockets, new ones if it has some: an interface may have been replaced.
@@ -107,11 +87,11 @@ impl Replica {
         self.sent = 0;
         let opened = pulled.map_err(|error| error.to_string()).and_then(|pulled| {
             let medias = pairs(&self.plan.pairs, &pulled);
-            plane.open(id, &medias, forward::Gate::Open).map_err(|error| error.to_string())
+            plane.open(id, &medias, model::Gate::Open).map_err(|error| error.to_string())
         });
         match opened {
             Ok(flows) => self.flows = flows,
-            Err(why) => self.enter(State::Failed, Some(why)),
+            Err(why) => self.enter(SourceState::Failed, Some(why)),
         }
     }
 
@@ -160,14 +140,14 @@ impl Replica {
         let error = self.error.take();
         let silent = self.idle().is_none_or(|idle| idle > SILENCE);
         match error {
-            Some(error) if !grown => self.enter(State::Failed, Some(error.to_string())),
-            _ if silent => self.enter(State::Waiting, None),
-            _ if grown => self.enter(State::Running, None),
+            Some(error) if !grown => self.enter(SourceState::Failed, Some(error.to_string())),
+            _ if silent => self.enter(SourceState::Waiting, None),
+            _ if grown => self.enter(SourceState::Running, None),
             _ => {}
         }
     }
 
-    fn enter(&mut self, state: State, fault: Option<String>) {
+    fn enter(&mut self, state: SourceState, fault: Option<String>) {
         if self.state == state && self.fault == fault {
             return;
         }
@@ -175,22 +155,22 @@ impl Replica {
         (self.state, self.fault) = (state, fault);
         match &self.fault {
             Some(why) => {
-                let (stream, state) = (&self.stream, state.word());
+                let stream = &self.stream;
                 warn!(
-                 name: "replica", stream, state,
+                 name: "replica", stream, %state,
                  "{} has failed, trying again: {why}", self.name()
                 );
             }
             None => {
-                let (stream, state) = (&self.stream, state.word());
-                info!(name: "replica", stream, state, "{} is {state}", self.name());
+                let stream = &self.stream;
+                info!(name: "replica", stream, %state, "{} is {state}", self.name());
             }
         }
     }
 
     pub(crate) fn status(&self) -> ReplicaStatus {
         ReplicaStatus {
-            state: self.state.word().to_owned(),
+            state: self.state,
             since: self.since,
             detail: self.fault.clone(),
             packets: self.total(|counters| counters.packets),

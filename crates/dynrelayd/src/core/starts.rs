@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use catalog::{Consent, Edge, Route, RtspUrl, is_name};
+use catalog::{Consent, Edge, Route, RtspUrl};
 use control::{ErrorCode, Refused, Reply, Started, Via};
-use lifecycle::{FlowKind, State};
+use model::{FlowKind, State, is_name};
 use tracing::{debug, error, info};
 
 use crate::core::edge_choice::{Candidate, rank};
@@ -285,9 +285,9 @@ impl Supervisor {
         let Some(address) = address(&route) else { return Ok(()) };
         let id = self.new_id();
         let pulled = self.pulls.sources(&self.catalog, stream).map_err(CantOpen::Pull)?;
-        let flows = self.plane.open(id, &medias(&route, &pulled), forward::Gate::Open)?;
+        let flows = self.plane.open(id, &medias(&route, &pulled), model::Gate::Open)?;
         reserve()?;
-        let kinds: Vec<FlowKind> = paths(&route).map(|path| flow_kind(path.kind)).collect();
+        let kinds: Vec<FlowKind> = paths(&route).map(|path| path.kind).collect();
         let rules = self.catalog.rules(stream);
         info!(name: "opened", stream, edge, %address, "a relay starts");
         self.lifecycle.start(id, address, &kinds, rules, now);
@@ -315,13 +315,6 @@ impl Supervisor {
         for waiting in std::mem::take(&mut self.waiting) {
             self.start(waiting, now);
         }
-    }
-}
-
-fn flow_kind(kind: control::FlowKind) -> FlowKind {
-    match kind {
-        control::FlowKind::Rtp => FlowKind::Rtp,
-        control::FlowKind::Rtcp => FlowKind::Rtcp,
     }
 }
 

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use catalog::Catalog;
 use control::{ErrorCode, Event, Pong, Refused, Reply, Request};
 use forward::Plane;
-use lifecycle::{Action, CloseReason, Lifecycle};
+use lifecycle::{Action, Lifecycle};
+use model::{CloseReason, State};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -37,9 +38,6 @@ use crate::shell::systemd::{self, Watchdog};
 
 /// How late something may happen by itself, so that of many relays several are seen to at once.
 const SLACK: Duration = Duration::from_millis(20);
-
-/// What the protocol calls a relay that is over.
-const CLOSED: &str = "closed";
 
 /// The one thread that decides.
 #[derive(Debug)]
@@ -217,9 +215,9 @@ impl Supervisor {
             .map(|(id, relay)| (*id, relay))
     }
 
-    /// A relay's state, in the protocol's words.
-    pub(crate) fn state(&self, id: RelayId) -> String {
-        self.lifecycle.state(id).map_or_else(|| CLOSED.to_owned(), |state| state.to_string())
+    /// A relay's state.
+    pub(crate) fn state(&self, id: RelayId) -> State {
+        self.lifecycle.state(id).unwrap_or(State::Closed)
     }
 
     /// An id that no relay had before.
@@ -317,7 +315,7 @@ impl Supervisor {
                 Action::Gate { relay, flow, gate } => {
                     let flow = self.relays.get(&relay).and_then(|relay| relay.flows.get(flow));
                     if let Some(flow) = flow {
-                        flow.set_gate(gate_of(gate));
+                        flow.set_gate(gate);
                     }
                 }
                 Action::Entered { relay, state } => {
@@ -325,7 +323,7 @@ impl Supervisor {
                         relay.since = unix_time();
                         let (stream, edge) = (relay.stream.clone(), relay.edge.clone());
                         info!(name: "state", stream, edge, %state, "the relay is {state}");
-                        self.tell(stream, edge, state.to_string(), None);
+                        self.tell(stream, edge, state, None);
                     }
                 }
                 Action::Closed { relay, reason } => self.closed(relay, reason),
@@ -339,19 +337,19 @@ impl Supervisor {
         self.changed = true;
         relay.since = unix_time();
         let mut end = relay.detail(
-            CLOSED,
+            State::Closed,
             self.lifecycle.viewers(id),
             self.lifecycle.edge_answers(relay.address),
         );
-        end.relay.reason = Some(reason.to_string());
+        end.relay.reason = Some(reason);
         tell_of_end(&relay, &end, reason);
         let (stream, edge) = (relay.stream, relay.edge);
         self.history.remember(end);
-        self.tell(stream, edge, CLOSED.into(), Some(reason.to_string()));
+        self.tell(stream, edge, State::Closed, Some(reason));
     }
 
     /// Tells the watchers of a change; those who hung up, or don't read, are watchers no more.
-    fn tell(&mut self, stream: String, edge: String, state: String, reason: Option<String>) {
+    fn tell(&mut self, stream: String, edge: String, state: State, reason: Option<CloseReason>) {
         let event = Event { at: unix_time(), stream, edge, state, reason };
         let line = serde_json::to_string(&event).unwrap_or_default();
         self.watchers.retain(|watcher| watcher.try_send(line.clone()).is_ok());
@@ -364,12 +362,4 @@ fn line<T: Serialize>(answer: Answer<T>) -> String {
         Ok(answer) => Reply::Ok(answer),
         Err(refused) => Reply::Error(refused),
     })
-}
-
-fn gate_of(gate: lifecycle::Gate) -> forward::Gate {
-    match gate {
-        lifecycle::Gate::Open => forward::Gate::Open,
-        lifecycle::Gate::Probe => forward::Gate::Probe,
-        lifecycle::Gate::Shut => forward::Gate::Shut,
-    }
 }

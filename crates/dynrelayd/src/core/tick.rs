@@ -5,7 +5,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use forward::Happened;
-use lifecycle::{CloseReason, Seen};
+use lifecycle::Seen;
+use model::CloseReason;
 use rtp::Feedback;
 
 use crate::core::supervisor::Supervisor;

@@ -1,13 +1,14 @@
 //! What is told to those who look: list, show, streams.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use control::{
     After, ErrorCode, OriginKind, Prospect, Refused, RelayDetail, RelayList, RelayShow,
-    RelayStatus, Rules, StreamList, StreamStatus,
+    RelayStatus, StreamList, StreamStatus,
 };
 use lifecycle::When;
+use model::SourceState;
 
 use crate::core::on_air::SILENCE;
 use crate::core::relay::{Relay, RelayId, unix_time};
@@ -66,7 +67,7 @@ impl Supervisor {
         let asked = self.lifecycle.asked(id).map(|at| now.saturating_duration_since(at).as_secs());
         RelayDetail {
             asked: asked.map(|ago| unix_time().saturating_sub(ago)),
-            rules: self.lifecycle.rules(id).map(rules),
+            rules: self.lifecycle.rules(id),
             closes: prospects.map(|prospect| told(prospect, now)).collect(),
             ..relay.detail(self.state(id), self.lifecycle.viewers(id), answers)
         }
@@ -87,7 +88,7 @@ impl Supervisor {
             let counted = relays.iter().filter_map(|relay| relay.on_air(SILENCE, now)).max();
             let origin = origins.of(name);
             // A replica may see it arrive where no relay does.
-            let arrives = origin.as_ref().filter(|origin| origin.state == "running");
+            let arrives = origin.as_ref().filter(|origin| origin.state == SourceState::Running);
             let arrives = arrives.filter(|origin| origin.kind != OriginKind::Rtsp).map(|_| true);
             StreamStatus {
                 name: name.to_owned(),
@@ -110,25 +111,12 @@ fn told(prospect: lifecycle::Prospect, now: Instant) -> Prospect {
         When::At(at) => After::Seconds(at.saturating_duration_since(now).as_secs()),
         When::Silence(left) => After::Silence(left.as_secs()),
     };
-    Prospect { reason: prospect.reason.to_string(), after }
-}
-
-/// A relay's rules, in the protocol's words.
-fn rules(rules: catalog::Rules) -> Rules {
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Rules {
-        errors: rules.errors,
-        quiet_ms: millis(rules.quiet),
-        grace_ms: millis(rules.grace),
-        source_silence_ms: millis(rules.source_silence),
-        no_viewers_ms: millis(rules.no_viewers),
-        lease_ms: rules.lease.map(millis),
-    }
+    Prospect { reason: prospect.reason, after }
 }
 
 /// The refusal for a name that the catalogue doesn't have.
 pub(crate) fn unknown_stream(stream: &str) -> Refused {
-    let message = if catalog::is_name(stream) {
+    let message = if model::is_name(stream) {
         format!("there is no stream {stream} in the catalogue")
     } else {
         "that can't be a stream's name".to_owned()

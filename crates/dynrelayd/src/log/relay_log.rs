@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use control::{FlowStatus, RelayDetail, RelayStatus};
-use lifecycle::{CloseReason, State};
+use model::{CloseReason, State};
 use tracing::Level;
 
 use crate::core::relay::Relay;

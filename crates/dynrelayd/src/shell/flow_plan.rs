@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use catalog::{Catalog, Pair, Route};
-use control::FlowKind;
+use model::FlowKind;
 
 /// A route's flow with the media it belongs to, in the data plane's order.
 pub(crate) struct Path<'a> {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use catalog::is_name;
+use model::is_name;
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};

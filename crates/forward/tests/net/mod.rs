@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use forward::{Event, Flow, Gate, Happened, Media, Pass, Path, Plane, Settings, Source};
+use forward::{Event, Flow, Happened, Media, Pass, Path, Plane, Settings, Source};
+use model::Gate;
 use socket2::SockRef;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use lifecycle::{Action, CloseReason, FlowKind, Gate, Lifecycle, Rules, Seen, State};
+use lifecycle::{Action, Lifecycle, Seen};
+use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 pub(crate) const EDGE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 pub(crate) const VIDEO: usize = 0;

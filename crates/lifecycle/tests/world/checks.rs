@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lifecycle::{Action, CloseReason, FlowKind, Gate, State};
+use lifecycle::Action;
+use model::{CloseReason, FlowKind, Gate, State};
 
 use super::{Edge, Relay, World};
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lifecycle::FlowKind;
+use model::FlowKind;
 
 pub(crate) struct Edge {
     pub(crate) address: IpAddr,

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use lifecycle::{Action, CloseReason, FlowKind, Gate, Lifecycle, Rules, Seen, State};
+use lifecycle::{Action, Lifecycle, Seen};
+use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 pub(crate) use edge::{Edge, Path};
 pub(crate) use random::Random;

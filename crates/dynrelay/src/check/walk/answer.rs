@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use control::{FlowKind, FlowStatus, Gate, RelayDetail};
+use control::{FlowStatus, RelayDetail};
+use model::{FlowKind, Gate};
 
 use super::super::refusals::PORT;
 use super::step::Outcome;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Route, Stream};
 use control::{Client, ClientError, RelayDetail, RelayShow, RelayStatus, Request, Started};
+use model::State;
 use serde::de::DeserializeOwned;
 
 use self::answer::Answers;
@@ -167,7 +168,7 @@ impl Way<'_> {
     /// The relay, if it runs already.
     fn running(&self, steps: &mut Steps<'_, '_>) -> Taken<Option<RelayDetail>> {
         match self.show() {
-            Ok(detail) => Ok(detail.filter(|detail| detail.relay.state != "closed")),
+            Ok(detail) => Ok(detail.filter(|detail| detail.relay.state != State::Closed)),
             Err(error) => {
                 let advice = "`systemctl status dynrelayd`, and `dynrelay check` without --edge";
                 steps.tell("relay", Outcome::Failed, error.to_string(), advice);
@@ -186,7 +187,7 @@ impl Way<'_> {
         let (name, edge) = (stream.to_owned(), Some(edge.to_owned()));
         match self.ask::<Started>(&Request::Start { stream: name, edge, client: None }) {
             Ok(started) => {
-                let state = started.state.unwrap_or_default();
+                let state = started.state.unwrap_or(State::Starting);
                 let what = format!("{stream}/{} is started: {state}", self.walk.edge);
                 steps.tell("relay", Outcome::Ok, what, "");
                 Ok(())
@@ -208,7 +209,7 @@ impl Way<'_> {
         loop {
             let over = began.elapsed() >= self.walk.wait;
             match self.show() {
-                Ok(Some(detail)) if detail.relay.state != "closed" => {
+                Ok(Some(detail)) if detail.relay.state != State::Closed => {
                     answers.look(&detail, began.elapsed());
                     if answers.are_quiet() {
                         // An edge that can't refuse is as quiet as one that accepts.
@@ -247,8 +248,9 @@ impl Way<'_> {
     }
 
     fn closed(&self, steps: &mut Steps<'_, '_>, detail: Option<&RelayDetail>) -> Taken<()> {
-        let reason = detail.and_then(|detail| detail.relay.reason.clone()).unwrap_or_default();
-        let what = format!("{}/{} has closed: {reason}", self.stream, self.walk.edge);
+        let reason = detail.and_then(|detail| detail.relay.reason);
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let what = format!("{}/{} has closed{reason}", self.stream, self.walk.edge);
         let advice = format!("`dynrelay show {}/{}` says more", self.stream, self.walk.edge);
         steps.tell("packets", Outcome::Failed, what, &advice);
         Err(Stuck)
@@ -282,7 +284,8 @@ impl Way<'_> {
     }
 
     fn is_closed(&self) -> bool {
-        self.show().is_ok_and(|detail| detail.is_none_or(|detail| detail.relay.state == "closed"))
+        self.show()
+            .is_ok_and(|detail| detail.is_none_or(|detail| detail.relay.state == State::Closed))
     }
 
     /// The latest relay of the stream to the edge, if there was any.

@@ -1,0 +1,16 @@
+//! The words that several crates share, as types.
+//!
+//! Each enum has one spelling per variant, for JSON, logs and tables alike: [`std::fmt::Display`]
+//! and serde agree, and `ALL` lists the variants in the order in which people see them.
+
+mod name;
+mod relay;
+mod rules;
+mod source;
+mod word;
+
+pub use name::{MAX_NAME, is_name};
+pub use relay::{CloseReason, FlowKind, Gate, State};
+pub use rules::Rules;
+pub use source::SourceState;
+pub use word::UnknownWord;
