@@ -97,9 +97,9 @@ def test_requests_and_answers():
 
 
 def test_what_check_and_scan_print():
-    page, command = Manual("dynrelay.1"), source("crates/dynrelay/src")
+    page, command = Manual("dynrelay.1"), source("crates/dynrelay/src", "crates/doctor/src")
     checks = page.section("CHECKS")
-    for word in variants(command, "About") | variants(command, "Severity"):
+    for word in variants(command, "Subject") | variants(command, "Severity"):
         assert re.search(rf"\b{word}\b", checks.rpartition("A finding has")[2]), word
     steps = set(re.findall(r'steps\.tell\("(\w+)"', command)) | variants(command, "Outcome")
     walked = page.section("DESCRIPTION").partition("a step has")[2].partition(".It Ic")[0]

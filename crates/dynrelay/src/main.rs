@@ -13,6 +13,7 @@ mod json;
 mod list;
 mod origin;
 mod ping;
+mod progress;
 mod reason;
 mod relay_arg;
 mod reload;

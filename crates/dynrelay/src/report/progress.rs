@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::text;
 use crate::wording::size;
+use crate::{progress, text};
 
 /// How often it is drawn anew.
 const EVERY: Duration = Duration::from_millis(250);
@@ -19,8 +19,7 @@ pub(super) struct Progress<'a, R> {
     began: Instant,
     /// When it is drawn next; none where nobody looks.
     next: Option<Instant>,
-    drawn: bool,
-    err: &'a mut (dyn Write + Send),
+    line: progress::Progress<'a>,
 }
 
 impl<'a, R: Read> Progress<'a, R> {
@@ -32,8 +31,9 @@ impl<'a, R: Read> Progress<'a, R> {
         err: &'a mut (dyn Write + Send),
     ) -> Self {
         let began = Instant::now();
-        let next = io::stderr().is_terminal().then_some(began + EVERY);
-        Self { input, name, length, read: 0, began, next, drawn: false, err }
+        let wanted = io::stderr().is_terminal();
+        let line = progress::Progress::new(wanted, err);
+        Self { input, name, length, read: 0, began, next: wanted.then_some(began + EVERY), line }
     }
 
     fn draw(&mut self) {
@@ -44,10 +44,7 @@ impl<'a, R: Read> Progress<'a, R> {
             length => format!("{} %", self.read.saturating_mul(100) / length),
         };
         let name: String = text::plain(self.name).chars().take(40).collect();
-        // Nobody is left to be told when this fails.
-        let _ = write!(self.err, "\r\x1b[K{name}: {far}, {rate}/s");
-        let _ = self.err.flush();
-        self.drawn = true;
+        self.line.show(&format!("{name}: {far}, {rate}/s"));
     }
 }
 
@@ -62,13 +59,5 @@ impl<R: Read> Read for Progress<'_, R> {
             self.draw();
         }
         Ok(count)
-    }
-}
-
-impl<R> Drop for Progress<'_, R> {
-    fn drop(&mut self) {
-        if self.drawn {
-            let _ = write!(self.err, "\r\x1b[K");
-        }
     }
 }

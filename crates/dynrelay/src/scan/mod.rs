@@ -234,13 +234,13 @@ fn listen(
     pulls.make_room();
     let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
     pulls.start()?;
-    let progress = Progress::new(context.progress, wanted.time);
     let Context { daemon, err, .. } = context;
+    let mut progress = Progress::new(context.progress, wanted.time, &mut **err);
     thread::scope(|threads| {
         let asked = (!theirs.is_empty())
             .then(|| threads.spawn(|| ears::ask(*daemon, theirs, wanted.time, wanted.quick)));
         loop {
-            progress.show(*err, &scan.heard())?;
+            progress.show(&scan.heard());
             let slice = SLICE.min(progress.left());
             let listening = scan.listen(slice).map_err(Failure::Listening)?;
             let over = listening == Listening::Over || progress.left().is_zero();
@@ -252,7 +252,6 @@ fn listen(
                 thread::sleep(GLANCE);
             }
         }
-        progress.clear(*err)?;
         let told = asked.and_then(|asked| asked.join().ok()).transpose()?;
         Ok((scan.heard(), told.unwrap_or_default()))
     })

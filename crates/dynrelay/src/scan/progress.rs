@@ -1,23 +1,24 @@
-//! A line at the terminal while a scan listens.
+//! How far a scan has come.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ::scan::Heard;
 
+use crate::progress;
 use crate::wording::count;
 
-/// Redrawn in its place; on standard error, so that it doesn't mix with the answer.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    wanted: bool,
+/// The time that is left, and a line about it at the terminal.
+pub(crate) struct Progress<'a> {
+    line: progress::Progress<'a>,
     until: Option<Instant>,
 }
 
-impl Progress {
+impl<'a> Progress<'a> {
     /// Listening goes on for `time` from now. Nothing is shown if that is not `wanted`.
-    pub(crate) fn new(wanted: bool, time: Duration) -> Self {
-        Self { wanted, until: Instant::now().checked_add(time) }
+    pub(crate) fn new(wanted: bool, time: Duration, err: &'a mut (dyn Write + Send)) -> Self {
+        let line = progress::Progress::new(wanted, err);
+        Self { line, until: Instant::now().checked_add(time) }
     }
 
     /// How much longer it goes on.
@@ -27,22 +28,8 @@ impl Progress {
     }
 
     /// Draws the line.
-    pub(crate) fn show(&self, err: &mut dyn Write, heard: &[Heard]) -> io::Result<()> {
-        if !self.wanted {
-            return Ok(());
-        }
-        let line = line(heard, self.left());
-        write!(err, "\r{line}\x1b[K")?;
-        err.flush()
-    }
-
-    /// Takes the line away.
-    pub(crate) fn clear(&self, err: &mut dyn Write) -> io::Result<()> {
-        if self.wanted {
-            write!(err, "\r\x1b[K")?;
-            err.flush()?;
-        }
-        Ok(())
+    pub(crate) fn show(&mut self, heard: &[Heard]) {
+        self.line.show(&line(heard, self.left()));
     }
 }
 
@@ -57,21 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_drawn_over_and_taken_away() {
-        let mut err = Vec::new();
-        let progress = Progress::new(true, Duration::from_secs(3600));
-        progress.show(&mut err, &[Heard::default(), Heard::default()]).unwrap();
-        progress.clear(&mut err).unwrap();
-        let drawn = "\rListening: 0 of 2 medias active, 3600 s left\x1b[K\r\x1b[K";
-        assert_eq!(String::from_utf8(err).unwrap(), drawn);
-    }
-
-    #[test]
-    fn without_a_terminal_there_is_none() {
-        let mut err = Vec::new();
-        let progress = Progress::new(false, Duration::from_secs(5));
-        progress.show(&mut err, &[]).unwrap();
-        progress.clear(&mut err).unwrap();
-        assert!(err.is_empty());
+    fn the_line_counts_active_media() {
+        let heard = [Heard::default(), Heard::default()];
+        let line = line(&heard, Duration::from_millis(3_599_100));
+        assert_eq!(line, "Listening: 0 of 2 medias active, 3600 s left");
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use catalog::{Place, Replica, Run, Stream};
 
-use crate::check::ipv4_of;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
 use crate::suggest;
+use doctor::ipv4_of;
 
 /// Prints the relay that belongs into relayconfig.xml.
 pub(crate) fn run(context: &mut Context<'_>, name: &str, config: &Path) -> Result<(), Failure> {

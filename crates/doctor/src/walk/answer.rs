@@ -5,9 +5,9 @@ use std::time::Duration;
 use control::{FlowStatus, RelayDetail};
 use model::{FlowKind, Gate};
 
-use super::super::refusals::PORT;
 use super::step::Outcome;
-use crate::wording::count;
+use crate::refusals::PORT;
+use wording::count;
 
 /// An edge sends about one ICMP error a second for all flows together (Linux's limit on IPv4).
 const BETWEEN_ERRORS: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const SPARE_ERRORS: u32 = 2;
 
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// No packet was sent yet.
     Waiting,
     /// Packets go out; nothing is known yet.
@@ -38,11 +38,11 @@ pub(super) enum Verdict {
 
 /// One more step to tell.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct News {
-    pub(super) step: &'static str,
-    pub(super) outcome: Outcome,
-    pub(super) what: String,
-    pub(super) advice: &'static str,
+pub(crate) struct News {
+    pub(crate) step: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) what: String,
+    pub(crate) advice: &'static str,
 }
 
 /// A flow as it was, and how it goes on.
@@ -62,7 +62,7 @@ struct Flow {
 
 /// The flows of a relay.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     flows: Vec<Flow>,
     /// So long must pass without a refusal.
     quiet: Duration,
@@ -72,14 +72,14 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Nothing is known of so many flows. `quiet`: how long nothing may be refused.
-    pub(super) fn new(flows: usize, quiet: Duration) -> Self {
+    pub(crate) fn new(flows: usize, quiet: Duration) -> Self {
         let flows = u32::try_from(flows).unwrap_or(u32::MAX);
         let errors = BETWEEN_ERRORS.saturating_mul(flows.saturating_add(SPARE_ERRORS));
         Self { flows: Vec::new(), quiet: quiet.max(errors), answers: false }
     }
 
     /// Takes in how the relay stands at a time.
-    pub(super) fn look(&mut self, detail: &RelayDetail, now: Duration) {
+    pub(crate) fn look(&mut self, detail: &RelayDetail, now: Duration) {
         let new = |status: &FlowStatus| Flow {
             status: None,
             first: (status.packets, status.refusals),
@@ -101,12 +101,12 @@ impl Answers {
     }
 
     /// Whether an RTP flow is not refused, and it has to be found out whether it could be.
-    pub(super) fn are_quiet(&self) -> bool {
+    pub(crate) fn are_quiet(&self) -> bool {
         self.rtp().any(|flow| flow.verdict == Verdict::Quiet)
     }
 
     /// Takes in whether the edge refuses what nobody takes.
-    pub(super) fn settle(&mut self, refuses: bool) {
+    pub(crate) fn settle(&mut self, refuses: bool) {
         let verdict = match (refuses, self.answers) {
             (true, _) => Verdict::Taken,
             (false, true) => Verdict::Doubtful,
@@ -122,17 +122,17 @@ impl Answers {
     }
 
     /// Whether every RTP flow is taken, or as good as.
-    pub(super) fn all_taken(&self) -> bool {
+    pub(crate) fn all_taken(&self) -> bool {
         !self.flows.is_empty() && self.rtp().all(|flow| flow.verdict.is_settled())
     }
 
     /// Whether an RTP flow is refused just now.
-    pub(super) fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.rtp().any(|flow| flow.verdict == Verdict::Refused)
     }
 
     /// What is new since it was asked last; when it is `over`, also what came of the rest.
-    pub(super) fn news(&mut self, over: bool) -> Vec<News> {
+    pub(crate) fn news(&mut self, over: bool) -> Vec<News> {
         self.flows.iter_mut().flat_map(|flow| flow.news(over)).collect()
     }
 }

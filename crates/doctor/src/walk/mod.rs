@@ -1,5 +1,4 @@
-//! `dynrelay check --edge`: the way of one stream to one edge, from the SDP files to the first packet
-//! that the edge takes, each step told as it is taken.
+//! The way of one stream to one edge, from the SDP files to the first packet that the edge takes.
 
 mod answer;
 mod step;
@@ -8,18 +7,17 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalog::{Catalog, Route, Stream};
+use catalog::{Catalog, Edge, Route, Stream};
 use control::{Client, ClientError, RelayDetail, RelayShow, RelayStatus, Request, Started};
 use model::State;
+use scan::{Heard, Verdict};
 use serde::de::DeserializeOwned;
+use wording::count;
 
 use self::answer::Answers;
-use self::step::{Outcome, Steps};
-use super::{refusals, rtsp};
-use crate::context::{Context, Daemon};
-use crate::failure::Failure;
-use crate::scan::ears;
-use crate::wording::count;
+use self::step::Steps;
+pub use self::step::{News, Outcome, Step};
+use crate::{refusals, rtsp};
 
 /// How long the encoder's packets are waited for.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -28,65 +26,74 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The time between two looks at a relay.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What is walked through, and how long its end is waited for.
+/// A stream and an edge, and how long the edge has to accept the stream.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) stream: Option<&'a str>,
-    pub(super) edge: &'a str,
-    pub(super) wait: Duration,
+pub struct Walk<'a> {
+    catalog: &'a Catalog,
+    stream: &'a str,
+    edge: &'a Edge,
+    wait: Duration,
 }
 
-/// A step that went wrong, and has been told: the way ends there.
+/// Why there is nothing to walk through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWay {
+    /// The catalogue has no such edge; which it has.
+    #[error("there is no edge {0}; there are: {1}")]
+    Edge(String, String),
+    /// No stream was named, and the edge takes none.
+    #[error(
+        "{0} takes no stream: `dynrelay sdp offer STREAM {0} --save` makes the file by which it does"
+    )]
+    Nothing(String),
+}
+
+/// Listens to a stream for at most this time, and gives what was heard of each media, in order.
+pub type Listen<'a> = dyn FnMut(&Stream, Duration) -> Result<Vec<Heard>, String> + 'a;
+
+/// A step failed and was reported: the walk ends there.
 struct Stuck;
 
 type Taken<T> = Result<T, Stuck>;
 
-impl Walk<'_> {
-    /// Walks. A step that fails makes it fail.
-    pub(super) fn run(&self, context: &mut Context<'_>) -> Result<(), Failure> {
-        let stream = self.stream()?;
-        let mut steps = Steps::new(context, stream, self.edge);
-        steps.title()?;
-        let way = Way { walk: self, stream };
-        // What went wrong has been told step by step.
-        let _ = way.go(&mut steps);
-        if steps.end()? { Ok(()) } else { Err(Failure::Unsound) }
-    }
-
-    /// The stream that was named; else the first that the edge takes.
-    fn stream(&self) -> Result<&str, Failure> {
-        let Self { catalog, edge, .. } = self;
-        if catalog.edge(edge).is_none() {
+impl<'a> Walk<'a> {
+    /// A walk of `stream` to `edge`; without a name, of the first stream that the edge takes.
+    ///
+    /// # Errors
+    /// There is no such edge, or it takes no stream.
+    pub fn new(
+        catalog: &'a Catalog,
+        stream: Option<&'a str>,
+        edge: &str,
+        wait: Duration,
+    ) -> Result<Self, NoWay> {
+        let Some(edge) = catalog.edge(edge) else {
             let names: Vec<&str> = catalog.edges().iter().map(|edge| edge.name.as_str()).collect();
-            let names = names.join(", ");
-            return Err(Failure::Unfit(format!("there is no edge {edge}; there are: {names}")));
-        }
-        if let Some(stream) = self.stream {
-            return Ok(stream);
-        }
-        let takes = |stream: &&Stream| stream.edges().any(|name| name == *edge);
-        let first = catalog.streams().find(takes).map(|stream| stream.name.as_str());
-        first.ok_or_else(|| {
-            let what = format!(
-                "{edge} takes no stream: `dynrelay sdp offer STREAM {edge} --save` makes the file \
-                 by which it does"
-            );
-            Failure::Unfit(what)
-        })
+            return Err(NoWay::Edge(edge.to_owned(), names.join(", ")));
+        };
+        let takes = |stream: &&Stream| stream.edges().any(|name| name == edge.name);
+        let first = || catalog.streams().find(takes).map(|stream| stream.name.as_str());
+        let stream = stream.or_else(first).ok_or_else(|| NoWay::Nothing(edge.name.clone()))?;
+        Ok(Self { catalog, stream, edge, wait })
     }
-}
 
-/// The walk of one stream.
-struct Way<'a> {
-    walk: &'a Walk<'a>,
-    stream: &'a str,
-}
+    /// The stream's name.
+    pub fn stream(&self) -> &str {
+        self.stream
+    }
 
-impl Way<'_> {
-    fn go(&self, steps: &mut Steps<'_, '_>) -> Taken<()> {
+    /// Walks until a step fails, or the edge has accepted every media, or the time is over. The
+    /// stream is relayed meanwhile; a relay that did not run before is stopped again. `tell` gets
+    /// each step as it is taken. Gives whether no step failed.
+    pub fn run(&self, listen: &mut Listen<'_>, tell: &mut dyn FnMut(News)) -> bool {
+        let mut steps = Steps::new(tell);
+        let stuck = self.go(listen, &mut steps).is_err();
+        !stuck && steps.are_well()
+    }
+
+    fn go(&self, listen: &mut Listen<'_>, steps: &mut Steps<'_>) -> Taken<()> {
         let route = self.files(steps)?;
-        self.source(steps)?;
+        self.source(listen, steps)?;
         self.rtsp(steps)?;
         let before = self.running(steps)?;
         let found = before.is_some();
@@ -99,9 +106,9 @@ impl Way<'_> {
         answer
     }
 
-    fn files(&self, steps: &mut Steps<'_, '_>) -> Taken<&Route> {
-        let (stream, edge) = (self.stream, self.walk.edge);
-        match self.walk.catalog.route(stream, edge) {
+    fn files(&self, steps: &mut Steps<'_>) -> Taken<&Route> {
+        let (stream, edge) = (self.stream, self.edge.name.as_str());
+        match self.catalog.route(stream, edge) {
             Ok(route) => {
                 let pairs = route.pairs.iter();
                 let to: Vec<String> = pairs
@@ -123,42 +130,38 @@ impl Way<'_> {
     }
 
     /// Listens for each media, beside the daemon.
-    fn source(&self, steps: &mut Steps<'_, '_>) -> Taken<()> {
-        let Some(stream) = self.walk.catalog.stream(self.stream) else { return Err(Stuck) };
+    fn source(&self, listen: &mut Listen<'_>, steps: &mut Steps<'_>) -> Taken<()> {
+        let Some(stream) = self.catalog.stream(self.stream) else { return Err(Stuck) };
         if let Some(source) = &stream.source {
             let what = format!("{} is pulled from {source} once it is relayed", self.stream);
             steps.tell("source", Outcome::Unknown, what, "");
             return Ok(());
         }
-        let medias = ::scan::Media::of(stream).map_err(ToString::to_string);
-        let labels: Vec<String> = stream.media().collect();
-        let mut daemon = Daemon { socket: self.walk.catalog.config().daemon.socket.clone() };
-        let heard = medias.and_then(|medias| ears::look(&mut daemon, stream, medias, LISTEN));
-        let heard = match heard {
+        let heard = match listen(stream, LISTEN) {
             Ok(heard) => heard,
             Err(error) => {
                 steps.tell("source", Outcome::Unknown, format!("can't listen: {error}"), "");
                 return Ok(());
             }
         };
-        for (label, heard) in labels.iter().zip(&heard) {
-            source_step(steps, label, heard);
+        for (label, heard) in stream.media().zip(&heard) {
+            source_step(steps, &label, heard);
         }
-        if heard.iter().all(|one| one.verdict() == ::scan::Verdict::NotActive) {
+        if heard.iter().all(|one| one.verdict() == Verdict::NotActive) {
             return Err(Stuck);
         }
         Ok(())
     }
 
-    fn rtsp(&self, steps: &mut Steps<'_, '_>) -> Taken<()> {
-        let Some(edge) = self.walk.catalog.edge(self.walk.edge) else { return Err(Stuck) };
-        match rtsp::options(edge.url.as_str()) {
+    fn rtsp(&self, steps: &mut Steps<'_>) -> Taken<()> {
+        let url = &self.edge.url;
+        match rtsp::options(url.as_str()) {
             Ok(said) => {
-                steps.tell("edge", Outcome::Ok, format!("{} answers: {said}", edge.url), "");
+                steps.tell("edge", Outcome::Ok, format!("{url} answers: {said}"), "");
                 Ok(())
             }
             Err(error) => {
-                let what = format!("{} does not answer: {error}", edge.url);
+                let what = format!("{url} does not answer: {error}");
                 steps.tell("edge", Outcome::Failed, what, rtsp::ADVICE);
                 Err(Stuck)
             }
@@ -166,7 +169,7 @@ impl Way<'_> {
     }
 
     /// The relay, if it runs already.
-    fn running(&self, steps: &mut Steps<'_, '_>) -> Taken<Option<RelayDetail>> {
+    fn running(&self, steps: &mut Steps<'_>) -> Taken<Option<RelayDetail>> {
         match self.show() {
             Ok(detail) => Ok(detail.filter(|detail| detail.relay.state != State::Closed)),
             Err(error) => {
@@ -177,8 +180,8 @@ impl Way<'_> {
         }
     }
 
-    fn start(&self, steps: &mut Steps<'_, '_>, before: Option<RelayDetail>) -> Taken<()> {
-        let (stream, edge) = (self.stream, self.walk.edge);
+    fn start(&self, steps: &mut Steps<'_>, before: Option<RelayDetail>) -> Taken<()> {
+        let (stream, edge) = (self.stream, self.edge.name.as_str());
         if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before {
             let what = format!("{stream}/{edge} runs already, and is {state}");
             steps.tell("relay", Outcome::Ok, what, "");
@@ -188,7 +191,7 @@ impl Way<'_> {
         match self.ask::<Started>(&Request::Start { stream: name, edge, client: None }) {
             Ok(started) => {
                 let state = started.state.unwrap_or(State::Starting);
-                let what = format!("{stream}/{} is started: {state}", self.walk.edge);
+                let what = format!("{stream}/{} is started: {state}", self.edge.name);
                 steps.tell("relay", Outcome::Ok, what, "");
                 Ok(())
             }
@@ -201,13 +204,13 @@ impl Way<'_> {
     }
 
     /// Looks on until each RTP flow is known to be taken, or the time is over.
-    fn packets(&self, steps: &mut Steps<'_, '_>, route: &Route) -> Taken<()> {
-        let rules = self.walk.catalog.rules(self.stream);
+    fn packets(&self, steps: &mut Steps<'_>, route: &Route) -> Taken<()> {
+        let rules = self.catalog.rules(self.stream);
         let began = Instant::now();
         let mut answers = Answers::new(route.paths().count(), rules.quiet);
         let mut hinted = false;
         loop {
-            let over = began.elapsed() >= self.walk.wait;
+            let over = began.elapsed() >= self.wait;
             match self.show() {
                 Ok(Some(detail)) if detail.relay.state != State::Closed => {
                     answers.look(&detail, began.elapsed());
@@ -236,29 +239,29 @@ impl Way<'_> {
     }
 
     /// Refusals are what an edge without viewers gives.
-    fn hint(&self, steps: &mut Steps<'_, '_>) {
-        let Some(edge) = self.walk.catalog.edge(self.walk.edge) else { return };
-        let wait = count(self.walk.wait.as_secs(), "second");
-        steps.note(&format!(
+    fn hint(&self, steps: &mut Steps<'_>) {
+        let Self { edge, stream, wait, .. } = self;
+        let wait = count(wait.as_secs(), "second");
+        steps.hint(format!(
             "{} refuses: its ports are closed, as they are when nobody watches. Open {} in a player \
              now to see it accept; this waits {wait} in all.",
             edge.name,
-            edge.viewer_url(self.stream)
+            edge.viewer_url(stream)
         ));
     }
 
-    fn closed(&self, steps: &mut Steps<'_, '_>, detail: Option<&RelayDetail>) -> Taken<()> {
+    fn closed(&self, steps: &mut Steps<'_>, detail: Option<&RelayDetail>) -> Taken<()> {
         let reason = detail.and_then(|detail| detail.relay.reason);
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let what = format!("{}/{} has closed{reason}", self.stream, self.walk.edge);
-        let advice = format!("`dynrelay show {}/{}` says more", self.stream, self.walk.edge);
+        let what = format!("{}/{} has closed{reason}", self.stream, self.edge.name);
+        let advice = format!("`dynrelay show {}/{}` says more", self.stream, self.edge.name);
         steps.tell("packets", Outcome::Failed, what, &advice);
         Err(Stuck)
     }
 
     /// Takes the relay away again, unless somebody watches by now.
-    fn stop(&self, steps: &mut Steps<'_, '_>) {
-        let (stream, edge) = (self.stream, self.walk.edge);
+    fn stop(&self, steps: &mut Steps<'_>) {
+        let (stream, edge) = (self.stream, self.edge.name.as_str());
         let viewers = self.show().ok().flatten().and_then(|detail| detail.relay.viewers);
         if viewers.is_some_and(|viewers| viewers > 0) {
             let what = format!("somebody watches {stream} at {edge} by now, so it goes on");
@@ -290,32 +293,32 @@ impl Way<'_> {
 
     /// The latest relay of the stream to the edge, if there was any.
     fn show(&self) -> Result<Option<RelayDetail>, ClientError> {
-        let (stream, edge) = (self.stream.to_owned(), Some(self.walk.edge.to_owned()));
+        let (stream, edge) = (self.stream.to_owned(), Some(self.edge.name.clone()));
         let RelayShow { relays, .. } = self.ask(&Request::Show { stream, edge })?;
         Ok(relays.into_iter().next())
     }
 
     fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ClientError> {
-        let socket: &Path = &self.walk.catalog.config().daemon.socket;
+        let socket: &Path = &self.catalog.config().daemon.socket;
         Client::connect(socket, Some(PATIENCE))?.ask(request)
     }
 }
 
-fn source_step(steps: &mut Steps<'_, '_>, label: &str, heard: &::scan::Heard) {
+fn source_step(steps: &mut Steps<'_>, label: &str, heard: &Heard) {
     let (outcome, what, advice) = match heard.verdict() {
-        ::scan::Verdict::Active => {
+        Verdict::Active => {
             let sender = heard.senders.first().map(|one| one.address.to_string());
             let from = sender.unwrap_or_default();
             (Outcome::Ok, format!("{label} arrives, from {from}"), String::new())
         }
-        ::scan::Verdict::NotActive => (
+        Verdict::NotActive => (
             Outcome::Failed,
             format!("no RTP of {label} came in {}s", LISTEN.as_secs()),
             "is the encoder sending? `dynrelay scan` says what comes there instead, and `dynrelay \
              check` what may drop it: interface, reverse-path filter, firewall"
                 .to_owned(),
         ),
-        ::scan::Verdict::Busy | ::scan::Verdict::Reserved | ::scan::Verdict::Deaf => {
+        Verdict::Busy | Verdict::Reserved | Verdict::Deaf => {
             let why = heard.deaf.first().map(ToString::to_string).unwrap_or_default();
             (Outcome::Unknown, format!("can't hear whether {label} arrives: {why}"), String::new())
         }

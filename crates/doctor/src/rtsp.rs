@@ -13,12 +13,12 @@ const LONGEST: u64 = 16 * 1024;
 const PORTS: [(&str, u16); 2] = [("rtsp", 554), ("rtsps", 322)];
 
 /// What to do about a server that doesn't answer.
-pub(super) const ADVICE: &str = "is the server up, and can this host, not only viewers, reach that host \
+pub(crate) const ADVICE: &str = "is the server up, and can this host, not only viewers, reach that host \
     and port? dynrelayd sends no viewer where nobody answers";
 
 /// Asks the server at an `rtsp:` URL; gives the status line and the server's name. Over TLS that
 /// somebody takes the connection has to do.
-pub(super) fn options(url: &str) -> io::Result<String> {
+pub(crate) fn options(url: &str) -> io::Result<String> {
     let stream = connect(url)?;
     if url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rtsps:")) {
         return Ok("it takes connections (TLS)".to_owned());

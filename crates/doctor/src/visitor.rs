@@ -7,20 +7,20 @@ use std::os::unix::fs::MetadataExt;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 /// The web server's user where nothing else is said.
-pub(super) const WEB_USER: &str = "www-data";
+pub(crate) const WEB_USER: &str = "www-data";
 
 /// A user with their groups, or a member of a group of whom nothing else is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     /// `the user www-data`
-    pub(super) name: String,
+    pub(crate) name: String,
     uid: Option<Uid>,
     gids: Vec<Gid>,
 }
 
 impl Visitor {
     /// A user of this host.
-    pub(super) fn user(user: &User) -> Self {
+    pub(crate) fn user(user: &User) -> Self {
         let own = CString::new(user.name.as_str()).ok();
         let all = own.and_then(|name| getgrouplist(&name, user.gid).ok());
         Self {
@@ -31,13 +31,13 @@ impl Visitor {
     }
 
     /// Anybody in a group.
-    pub(super) fn member(group: &Group) -> Self {
+    pub(crate) fn member(group: &Group) -> Self {
         let (name, gid) = (&group.name, group.gid);
         Self { name: format!("the group {name} ({gid})"), uid: None, gids: vec![gid] }
     }
 
     /// Whether the file's mode gives the right: 1 to pass, 2 to write, or both.
-    pub(super) fn may(&self, file: &Metadata, right: u32) -> bool {
+    pub(crate) fn may(&self, file: &Metadata, right: u32) -> bool {
         let shift = if self.uid == Some(Uid::from_raw(file.uid())) {
             6
         } else if self.is_member(Gid::from_raw(file.gid())) {
@@ -50,7 +50,7 @@ impl Visitor {
     }
 
     /// Whether they are in the group.
-    pub(super) fn is_member(&self, group: Gid) -> bool {
+    pub(crate) fn is_member(&self, group: Gid) -> bool {
         self.uid == Some(Uid::from_raw(0)) || self.gids.contains(&group)
     }
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 use catalog::Daemon;
 use nix::unistd::{User, geteuid};
 
-use super::config::Written;
-use super::finding::{About, Finding};
-use super::process::Process;
-use super::running::Running;
-use super::visitor::Visitor;
+use crate::daemon::Process;
+use crate::daemon::Running;
+use crate::files::Written;
+use crate::finding::{Finding, Subject};
+use crate::visitor::Visitor;
 
-const ABOUT: About = About::State;
+const ABOUT: Subject = Subject::State;
 
 /// The user that the systemd unit runs the daemon as.
 const USER: &str = "dynrelay";
@@ -28,7 +28,7 @@ struct Writer {
 
 /// What keeps the daemon from remembering its relays. It replaces the file by a new one, so that
 /// it must be able to write into the folder. Access lists are not looked at.
-pub(super) fn findings(
+pub(crate) fn findings(
     daemon: &Daemon,
     written: &Written,
     running: Option<&Running>,
@@ -102,7 +102,7 @@ mod tests {
     use nix::unistd::{Gid, Uid};
 
     use super::*;
-    use crate::check::finding::Severity;
+    use crate::finding::Severity;
 
     fn what(state: &Path, writer: Option<&Writer>) -> Option<String> {
         finding(state, writer).map(|finding| finding.what)

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use catalog::{Catalog, Source, Stream};
 
-use super::config::file_of;
-use super::finding::{About, Finding};
-use super::route::{Way, way};
+use crate::files::file_of;
+use crate::finding::{Finding, Subject};
+use crate::interfaces::{Way, way};
 
-const ABOUT: About = About::Reception;
+const ABOUT: Subject = Subject::Reception;
 
 /// What the kernel does to a packet that came the wrong way: /proc/sys/net/ipv4/conf/*/rp_filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Sender {
 }
 
 /// Senders whose packets are dropped. IPv6 has no such filter but in a firewall.
-pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut asked: BTreeMap<(String, Sender), PathBuf> = BTreeMap::new();
     for stream in catalog.streams() {
         for (interface, sender) in arrivals(stream) {
@@ -128,7 +128,7 @@ fn dropped(interface: &str, sender: Sender, mode: Mode, way: &Way) -> Option<Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::finding::Severity;
+    use crate::finding::Severity;
 
     #[test]
     fn what_the_filter_drops() {

@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use catalog::{Catalog, Source};
 
-use super::finding::{About, Finding};
-use super::running::Running;
+use crate::daemon::Running;
+use crate::finding::{Finding, Subject};
 
-const ABOUT: About = About::Groups;
+const ABOUT: Subject = Subject::Groups;
 
 /// /proc/net/igmp and igmp6, interface by interface.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ struct Memberships {
 
 /// Groups of running relays that the host is no member of, and interfaces that can't say whose
 /// packets of a group are wanted.
-pub(super) fn findings(catalog: &Catalog, running: Option<&Running>) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog, running: Option<&Running>) -> Vec<Finding> {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let (v4, v6) = (read("/proc/net/igmp"), read("/proc/net/igmp6"));
     if v4.is_empty() && v6.is_empty() {

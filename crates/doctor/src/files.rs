@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use catalog::{Catalog, ConfigError, Fault, Problem, Severity};
 
-use super::finding::{About, Finding};
+use crate::finding::{Finding, Subject};
 
 const UNUSABLE: &str = "fix it: dynrelayd accepts no dynrelay.toml with a fault";
 const IDLE: &str = "have that file put in place on the edge, save it here, and `dynrelay reload`";
 
 /// What is wrong in dynrelay.toml.
-pub(super) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
+pub(crate) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
     faults.iter().map(|fault| of_fault(file, fault, UNUSABLE)).collect()
 }
 
 /// What is wrong in the streams folder, by the catalogue, and streams that go nowhere. RelayArg ones
 /// those are can't be told of a catalogue that is not `whole`.
-pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {
         Severity::Error => {
             "fix the file, then `dynrelay reload`; until then its last good content is used, if it ever had any"
@@ -30,12 +30,12 @@ pub(super) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
 
 /// What to say where dynrelay.toml can't be read at all. The streams it would name can't be known
 /// then, but the SDP files beside it can be read one by one.
-pub(super) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
+pub(crate) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
     let mut findings = match error {
         ConfigError::Unreadable { file, error } => {
             let what = format!("can't be read: {error}");
             let advice = "dynrelayd needs it: write one, or name another with --config";
-            vec![Finding::error(About::Files, what, advice).at((file.clone(), None))]
+            vec![Finding::error(Subject::Files, what, advice).at((file.clone(), None))]
         }
         ConfigError::Invalid { file, faults } => {
             let advice = format!(
@@ -52,37 +52,37 @@ pub(super) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
 
 fn of_fault(file: &Path, Fault { line, column, what }: &Fault, advice: &str) -> Finding {
     let what = format!("column {column}: {what}");
-    Finding::error(About::Files, what, advice).at((file.to_owned(), Some(*line)))
+    Finding::error(Subject::Files, what, advice).at((file.to_owned(), Some(*line)))
 }
 
 /// The path of a stream's SDP file.
-pub(super) fn file_of(catalog: &Catalog, stream: &str) -> PathBuf {
+pub(crate) fn file_of(catalog: &Catalog, stream: &str) -> PathBuf {
     catalog.config().streams.join(format!("{stream}.sdp"))
 }
 
 /// dynrelay.toml as it is written, to find the line that says a thing.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(crate) struct Written {
     file: PathBuf,
     text: String,
 }
 
 impl Written {
     /// Reads the file once more; without it, places have no lines.
-    pub(super) fn read(file: &Path) -> Self {
+    pub(crate) fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         Self { file: file.to_owned(), text }
     }
 
     /// Where `key` of `[section]` is set.
-    pub(super) fn place(&self, section: &str, key: &str) -> (PathBuf, Option<usize>) {
+    pub(crate) fn place(&self, section: &str, key: &str) -> (PathBuf, Option<usize>) {
         let set = |text: &str| text.split_once('=').is_some_and(|(left, _)| left.trim() == key);
         let line = self.lines(section).filter(|(_, text)| set(text)).last();
         (self.file.clone(), line.map(|(number, _)| number))
     }
 
     /// Whether one of these faults is in `[section]`.
-    pub(super) fn is_broken(&self, section: &str, faults: &[Fault]) -> bool {
+    pub(crate) fn is_broken(&self, section: &str, faults: &[Fault]) -> bool {
         self.lines(section).any(|(number, _)| faults.iter().any(|fault| fault.line == number))
     }
 

@@ -6,7 +6,7 @@ use super::packet::{Packet, Protocol};
 
 /// Whether a packet is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Meant {
+pub(crate) enum Meant {
     No,
     /// It depends on what isn't known here.
     Maybe,
@@ -21,7 +21,7 @@ impl From<bool> for Meant {
 
 /// What is said of a packet: by `ip protocol`, `udp dport`, and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     /// The value is one of these words.
     Words(Vec<String>),
     /// It is known to be another kind of packet.
@@ -32,7 +32,7 @@ pub(super) enum Said {
 
 /// The packet's value for an expression of one or two words; `None` if they are no expression that
 /// is known, so that the rule can't be read.
-pub(super) fn value(packet: &Packet, left: &str, right: &str) -> Option<Said> {
+pub(crate) fn value(packet: &Packet, left: &str, right: &str) -> Option<Said> {
     let words = |words: &[&str]| Said::Words(words.iter().map(|&word| word.to_owned()).collect());
     let own_family = |family: &str| (family == "ip6") == packet.v6;
     Some(match (left, right) {
@@ -94,7 +94,7 @@ fn unreachable(what: &str, number: &str) -> Said {
 }
 
 /// Whether a value is among the items of `{ a, b-c, 10.0.0.0/8 }`, or is the only item.
-pub(super) fn among(said: &Said, items: &[&str]) -> Meant {
+pub(crate) fn among(said: &Said, items: &[&str]) -> Meant {
     match said {
         Said::Other => Meant::No,
         // Nothing that matters here comes in on the loopback.

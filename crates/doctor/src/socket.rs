@@ -8,15 +8,15 @@ use std::path::Path;
 use catalog::Daemon;
 use nix::unistd::{Group, User};
 
-use super::config::Written;
-use super::finding::{About, Finding};
-use super::visitor::{Visitor, WEB_USER};
+use crate::files::Written;
+use crate::finding::{Finding, Subject};
+use crate::visitor::{Visitor, WEB_USER};
 
-const ABOUT: About = About::Socket;
+const ABOUT: Subject = Subject::Socket;
 
 /// What keeps the web server from opening the socket: its user, `web_user` if one was named; where
 /// this host has no such user, the group in `[daemon] socket_group`.
-pub(super) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str>) -> Vec<Finding> {
+pub(crate) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str>) -> Vec<Finding> {
     let socket = &daemon.socket;
     let place = written.place("daemon", "socket");
     let mut findings = Vec::new();

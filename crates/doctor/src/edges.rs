@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use catalog::{Catalog, Edge};
 use control::RelayDetail;
 
-use super::finding::{About, Finding};
-use super::refusals::{self, Hearing};
-use super::route::{Way, way};
-use super::rtsp;
-use super::running::Running;
+use crate::daemon::Running;
+use crate::finding::{Finding, Subject};
+use crate::interfaces::{Way, way};
+use crate::refusals::{self, Hearing};
+use crate::rtsp;
 
-const ABOUT: About = About::Edges;
+const ABOUT: Subject = Subject::Edges;
 /// How long all edges together may take to answer; to look up a name may take longest.
 const PATIENCE: Duration = Duration::from_secs(12);
 
@@ -32,7 +32,7 @@ enum Answer {
 
 /// Edges that no route leads to, or that do not answer; and edges whose refusals don't come back, as
 /// far as that can be known.
-pub(super) fn findings(
+pub(crate) fn findings(
     catalog: &Catalog,
     running: Option<&Running>,
     config: &Path,

@@ -1,25 +1,114 @@
-//! The daemon itself: whether it answers, and whether it has what it needs.
+//! The daemon that runs: what it says, its process, and whether it has what it needs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use catalog::{Catalog, Source, Stream};
-use control::{ClientError, Pong};
+use control::{Client, ClientError, Pong, RelayDetail, RelayList, RelayShow, Request};
+use model::State;
+use nix::unistd::Uid;
+use wording::{age, grouped};
 
-use super::finding::{About, Finding};
-use super::process::Process;
-use super::running::Running;
-use crate::wording::{age, grouped};
+use crate::finding::{Finding, Subject};
 
-const ABOUT: About = About::Daemon;
+/// How long the daemon may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Of more streams than this, those that are relayed are not all looked at flow by flow.
+const MOST_STREAMS: usize = 256;
+
+/// A daemon that answers.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Who it is.
+    pub(crate) pong: Pong,
+    /// Its relays, those that closed lately too.
+    pub(crate) relays: Vec<RelayDetail>,
+}
+
+impl Running {
+    /// Asks the daemon behind a socket.
+    pub(crate) fn ask(socket: &Path) -> Result<Self, ClientError> {
+        let mut daemon = Client::connect(socket, Some(PATIENCE))?;
+        let pong = daemon.ask(&Request::Ping)?;
+        let RelayList { relays, .. } = daemon.ask(&Request::List { all: true, rates: false })?;
+        let streams: BTreeSet<String> = relays.into_iter().map(|relay| relay.stream).collect();
+        let mut running = Self { pong, relays: Vec::new() };
+        for stream in streams.into_iter().take(MOST_STREAMS) {
+            let RelayShow { relays, .. } = daemon.ask(&Request::Show { stream, edge: None })?;
+            running.relays.extend(relays);
+        }
+        Ok(running)
+    }
+
+    /// The relays that are not closed.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &RelayDetail> {
+        self.relays.iter().filter(|detail| detail.relay.state != State::Closed)
+    }
+}
+
+/// The bit of CAP_NET_ADMIN, which makes a receive buffer as large as it is asked for.
+const NET_ADMIN: u64 = 1 << 12;
+
+/// A process of this host that is dynrelayd.
+#[derive(Debug)]
+pub(crate) struct Process {
+    folder: PathBuf,
+}
+
+impl Process {
+    /// The daemon's, by the number that it gives itself; none if that is another's here, since it
+    /// runs in another process namespace, or if other users' processes are hidden.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let name = fs::read_to_string(folder.join("comm")).ok()?;
+        (name.trim() == "dynrelayd").then_some(Self { folder })
+    }
+
+    /// Who it runs as.
+    pub(crate) fn user(&self) -> Option<Uid> {
+        Some(Uid::from_raw(fs::metadata(&self.folder).ok()?.uid()))
+    }
+
+    /// How many files it may have open.
+    pub(crate) fn file_limit(&self) -> Option<u64> {
+        open_files(&fs::read_to_string(self.folder.join("limits")).ok()?)
+    }
+
+    /// Whether its buffers may be larger than net.core.rmem_max.
+    pub(crate) fn is_net_admin(&self) -> Option<bool> {
+        let status = fs::read_to_string(self.folder.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+        Some(u64::from_str_radix(line.trim(), 16).ok()? & NET_ADMIN != 0)
+    }
+
+    /// Whether its network is the one that is looked at here.
+    pub(crate) fn shares_our_network(&self) -> Option<bool> {
+        let its = fs::read_link(self.folder.join("ns/net")).ok()?;
+        Some(its == fs::read_link("/proc/self/ns/net").ok()?)
+    }
+}
+
+/// The soft limit in /proc/PID/limits.
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+const ABOUT: Subject = Subject::Daemon;
 /// Files that a daemon has open with no relay, roughly: epoll, timers, logs.
 const OWN_FILES: usize = 64;
 /// How far a clock may be off before it is said, in seconds.
 const CLOCK_TOLERANCE: u64 = 60;
 
 /// What is wrong with the daemon behind `socket`, or that none answers.
-pub(super) fn findings(
+pub(crate) fn findings(
     catalog: &Catalog,
     socket: &Path,
     running: Result<&Running, &ClientError>,
@@ -164,7 +253,7 @@ mod tests {
     use control::LineError;
 
     use super::*;
-    use crate::check::finding::Severity;
+    use crate::finding::Severity;
 
     #[test]
     fn a_daemon_that_is_not_there_is_told_from_one_that_hangs() {
@@ -196,5 +285,23 @@ mod tests {
         };
         assert_eq!(version(&pong(env!("CARGO_PKG_VERSION"))), None);
         assert!(version(&pong("0.0.9")).unwrap().what.contains("0.0.9"));
+    }
+    #[test]
+    fn the_limit_of_files() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+            Max processes             4096                 4096                 processes\n\
+            Max open files            1024                 524288               files\n";
+        assert_eq!(open_files(limits), Some(1024));
+        assert_eq!(open_files("Max open files  unlimited unlimited files"), Some(u64::MAX));
+        assert_eq!(open_files(""), None);
+    }
+
+    #[test]
+    fn another_program_is_not_the_daemon() {
+        assert!(Process::of(std::process::id()).is_none());
+        let here = Process { folder: "/proc/self".into() };
+        assert_eq!(here.user(), Some(nix::unistd::geteuid()));
+        assert_eq!(here.shares_our_network(), Some(true));
+        assert!(here.file_limit().unwrap() > 0 && here.is_net_admin().is_some());
     }
 }

@@ -10,9 +10,9 @@ use catalog::sdp::Media;
 use nix::errno::Errno;
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 
-use super::config::file_of;
-use super::finding::{About, Finding};
-use super::interfaces::{Interface, interface};
+use crate::files::file_of;
+use crate::finding::{Finding, Subject};
+use crate::interfaces::{Interface, interface};
 
 /// More addresses than this in one media are refused by the catalogue, and not tried.
 const MAX_ADDRESSES: usize = 512;
@@ -27,7 +27,7 @@ struct Arrival {
 
 /// What is wrong with the groups of all streams, each tried once. Those on an interface that
 /// isn't there are left out: that is reported by itself.
-pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let interface = catalog.config().origin.interface.as_deref();
     let mut arrivals: BTreeMap<Arrival, (PathBuf, Option<usize>)> = BTreeMap::new();
     // Where a stream that is pulled would arrive by its file is nobody's business.
@@ -78,7 +78,7 @@ fn failing(arrival: &Arrival) -> Option<Finding> {
     let on = name.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
     let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
     let what = format!("the group {address}{from} can't be joined{on}: {error}");
-    Some(Finding::error(About::Groups, what, advice(&error)))
+    Some(Finding::error(Subject::Groups, what, advice(&error)))
 }
 
 /// Packets that are not for a group arrive only at an address of this host.
@@ -90,7 +90,7 @@ fn not_here(address: IpAddr) -> Option<Finding> {
     let what = format!("{address} is neither a group nor an address of this host");
     let advice = "a stream's own SDP names where its packets arrive here: its group, or this \
                   host's address; the edge's ports belong in STREAM.EDGE.sdp";
-    Some(Finding::error(About::Groups, what, advice))
+    Some(Finding::error(Subject::Groups, what, advice))
 }
 
 /// Joins on a socket that is bound to no port, so that it takes nobody's packets, and leaves as

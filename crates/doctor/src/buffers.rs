@@ -6,13 +6,13 @@ use catalog::Catalog;
 use model::FlowKind;
 use socket2::{Domain, Socket, Type};
 
-use super::config::{Written, file_of};
-use super::finding::{About, Finding};
-use super::process::Process;
-use super::running::Running;
-use crate::wording::{count, rate, silence, size};
+use crate::daemon::Process;
+use crate::daemon::Running;
+use crate::files::{Written, file_of};
+use crate::finding::{Finding, Subject};
+use wording::{count, rate, silence, size};
 
-const ABOUT: About = About::Reception;
+const ABOUT: Subject = Subject::Reception;
 /// A buffer that is full sooner than this loses packets whenever the host is busy, in milliseconds.
 const SHORTEST: u64 = 200;
 
@@ -26,7 +26,7 @@ struct Load {
 
 /// Buffers that are smaller than was asked for, or too small for a stream; and packets that were
 /// lost that way.
-pub(super) fn findings(
+pub(crate) fn findings(
     catalog: &Catalog,
     written: &Written,
     running: Option<&Running>,

@@ -6,7 +6,7 @@ use catalog::Source;
 
 /// What is inside the IP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     /// ICMP or ICMPv6 destination-unreachable, which belongs to a flow that goes out.
     Unreachable,
     /// A group's query.
@@ -17,30 +17,30 @@ pub(super) enum Protocol {
 
 /// A packet that comes in, or goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Packet {
+pub(crate) struct Packet {
     /// Whether it goes out.
-    pub(super) outgoing: bool,
+    pub(crate) outgoing: bool,
     /// Whether it is IPv6.
-    pub(super) v6: bool,
+    pub(crate) v6: bool,
     /// What it is.
-    pub(super) protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// Where it is sent; none: to one of this host's addresses, or not known.
-    pub(super) target: Option<IpAddr>,
+    pub(crate) target: Option<IpAddr>,
     /// Who sends it, if that is known.
-    pub(super) sender: Option<IpAddr>,
+    pub(crate) sender: Option<IpAddr>,
     /// The interface that it comes in on or goes out by, if that is known; never the loopback.
-    pub(super) interface: Option<String>,
+    pub(crate) interface: Option<String>,
 }
 
 impl Packet {
     /// What an edge answers with when its port is closed.
-    pub(super) fn refusal(v6: bool) -> Self {
+    pub(crate) fn refusal(v6: bool) -> Self {
         let protocol = Protocol::Unreachable;
         Self { outgoing: false, v6, protocol, target: None, sender: None, interface: None }
     }
 
     /// A packet of a relay, on its way to an edge.
-    pub(super) fn relayed(to: SocketAddr, interface: &str) -> Self {
+    pub(crate) fn relayed(to: SocketAddr, interface: &str) -> Self {
         Self {
             outgoing: true,
             v6: to.is_ipv6(),
@@ -52,7 +52,7 @@ impl Packet {
     }
 
     /// A packet of a stream.
-    pub(super) fn media(source: &Source) -> Self {
+    pub(crate) fn media(source: &Source) -> Self {
         Self {
             outgoing: false,
             v6: source.address.is_ipv6(),
@@ -64,13 +64,13 @@ impl Packet {
     }
 
     /// The chains that it comes through.
-    pub(super) fn hooks(&self) -> [&'static str; 2] {
+    pub(crate) fn hooks(&self) -> [&'static str; 2] {
         if self.outgoing { ["output", "postrouting"] } else { ["prerouting", "input"] }
     }
 
     /// What connection tracking calls it. A multicast is never answered, and so stays new, as does what
     /// is relayed to an edge.
-    pub(super) fn state(&self) -> &'static str {
+    pub(crate) fn state(&self) -> &'static str {
         match self.protocol {
             Protocol::Unreachable => "related",
             Protocol::Igmp | Protocol::Udp(_) => "new",

@@ -16,16 +16,16 @@ use catalog::{Catalog, Stream};
 
 use self::packet::{Packet, Protocol};
 use self::ruleset::{Fate, Ruleset};
-use super::finding::{About, Finding, Severity};
-use super::route::{Way, way};
-use crate::wording::count;
+use crate::finding::{Finding, Severity, Subject};
+use crate::interfaces::{Way, way};
+use wording::count;
 
-const ABOUT: About = About::Firewall;
+const ABOUT: Subject = Subject::Firewall;
 /// The program that lists the rules, wherever an unprivileged user's PATH leads.
 const NFT: [&str; 3] = ["nft", "/usr/sbin/nft", "/sbin/nft"];
 
 /// What drops packets that are needed, or that the rules can't be seen.
-pub(super) fn findings(catalog: &Catalog) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rules() {
         Ok(text) => findings.extend(judged(catalog, &Ruleset::parse(&text))),

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// traceroute's first port: nobody listens there as a rule, and no stream is disturbed.
-pub(super) const PORT: u16 = 33434;
+pub(crate) const PORT: u16 = 33434;
 /// What is sent, for whoever sees it come in.
 const PACKET: &[u8] = b"dynrelay check: is this port closed?";
 /// Linux sends this many ICMP errors to a host at once, and then only as often as its limit allows.
@@ -21,7 +21,7 @@ const TRIES: u32 = 3;
 
 /// How refusals come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
+pub(crate) enum Hearing {
     /// As often as probes need it.
     Often,
     /// A few, and then no more.
@@ -31,7 +31,7 @@ pub(super) enum Hearing {
 }
 
 /// Finds out how refusals come back from a host. Takes two seconds or three.
-pub(super) fn hear(host: IpAddr) -> io::Result<Hearing> {
+pub(crate) fn hear(host: IpAddr) -> io::Result<Hearing> {
     hear_port(SocketAddr::new(host, PORT))
 }
 
@@ -54,7 +54,7 @@ fn hear_port(port: SocketAddr) -> io::Result<Hearing> {
 }
 
 /// Whether refusals come back from a host just now.
-pub(super) fn are_heard(host: IpAddr) -> bool {
+pub(crate) fn are_heard(host: IpAddr) -> bool {
     let Ok(mut closed) = Closed::of(SocketAddr::new(host, PORT)) else { return false };
     (0..TRIES).any(|_| closed.refuses_one().unwrap_or(false))
 }

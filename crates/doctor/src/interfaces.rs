@@ -1,31 +1,33 @@
 //! The interfaces that multicast arrives on.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::PathBuf;
 
 use catalog::Catalog;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
+use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
-use super::config::{Written, file_of};
-use super::finding::{About, Finding};
+use crate::files::{Written, file_of};
+use crate::finding::{Finding, Subject};
 
 /// An interface of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interface {
+pub(crate) struct Interface {
     /// Its index.
-    pub(super) index: u32,
+    pub(crate) index: u32,
     /// Its first IPv4 address.
-    pub(super) address: Option<Ipv4Addr>,
+    pub(crate) address: Option<Ipv4Addr>,
     /// Whether it has an IPv6 address.
-    pub(super) ipv6: bool,
+    pub(crate) ipv6: bool,
     /// Up, multicast and so on.
-    pub(super) flags: InterfaceFlags,
+    pub(crate) flags: InterfaceFlags,
 }
 
 /// The interface of that name.
-pub(super) fn interface(name: &str) -> Option<Interface> {
+pub(crate) fn interface(name: &str) -> Option<Interface> {
     let index = if_nametoindex(name).ok()?;
     let addresses = getifaddrs().into_iter().flatten().filter(|one| one.interface_name == name);
     let flags = InterfaceFlags::empty();
@@ -33,7 +35,7 @@ pub(super) fn interface(name: &str) -> Option<Interface> {
     for one in addresses {
         interface.flags = one.flags;
         let Some(address) = one.address else { continue };
-        let v4 = address.as_sockaddr_in().map(nix::sys::socket::SockaddrIn::ip);
+        let v4 = address.as_sockaddr_in().map(SockaddrIn::ip);
         interface.address = interface.address.or(v4);
         interface.ipv6 |= address.as_sockaddr_in6().is_some();
     }
@@ -41,12 +43,12 @@ pub(super) fn interface(name: &str) -> Option<Interface> {
 }
 
 /// The first IPv4 address of the interface of that name.
-pub(crate) fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
+pub fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
     interface(name)?.address
 }
 
 /// What is wrong with the interfaces that the configuration names.
-pub(super) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
+pub(crate) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
     named(catalog, written)
         .into_iter()
         .filter_map(|(name, place)| Some(about(&name, interface(&name))?.at(place)))
@@ -78,7 +80,7 @@ fn named(catalog: &Catalog, written: &Written) -> BTreeMap<String, (PathBuf, Opt
 }
 
 fn about(name: &str, interface: Option<Interface>) -> Option<Finding> {
-    let about = About::Interfaces;
+    let about = Subject::Interfaces;
     let Some(Interface { flags, .. }) = interface else {
         let what = format!("there is no interface {name} on this host");
         let advice = format!("name one of these: {}", names());
@@ -109,6 +111,44 @@ fn names() -> String {
     names.join(", ")
 }
 
+/// The way to an address, as the routing table says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is this host's own.
+    Here,
+    /// Over this interface.
+    Over(String),
+    /// No route leads there, or it is shut off.
+    None(io::ErrorKind),
+}
+
+/// Asks the kernel for a way. Nothing is sent.
+pub(crate) fn way(to: IpAddr) -> Way {
+    let any: IpAddr = match to {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((to, 9))?;
+        Ok(socket.local_addr()?.ip())
+    });
+    match from {
+        Err(error) => Way::None(error.kind()),
+        Ok(from) if from == to || from.is_loopback() => Way::Here,
+        Ok(from) => interface_of(from).map_or(Way::Here, Way::Over),
+    }
+}
+
+/// The interface that has an address.
+fn interface_of(address: IpAddr) -> Option<String> {
+    let has = |one: &nix::ifaddrs::InterfaceAddress| {
+        let its = one.address?;
+        let v4 = its.as_sockaddr_in().map(SockaddrIn::ip).map(IpAddr::from);
+        v4.or_else(|| its.as_sockaddr_in6().map(SockaddrIn6::ip).map(IpAddr::from))
+    };
+    getifaddrs().ok()?.find(|one| has(one) == Some(address)).map(|one| one.interface_name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +167,16 @@ mod tests {
         assert!(about("eth0", with(unplugged)).unwrap().what.contains("has no link"));
         let good = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_LOOPBACK;
         assert_eq!(about("lo", with(good)), None);
+    }
+
+    #[test]
+    fn an_address_of_this_host_is_here() {
+        assert_eq!(way("127.0.0.1".parse().unwrap()), Way::Here);
+    }
+
+    #[test]
+    fn an_address_belongs_to_an_interface() {
+        assert_eq!(interface_of("127.0.0.1".parse().unwrap()).as_deref(), Some("lo"));
+        assert_eq!(interface_of("192.0.2.77".parse().unwrap()), None);
     }
 }

@@ -14,7 +14,7 @@ const DEEPEST: usize = 16;
 
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It comes through.
     Passes,
     /// It is dropped for certain.
@@ -36,7 +36,7 @@ impl fmt::Display for Fate {
 
 /// All chains.
 #[derive(Debug, Default)]
-pub(super) struct Ruleset {
+pub(crate) struct Ruleset {
     chains: HashMap<(String, String), Chain>,
     /// Those that the kernel sends packets through, by name.
     bases: Vec<(String, String)>,
@@ -68,7 +68,7 @@ struct Walk {
 
 impl Ruleset {
     /// Reads it. What is no chain is passed over.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut rules = Self::default();
         let (mut table, mut chain) = (String::new(), None);
         for line in logical(text) {
@@ -97,7 +97,7 @@ impl Ruleset {
     }
 
     /// What becomes of a packet. It must come through every base chain of its family.
-    pub(super) fn fate(&self, packet: &Packet) -> Fate {
+    pub(crate) fn fate(&self, packet: &Packet) -> Fate {
         let family = if packet.v6 { "ip6 " } else { "ip " };
         let own = |key: &&(String, String)| key.0.starts_with(family) || key.0.starts_with("inet ");
         let hooked = |key: &&(String, String)| {

@@ -1,0 +1,116 @@
+//! One thing that is wrong, or that could not be looked at.
+
+use std::path::PathBuf;
+
+use catalog::Problem;
+use serde::Serialize;
+
+/// How bad a finding is, the worst last. In JSON the name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It could not be looked at, so it may be right or wrong.
+    Unknown,
+    /// It works, but maybe not as it is meant to, or not for ever.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+impl From<catalog::Severity> for Severity {
+    fn from(severity: catalog::Severity) -> Self {
+        match severity {
+            catalog::Severity::Warning => Self::Warning,
+            catalog::Severity::Error => Self::Error,
+        }
+    }
+}
+
+/// What a finding is about, in the order of a report. In JSON the name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// dynrelay.toml and the streams folder.
+    Files,
+    /// The interfaces that multicast arrives on.
+    Interfaces,
+    /// The groups, and this host's own addresses.
+    Groups,
+    /// The kernel's part in receiving: the reverse-path filter, buffers, limits.
+    Reception,
+    /// What a firewall on this host does to packets.
+    Firewall,
+    /// The control socket.
+    Socket,
+    /// The file in which the daemon remembers its relays.
+    State,
+    /// The daemon that runs.
+    Daemon,
+    /// The edges, and what the daemon found out about them.
+    Edges,
+}
+
+/// One thing that is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The part of the configuration, or of the system.
+    pub about: Subject,
+    /// What is wrong.
+    pub what: String,
+    /// The file that it is in, if any. In JSON bytes that are not UTF-8 are replaced.
+    #[serde(serialize_with = "lossy")]
+    pub file: Option<PathBuf>,
+    /// The line in that file, counted from 1.
+    pub line: Option<usize>,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Finding {
+    /// Something does not work.
+    pub(crate) fn error(
+        about: Subject,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let (what, advice) = (what.into(), advice.into());
+        Self { severity: Severity::Error, about, what, file: None, line: None, advice }
+    }
+
+    /// Something may not be meant so.
+    pub(crate) fn warning(
+        about: Subject,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(about, what, advice) }
+    }
+
+    /// Something could not be looked at.
+    pub(crate) fn unknown(
+        about: Subject,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Unknown, ..Self::error(about, what, advice) }
+    }
+
+    /// The same finding with its place.
+    pub(crate) fn at(self, (file, line): (PathBuf, Option<usize>)) -> Self {
+        Self { file: Some(file), line, ..self }
+    }
+
+    /// What the catalogue found.
+    pub(crate) fn of(problem: &Problem, advice: &str) -> Self {
+        let finding = Self::error(Subject::Files, &problem.what, advice);
+        let finding = Self { severity: problem.severity.into(), ..finding };
+        finding.at((problem.file.clone(), problem.line))
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a reference")]
+fn lossy<S: serde::Serializer>(file: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    file.as_ref().map(|file| file.to_string_lossy()).serialize(to)
+}

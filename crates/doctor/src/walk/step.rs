@@ -1,0 +1,78 @@
+//! The steps of a walk, told as they are taken.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should.
+    Ok,
+    /// Not as it should.
+    Failed,
+    /// It can't be told.
+    Unknown,
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its name: `files`, `source`, `edge`, `relay`, `packets`, `answer` or `end`.
+    pub step: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was found.
+    pub what: String,
+    /// What to do about it; may be empty.
+    pub advice: String,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+}
+
+/// What a walk tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A step was taken.
+    Step(Step),
+    /// Something that a person can do while the walk waits.
+    Hint(String),
+}
+
+/// Tells the steps, with the time that each took.
+pub(super) struct Steps<'a> {
+    tell: &'a mut dyn FnMut(News),
+    since: Instant,
+    failed: bool,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(tell: &'a mut dyn FnMut(News)) -> Self {
+        Self { tell, since: Instant::now(), failed: false }
+    }
+
+    /// Whether no step failed.
+    pub(super) fn are_well(&self) -> bool {
+        !self.failed
+    }
+
+    /// Tells a step that was taken since the one before, and what to do about it.
+    pub(super) fn tell(
+        &mut self,
+        step: &'static str,
+        outcome: Outcome,
+        what: String,
+        advice: &str,
+    ) {
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since = Instant::now();
+        self.failed |= outcome == Outcome::Failed;
+        (self.tell)(News::Step(Step { step, outcome, what, advice: advice.to_owned(), ms }));
+    }
+
+    /// Tells what a person can do meanwhile.
+    pub(super) fn hint(&mut self, text: String) {
+        (self.tell)(News::Hint(text));
+    }
+}
