@@ -17,7 +17,7 @@ pub use origin::{Origin, OriginKind, ReplicaStatus};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use status::{
-    After, Event, FlowStatus, Pong, Prospect, Rates, RelayDetail, RelayList, RelayShow,
+    After, CloseForecast, Event, FlowStatus, Pong, Rates, RelayDetail, RelayList, RelayShow,
     RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
 };
 

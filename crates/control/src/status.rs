@@ -134,14 +134,14 @@ pub struct RelayDetail {
     pub rules: Option<Rules>,
     /// What would close it if all stays as it is, the likeliest first.
     #[serde(default)]
-    pub closes: Vec<Prospect>,
+    pub closes: Vec<CloseForecast>,
     /// Media by media, RTP before RTCP; of a closed relay as they were at its end.
     pub flows: Vec<FlowStatus>,
 }
 
 /// One thing that would close a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prospect {
+pub struct CloseForecast {
     /// The reason it would close with.
     pub reason: CloseReason,
     /// What that waits for.

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use model::{CloseReason, FlowKind, Rules, State};
 
-use crate::action::Action;
-use crate::flow::{Phase, Place};
+use crate::flow::Phase;
+use crate::input::Input;
+use crate::output::Output;
 use crate::relay::{Moment, Relay};
-use crate::schedule::Schedule;
-use crate::seen::Seen;
+use crate::schedule::{Place, Schedule};
 
 /// Relays that share a probe schedule.
 #[derive(Debug)]
@@ -34,15 +34,15 @@ impl Edge {
         flows: &[FlowKind],
         rules: Rules,
         now: Instant,
-        actions: &mut Vec<Action>,
+        outputs: &mut Vec<Output>,
     ) {
-        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         let relay = Relay::start(id, flows, rules, &mut at);
         self.relays.insert(id, relay);
     }
 
-    pub(crate) fn renew(&mut self, id: u64, now: Instant, actions: &mut Vec<Action>) {
-        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+    pub(crate) fn renew(&mut self, id: u64, now: Instant, outputs: &mut Vec<Output>) {
+        let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         if let Some(relay) = self.relays.get_mut(&id) {
             relay.renew(&mut at);
         }
@@ -53,9 +53,9 @@ impl Edge {
         id: u64,
         reason: CloseReason,
         now: Instant,
-        actions: &mut Vec<Action>,
+        outputs: &mut Vec<Output>,
     ) {
-        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         if let Some(mut relay) = self.relays.remove(&id) {
             relay.close(reason, &mut at);
         }
@@ -64,39 +64,39 @@ impl Edge {
     pub(crate) fn observe(
         &mut self,
         (id, flow): (u64, usize),
-        seen: Seen,
+        seen: Input,
         now: Instant,
-        actions: &mut Vec<Action>,
+        outputs: &mut Vec<Output>,
     ) {
-        if seen == Seen::Probed {
-            self.end_other_turns((id, flow), now, actions);
+        if seen == Input::Probed {
+            self.end_other_turns((id, flow), now, outputs);
         }
-        let others_wait = matches!(seen, Seen::Refused | Seen::Unreachable) && self.others_wait();
-        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let others_wait = matches!(seen, Input::Refused | Input::Unreachable) && self.others_wait();
+        let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         let Some(relay) = self.relays.get_mut(&id) else { return };
         match seen {
-            Seen::Refused => {
+            Input::Refused => {
                 at.schedule.answers = true;
                 relay.refused(flow, true, others_wait, &mut at);
             }
-            Seen::Unreachable => relay.refused(flow, false, others_wait, &mut at),
-            Seen::Probed => relay.probed(flow, &mut at),
-            Seen::Traffic { received, sent } => {
+            Input::Unreachable => relay.refused(flow, false, others_wait, &mut at),
+            Input::Probed => relay.probed(flow, &mut at),
+            Input::Traffic { received, sent } => {
                 if let Some(flow) = relay.flows.get_mut(flow) {
                     flow.traffic((received, sent), at.schedule, &relay.rules, now);
                 }
             }
-            Seen::Viewers(count) => relay.watched(flow, count, &mut at),
-            Seen::ReceiverReport => relay.reported(&mut at),
+            Input::Viewers(count) => relay.watched(flow, count, &mut at),
+            Input::ReceiverReport => relay.reported(&mut at),
         }
         if let Some(reason) = relay.settle(&mut at) {
-            self.close(id, reason, now, actions);
+            self.close(id, reason, now, outputs);
         }
     }
 
-    pub(crate) fn poll(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(crate) fn poll(&mut self, now: Instant, outputs: &mut Vec<Output>) {
         let somebody_waits = self.first().is_some();
-        let mut at = Moment { now, schedule: &mut self.schedule, actions };
+        let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         self.relays.retain(|_, relay| {
             relay.conclude(somebody_waits, &mut at);
             let reason = relay.settle(&mut at);
@@ -105,7 +105,7 @@ impl Edge {
             }
             reason.is_none()
         });
-        self.give_turn(now, actions);
+        self.give_turn(now, outputs);
     }
 
     /// Whether flows live by probes, which Starting relays might hold back.
@@ -115,9 +115,9 @@ impl Edge {
     }
 
     /// A probe went out late, after its turn was given to another flow: that one has to wait.
-    fn end_other_turns(&mut self, probed: (u64, usize), now: Instant, actions: &mut Vec<Action>) {
+    fn end_other_turns(&mut self, probed: (u64, usize), now: Instant, outputs: &mut Vec<Output>) {
         if let Some((id, flow)) = self.turn().filter(|turn| *turn != probed) {
-            let mut at = Moment { now, schedule: &mut self.schedule, actions };
+            let mut at = Moment { now, schedule: &mut self.schedule, outputs };
             if let Some(relay) = self.relays.get_mut(&id) {
                 relay.wait(flow, true, &mut at);
             }
@@ -142,14 +142,14 @@ impl Edge {
         waiting.min()
     }
 
-    fn give_turn(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn give_turn(&mut self, now: Instant, outputs: &mut Vec<Output>) {
         if self.turn().is_some() {
             return;
         }
         let Some((_, id, index)) = self.first() else { return };
         let Some(relay) = self.relays.get_mut(&id) else { return };
         if self.schedule.free_at(&relay.rules).is_none_or(|free| free <= now) {
-            relay.take_turn(index, &mut Moment { now, schedule: &mut self.schedule, actions });
+            relay.take_turn(index, &mut Moment { now, schedule: &mut self.schedule, outputs });
         }
     }
 

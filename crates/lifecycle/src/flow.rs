@@ -4,14 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::{FlowKind, Gate, Rules};
 
-use crate::schedule::Schedule;
-
-/// A place in an edge's line for probes: by order of arrival, but for those that go ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) behind: bool,
-    pub(crate) number: u64,
-}
+use crate::schedule::{Place, Schedule};
 
 /// What a flow is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

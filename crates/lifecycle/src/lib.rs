@@ -1,12 +1,12 @@
 //! When a relay starts, goes on and closes: pure, no sockets, no clock.
 //!
 //! [`Lifecycle`] holds every relay. Its inputs are calls that carry the time: [`Lifecycle::start`],
-//! [`Lifecycle::renew`], [`Lifecycle::stop`], [`Lifecycle::observe`] with what was [`Seen`], and
-//! [`Lifecycle::poll`]. Its outputs are [`Action`]s. The one who drives it
+//! [`Lifecycle::renew`], [`Lifecycle::stop`], [`Lifecycle::observe`] with what was [`Input`], and
+//! [`Lifecycle::poll`]. Its outputs are [`Output`]s. The one who drives it
 //!
-//! 1. observes [`Seen::Traffic`] of every flow once a second, and all else as it happens,
+//! 1. observes [`Input::Traffic`] of every flow once a second, and all else as it happens,
 //! 2. calls [`Lifecycle::poll`],
-//! 3. carries out [`Lifecycle::take_actions`] in their order,
+//! 3. carries out [`Lifecycle::take_outputs`] in their order,
 //! 4. sleeps until [`Lifecycle::next_wake`] or the next thing to observe.
 //!
 //! After a pause (a suspended machine, a stopped process) the same order holds: what waits to be
@@ -32,17 +32,17 @@
 //! which a slow source sent nothing to probe with is no objection to closing: else one such media
 //! would keep a relay that nobody watches for ever.
 
-mod action;
+mod close_forecast;
 mod edge;
 mod flow;
+mod input;
 mod lifecycle;
-mod prospect;
+mod output;
 mod relay;
 mod schedule;
-mod seen;
 
-pub use action::Action;
+pub use close_forecast::{CloseForecast, When};
+pub use input::Input;
 pub use lifecycle::Lifecycle;
 pub use model::Rules;
-pub use prospect::{Prospect, When};
-pub use seen::Seen;
+pub use output::Output;

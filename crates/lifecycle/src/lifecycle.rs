@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use model::{CloseReason, FlowKind, Gate, Rules, State};
 
-use crate::action::Action;
+use crate::close_forecast::CloseForecast;
 use crate::edge::Edge;
-use crate::prospect::Prospect;
+use crate::input::Input;
+use crate::output::Output;
 use crate::relay::Relay;
-use crate::seen::Seen;
 
 /// Every relay, and one probe schedule for each edge address.
 ///
@@ -20,7 +20,7 @@ use crate::seen::Seen;
 #[derive(Debug, Default)]
 pub struct Lifecycle {
     edges: BTreeMap<IpAddr, Edge>,
-    actions: Vec<Action>,
+    outputs: Vec<Output>,
     polled: Option<Instant>,
 }
 
@@ -46,7 +46,7 @@ impl Lifecycle {
             return self.renew(relay, now);
         }
         let edge = self.edges.entry(edge).or_insert_with(|| Edge::new(edge));
-        edge.start(relay, flows, rules, now, &mut self.actions);
+        edge.start(relay, flows, rules, now, &mut self.outputs);
     }
 
     /// Somebody asked for a relay that runs: a viewer is on the way. Everything that is shut opens
@@ -54,22 +54,22 @@ impl Lifecycle {
     /// rate); Suspect is Starting again; the grace, the lease and a count of no viewers run anew.
     pub fn renew(&mut self, relay: u64, now: Instant) {
         if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
-            edge.renew(relay, now, &mut self.actions);
+            edge.renew(relay, now, &mut self.outputs);
         }
     }
 
     /// Closes a relay now.
     pub fn stop(&mut self, relay: u64, reason: CloseReason, now: Instant) {
         if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
-            edge.close(relay, reason, now, &mut self.actions);
+            edge.close(relay, reason, now, &mut self.outputs);
         }
     }
 
     /// Takes in what was seen of a flow, in the order in which it happened. That the source is
-    /// silent is concluded only here, from [`Seen::Traffic`], never from the mere passing of time.
-    pub fn observe(&mut self, relay: u64, flow: usize, seen: Seen, now: Instant) {
+    /// silent is concluded only here, from [`Input::Traffic`], never from the mere passing of time.
+    pub fn observe(&mut self, relay: u64, flow: usize, seen: Input, now: Instant) {
         if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
-            edge.observe((relay, flow), seen, now, &mut self.actions);
+            edge.observe((relay, flow), seen, now, &mut self.outputs);
         }
     }
 
@@ -77,7 +77,7 @@ impl Lifecycle {
     pub fn poll(&mut self, now: Instant) {
         self.polled = Some(now);
         for edge in self.edges.values_mut() {
-            edge.poll(now, &mut self.actions);
+            edge.poll(now, &mut self.outputs);
         }
     }
 
@@ -88,8 +88,8 @@ impl Lifecycle {
     }
 
     /// What is to be done since this was last asked, in order.
-    pub fn take_actions(&mut self) -> Vec<Action> {
-        mem::take(&mut self.actions)
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        mem::take(&mut self.outputs)
     }
 
     fn relay(&self, relay: u64) -> Option<&Relay> {
@@ -144,8 +144,8 @@ impl Lifecycle {
     /// What would close the relay if all stays as it is, the likeliest first; empty while nothing
     /// is under way.
     #[must_use]
-    pub fn prospects(&self, relay: u64) -> Vec<Prospect> {
-        self.relay(relay).map_or_else(Vec::new, Relay::prospects)
+    pub fn close_forecasts(&self, relay: u64) -> Vec<CloseForecast> {
+        self.relay(relay).map_or_else(Vec::new, Relay::close_forecasts)
     }
 
     /// Whether a refusal ever came from this address. If none ever does, a firewall may drop them,

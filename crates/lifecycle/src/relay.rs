@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use model::{CloseReason, FlowKind, Rules, State};
 
-use crate::action::Action;
 use crate::flow::{Flow, Phase};
+use crate::output::Output;
 use crate::schedule::Schedule;
 
-/// The time, the edge's schedule, and where actions go.
+/// The time, the edge's schedule, and where outputs go.
 pub(crate) struct Moment<'a> {
     pub(crate) now: Instant,
     pub(crate) schedule: &'a mut Schedule,
-    pub(crate) actions: &'a mut Vec<Action>,
+    pub(crate) outputs: &'a mut Vec<Output>,
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start(id: u64, flows: &[FlowKind], rules: Rules, at: &mut Moment<'_>) -> Self {
-        at.actions.push(Action::Entered { relay: id, state: State::Starting });
+        at.outputs.push(Output::Entered { relay: id, state: State::Starting });
         Self {
             id,
             rules,
@@ -58,14 +58,14 @@ impl Relay {
         let before = flow.gate();
         change(flow);
         if flow.gate() != before {
-            at.actions.push(Action::Gate { relay: self.id, flow: index, gate: flow.gate() });
+            at.outputs.push(Output::Gate { relay: self.id, flow: index, gate: flow.gate() });
         }
     }
 
     fn enter(&mut self, state: State, at: &mut Moment<'_>) {
         self.state = state;
         self.since = at.now;
-        at.actions.push(Action::Entered { relay: self.id, state });
+        at.outputs.push(Output::Entered { relay: self.id, state });
     }
 
     /// Opens what is not open, of the flows that `which` picks.
@@ -367,7 +367,7 @@ impl Relay {
         for index in 0..self.flows.len() {
             self.change(index, at, |flow| flow.phase = Phase::Shut);
         }
-        at.actions.push(Action::Closed { relay: self.id, reason });
+        at.outputs.push(Output::Closed { relay: self.id, reason });
     }
 
     /// The earliest time later than `polled` at which something follows by itself.

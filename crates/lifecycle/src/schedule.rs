@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use model::Rules;
 
-use crate::flow::Place;
-
 /// An ICMP error takes a round trip; where probes follow each other faster than that (IPv6), an
 /// answer is still awaited for this long.
 const ROUND_TRIP: Duration = Duration::from_millis(500);
@@ -14,6 +12,13 @@ const ROUND_TRIP: Duration = Duration::from_millis(500);
 /// Where a grace is short, the pause between two in which Starting relays may hold back probes is
 /// still long enough for so many of these.
 const CALM: u32 = 16;
+
+/// A place in an edge's line for probes: by order of arrival, but for those that go ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) behind: bool,
+    pub(crate) number: u64,
+}
 
 /// What all relays to one edge address share, since its kernel limits the ICMP errors of all its
 /// ports together.

@@ -6,7 +6,7 @@ mod bench;
 use std::time::Duration;
 
 use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
-use lifecycle::{Action, Lifecycle, Prospect, Seen, When};
+use lifecycle::{CloseForecast, Input, Lifecycle, Output, When};
 use model::{CloseReason, Gate, Rules, State};
 
 use Gate::{Open, Shut};
@@ -14,7 +14,7 @@ use Gate::{Open, Shut};
 #[test]
 fn a_relay_that_nobody_refuses_is_live_after_quiet() {
     let mut bench = Bench::start(Rules::default());
-    assert_eq!(bench.log, [Action::Entered { relay: 1, state: State::Starting }]);
+    assert_eq!(bench.log, [Output::Entered { relay: 1, state: State::Starting }]);
     assert_eq!(bench.gates(), [Open; 4]);
     bench.pass(2);
     assert_eq!(bench.state(), Some(State::Starting));
@@ -188,23 +188,23 @@ fn a_crowd_of_starts_opens_a_refused_media_once_a_grace() {
         bench.life.renew(1, bench.now);
         bench.refuse(&[AUDIO]);
     }
-    let opened = Action::Gate { relay: 1, flow: AUDIO, gate: Open };
-    assert_eq!(bench.log.iter().filter(|action| **action == opened).count(), 1);
+    let opened = Output::Gate { relay: 1, flow: AUDIO, gate: Open };
+    assert_eq!(bench.log.iter().filter(|output| **output == opened).count(), 1);
     assert_eq!(bench.state(), Some(State::Live));
 }
 
 #[test]
 fn reported_viewers_keep_a_relay_and_their_absence_closes_it() {
     let mut bench = Bench::live(Rules::default());
-    bench.see(VIDEO_RTCP, Seen::Viewers(0));
-    bench.see(AUDIO_RTCP, Seen::Viewers(2));
+    bench.see(VIDEO_RTCP, Input::Viewers(0));
+    bench.see(AUDIO_RTCP, Input::Viewers(2));
     bench.pass(40);
     assert_eq!(bench.life.viewers(1), Some(2));
-    bench.see(AUDIO_RTCP, Seen::Viewers(0));
+    bench.see(AUDIO_RTCP, Input::Viewers(0));
     bench.pass(29);
     assert_eq!(
-        bench.life.prospects(1),
-        [Prospect {
+        bench.life.close_forecasts(1),
+        [CloseForecast {
             reason: CloseReason::NoViewers,
             when: When::At(bench.now + Duration::from_secs(1))
         }]
@@ -221,11 +221,11 @@ fn a_lease_runs_out_unless_somebody_shows() {
     let lease = Some(Duration::from_secs(100));
     let mut bench = Bench::live(Rules { lease, ..Rules::default() });
     bench.pass(90);
-    bench.see(VIDEO_RTCP, Seen::ReceiverReport);
+    bench.see(VIDEO_RTCP, Input::ReceiverReport);
     bench.pass(90);
-    bench.see(VIDEO_RTCP, Seen::Viewers(1));
+    bench.see(VIDEO_RTCP, Input::Viewers(1));
     bench.pass(90);
-    bench.see(VIDEO_RTCP, Seen::ReceiverReport);
+    bench.see(VIDEO_RTCP, Input::ReceiverReport);
     bench.pass(10);
     assert_eq!(bench.closed(), Some(CloseReason::LeaseExpired), "this edge counts viewers");
 }
@@ -258,9 +258,9 @@ fn a_turn_without_a_packet_passes_on() {
     }
     assert_eq!(bench.gates(), [Shut, Shut, Gate::Probe, Shut]);
     // The video's packet went out just before its gate was shut.
-    bench.see(VIDEO, Seen::Probed);
+    bench.see(VIDEO, Input::Probed);
     assert_eq!(bench.gates(), [Shut; 4], "two probes in an interval would be one too many");
-    bench.see(VIDEO, Seen::Refused);
+    bench.see(VIDEO, Input::Refused);
     assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
     assert_eq!(bench.probe(), AUDIO);
 }
@@ -273,7 +273,7 @@ fn an_answer_that_overtakes_the_news_of_its_probe_counts() {
         bench.settle();
     }
     bench.refuse(&[VIDEO]);
-    bench.see(VIDEO, Seen::Probed);
+    bench.see(VIDEO, Input::Probed);
     assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
     assert_eq!(bench.gates(), [Shut; 4]);
     assert_eq!(bench.probe(), AUDIO);
@@ -285,11 +285,11 @@ fn silence_proves_nothing_while_others_are_refused_at_full_rate() {
     bench.life.start(2, EDGE, &FLOWS, Rules::default(), bench.now);
     let flow = bench.probe();
     bench.now += Duration::from_millis(500);
-    bench.life.observe(2, 0, Seen::Refused, bench.now);
+    bench.life.observe(2, 0, Input::Refused, bench.now);
     bench.settle();
     for _ in 0..15 {
         bench.now += Duration::from_millis(900);
-        bench.life.observe(2, 0, Seen::Refused, bench.now);
+        bench.life.observe(2, 0, Input::Refused, bench.now);
         bench.settle();
         assert_eq!(bench.state(), Some(State::Suspect));
         assert_eq!(bench.gates(), [Shut; 4]);
@@ -312,18 +312,18 @@ fn a_relay_that_starts_again_and_again_does_not_hold_back_the_others_for_ever() 
             bench.life.observe(
                 2,
                 flow,
-                Seen::Traffic { received: second, sent: second },
+                Input::Traffic { received: second, sent: second },
                 bench.now,
             );
             if bench.life.gates(2)[flow] == Open {
-                bench.life.observe(2, flow, Seen::Refused, bench.now);
+                bench.life.observe(2, flow, Input::Refused, bench.now);
             }
         }
         bench.pass(1);
         for relay in [1, 2] {
             if let Some(flow) = bench.life.gates(relay).iter().position(|g| *g == Gate::Probe) {
-                bench.life.observe(relay, flow, Seen::Probed, bench.now);
-                bench.life.observe(relay, flow, Seen::Refused, bench.now);
+                bench.life.observe(relay, flow, Input::Probed, bench.now);
+                bench.life.observe(relay, flow, Input::Refused, bench.now);
                 probes += u32::from(relay == 1);
             }
         }
@@ -339,9 +339,9 @@ fn stop_closes_once_and_what_comes_late_is_passed_over() {
     bench.life.renew(1, bench.now);
     bench.refuse(&[VIDEO]);
     bench.pass(5);
-    let closed = |action: &&Action| matches!(action, Action::Closed { .. });
+    let closed = |output: &&Output| matches!(output, Output::Closed { .. });
     assert_eq!(bench.log.iter().filter(closed).count(), 1);
-    assert_eq!(bench.log.last(), Some(&Action::Closed { relay: 1, reason: CloseReason::Stopped }));
+    assert_eq!(bench.log.last(), Some(&Output::Closed { relay: 1, reason: CloseReason::Stopped }));
     assert!(bench.gates().is_empty());
 }
 
@@ -368,7 +368,7 @@ fn an_edge_that_never_answers_is_known() {
 #[test]
 fn a_flow_that_does_not_exist_is_passed_over() {
     let mut bench = Bench::live(Rules::default());
-    for seen in [Seen::Refused, Seen::Probed, Seen::Viewers(1), Seen::ReceiverReport] {
+    for seen in [Input::Refused, Input::Probed, Input::Viewers(1), Input::ReceiverReport] {
         bench.see(17, seen);
     }
     assert_eq!(bench.gates(), [Open; 4]);

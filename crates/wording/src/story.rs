@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use control::{After, FlowStatus, Prospect, RelayDetail};
+use control::{After, CloseForecast, FlowStatus, RelayDetail};
 use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 use crate::{age, count, meaning, silence};
@@ -23,7 +23,7 @@ pub fn why(detail: &RelayDetail, now: u64) -> String {
 
 /// What would close a relay and when, as of `now`, the likeliest first.
 pub fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
-    let mut all: Vec<String> = detail.closes.iter().map(|one| prospect(detail, one)).collect();
+    let mut all: Vec<String> = detail.closes.iter().map(|one| forecast(detail, one)).collect();
     all.extend(detail.rules.and_then(|rules| later(detail, rules, now)));
     all
 }
@@ -63,7 +63,7 @@ fn live(detail: &RelayDetail) -> Vec<String> {
 }
 
 fn suspect(detail: &RelayDetail) -> Vec<String> {
-    let reason = detail.closes.first().map(|prospect| prospect.reason);
+    let reason = detail.closes.first().map(|forecast| forecast.reason);
     let why = match reason {
         Some(CloseReason::NeverAccepted) => {
             "The edge has refused it ever since it was asked for: no player has come there, or it \
@@ -139,7 +139,7 @@ fn sentence(meaning: &str) -> String {
 }
 
 /// Something that is under way.
-fn prospect(detail: &RelayDetail, Prospect { reason, after }: &Prospect) -> String {
+fn forecast(detail: &RelayDetail, CloseForecast { reason, after }: &CloseForecast) -> String {
     match after {
         After::Refusals(left) => {
             let left = count(*left, "more refused probe");

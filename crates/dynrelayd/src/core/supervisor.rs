@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use catalog::Catalog;
 use control::{ErrorCode, Event, Pong, Refused, Reply, Request};
 use forward::Plane;
-use lifecycle::{Action, Lifecycle};
+use lifecycle::{Lifecycle, Output};
 use model::{CloseReason, State};
 use serde::Serialize;
 use tracing::{info, warn};
@@ -310,15 +310,15 @@ impl Supervisor {
 
     /// Does what the lifecycle decided.
     pub(crate) fn act(&mut self) {
-        for action in self.lifecycle.take_actions() {
-            match action {
-                Action::Gate { relay, flow, gate } => {
+        for output in self.lifecycle.take_outputs() {
+            match output {
+                Output::Gate { relay, flow, gate } => {
                     let flow = self.relays.get(&relay).and_then(|relay| relay.flows.get(flow));
                     if let Some(flow) = flow {
                         flow.set_gate(gate);
                     }
                 }
-                Action::Entered { relay, state } => {
+                Output::Entered { relay, state } => {
                     if let Some(relay) = self.relays.get_mut(&relay) {
                         relay.since = unix_time();
                         let (stream, edge) = (relay.stream.clone(), relay.edge.clone());
@@ -326,7 +326,7 @@ impl Supervisor {
                         self.tell(stream, edge, state, None);
                     }
                 }
-                Action::Closed { relay, reason } => self.closed(relay, reason),
+                Output::Closed { relay, reason } => self.closed(relay, reason),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use forward::Happened;
-use lifecycle::Seen;
+use lifecycle::Input;
 use model::CloseReason;
 use rtp::Feedback;
 
@@ -25,9 +25,9 @@ impl Supervisor {
         for happened in event.read() {
             let seen = match happened {
                 Happened::Refused { errno } => refusal(errno),
-                Happened::Probed => Seen::Probed,
-                Happened::Report(Feedback::Viewers(count)) => Seen::Viewers(count),
-                Happened::Report(Feedback::ReceiverReport) => Seen::ReceiverReport,
+                Happened::Probed => Input::Probed,
+                Happened::Report(Feedback::Viewers(count)) => Input::Viewers(count),
+                Happened::Report(Feedback::ReceiverReport) => Input::ReceiverReport,
                 Happened::Failed => {
                     self.lifecycle.stop(relay, CloseReason::Failed, now);
                     continue;
@@ -56,7 +56,7 @@ impl Supervisor {
                 for (flow, counters) in relay.flows.iter().map(forward::Flow::counters).enumerate()
                 {
                     let traffic =
-                        Seen::Traffic { received: counters.received, sent: counters.packets };
+                        Input::Traffic { received: counters.received, sent: counters.packets };
                     self.lifecycle.observe(*id, flow, traffic, now);
                 }
             }
@@ -93,9 +93,9 @@ impl Supervisor {
 }
 
 /// An ICMP error, or a send that failed, in the lifecycle's words.
-fn refusal(errno: i32) -> Seen {
+fn refusal(errno: i32) -> Input {
     match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::ConnectionRefused => Seen::Refused,
-        _ => Seen::Unreachable,
+        io::ErrorKind::ConnectionRefused => Input::Refused,
+        _ => Input::Unreachable,
     }
 }

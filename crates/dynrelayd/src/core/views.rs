@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use control::{
-    After, ErrorCode, OriginKind, Prospect, Refused, RelayDetail, RelayList, RelayShow,
+    After, CloseForecast, ErrorCode, OriginKind, Refused, RelayDetail, RelayList, RelayShow,
     RelayStatus, StreamList, StreamStatus,
 };
 use lifecycle::When;
@@ -63,12 +63,12 @@ impl Supervisor {
     /// A relay that runs.
     fn detail(&self, id: RelayId, relay: &Relay, now: Instant) -> RelayDetail {
         let answers = self.lifecycle.edge_answers(relay.address);
-        let prospects = self.lifecycle.prospects(id).into_iter();
+        let close_forecasts = self.lifecycle.close_forecasts(id).into_iter();
         let asked = self.lifecycle.asked(id).map(|at| now.saturating_duration_since(at).as_secs());
         RelayDetail {
             asked: asked.map(|ago| unix_time().saturating_sub(ago)),
             rules: self.lifecycle.rules(id),
-            closes: prospects.map(|prospect| told(prospect, now)).collect(),
+            closes: close_forecasts.map(|forecast| told(forecast, now)).collect(),
             ..relay.detail(self.state(id), self.lifecycle.viewers(id), answers)
         }
     }
@@ -105,13 +105,13 @@ impl Supervisor {
 }
 
 /// What would close a relay, in the protocol's words.
-fn told(prospect: lifecycle::Prospect, now: Instant) -> Prospect {
-    let after = match prospect.when {
+fn told(forecast: lifecycle::CloseForecast, now: Instant) -> CloseForecast {
+    let after = match forecast.when {
         When::Refusals(left) => After::Refusals(left),
         When::At(at) => After::Seconds(at.saturating_duration_since(now).as_secs()),
         When::Silence(left) => After::Silence(left.as_secs()),
     };
-    Prospect { reason: prospect.reason, after }
+    CloseForecast { reason: forecast.reason, after }
 }
 
 /// The refusal for a name that the catalogue doesn't have.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use lifecycle::{Action, Lifecycle, Seen};
+use lifecycle::{Input, Lifecycle, Output};
 use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 pub(crate) const EDGE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
@@ -21,7 +21,7 @@ pub(crate) struct Bench {
     totals: [(u64, u64); 4],
     /// Medias that the source sends: their RTP flows.
     pub(crate) sources: Vec<usize>,
-    pub(crate) log: Vec<Action>,
+    pub(crate) log: Vec<Output>,
 }
 
 impl Bench {
@@ -38,21 +38,21 @@ impl Bench {
 
     pub(crate) fn settle(&mut self) {
         self.life.poll(self.now);
-        self.log.extend(self.life.take_actions());
+        self.log.extend(self.life.take_outputs());
         let wake = self.life.next_wake();
         assert!(wake.is_none_or(|wake| wake > self.now), "a wake that poll did not serve");
         self.life.poll(self.now);
-        assert_eq!(self.life.take_actions(), [], "to poll twice is no different from once");
+        assert_eq!(self.life.take_outputs(), [], "to poll twice is no different from once");
     }
 
-    pub(crate) fn see(&mut self, flow: usize, seen: Seen) {
+    pub(crate) fn see(&mut self, flow: usize, seen: Input) {
         self.life.observe(1, flow, seen, self.now);
         self.settle();
     }
 
     pub(crate) fn refuse(&mut self, flows: &[usize]) {
         for flow in flows {
-            self.see(*flow, Seen::Refused);
+            self.see(*flow, Input::Refused);
         }
     }
 
@@ -72,7 +72,7 @@ impl Bench {
                     *totals = (totals.0 + 50, totals.1 + if open { 50 } else { 0 });
                 }
                 let (received, sent) = *totals;
-                self.life.observe(1, flow, Seen::Traffic { received, sent }, self.now);
+                self.life.observe(1, flow, Input::Traffic { received, sent }, self.now);
             }
             self.settle();
         }
@@ -82,7 +82,7 @@ impl Bench {
     pub(crate) fn probe(&mut self) -> usize {
         loop {
             if let Some(flow) = self.life.gates(1).iter().position(|gate| *gate == Gate::Probe) {
-                self.see(flow, Seen::Probed);
+                self.see(flow, Input::Probed);
                 return flow;
             }
             self.now = self.life.next_wake().expect("a probe is due");
@@ -105,8 +105,8 @@ impl Bench {
     }
 
     pub(crate) fn closed(&self) -> Option<CloseReason> {
-        self.log.iter().find_map(|action| match action {
-            Action::Closed { reason, .. } => Some(*reason),
+        self.log.iter().find_map(|output| match output {
+            Output::Closed { reason, .. } => Some(*reason),
             _ => None,
         })
     }

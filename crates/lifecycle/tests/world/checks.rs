@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::Action;
+use lifecycle::Output;
 use model::{CloseReason, FlowKind, Gate, State};
 
 use super::{Edge, Relay, World};
@@ -33,33 +33,33 @@ impl World {
         rtp.any(|path| path.open.iter().any(|(from, to)| *to > relay.started && *from < self.now))
     }
 
-    pub(crate) fn check_action(&self, action: &Action) {
-        let (Action::Gate { relay: id, .. }
-        | Action::Entered { relay: id, .. }
-        | Action::Closed { relay: id, .. }) = *action;
+    pub(crate) fn check_output(&self, output: &Output) {
+        let (Output::Gate { relay: id, .. }
+        | Output::Entered { relay: id, .. }
+        | Output::Closed { relay: id, .. }) = *output;
         let relay = &self.relays[&id];
-        assert!(relay.closed.is_none(), "{action:?} after it closed");
-        match *action {
-            Action::Gate { flow, gate, .. } => {
+        assert!(relay.closed.is_none(), "{output:?} after it closed");
+        match *output {
+            Output::Gate { flow, gate, .. } => {
                 let asked = relay.outputs[flow].asked;
-                assert_ne!(asked, gate, "{action:?} changes nothing");
+                assert_ne!(asked, gate, "{output:?} changes nothing");
                 if asked == Gate::Open && self.life.state(id).is_some() {
-                    self.check_watched(relay, flow, action);
+                    self.check_watched(relay, flow, output);
                 }
             }
-            Action::Entered { state: State::Live, .. } if relay.state == State::Suspect => {
+            Output::Entered { state: State::Live, .. } if relay.state == State::Suspect => {
                 assert!(
                     !self.faithful(relay) || self.was_open_lately(relay),
                     "{id} was taken for alive though its ports are closed"
                 );
             }
-            Action::Closed { reason, .. } => self.check_reason(relay, reason),
-            Action::Entered { .. } => {}
+            Output::Closed { reason, .. } => self.check_reason(relay, reason),
+            Output::Entered { .. } => {}
         }
     }
 
     /// A flow that the edge took must not be kept from sending while it takes it.
-    fn check_watched(&self, relay: &Relay, flow: usize, action: &Action) {
+    fn check_watched(&self, relay: &Relay, flow: usize, output: &Output) {
         let stream = &self.streams[relay.stream];
         let path = &stream.paths[flow];
         let settled =
@@ -67,7 +67,7 @@ impl World {
         let taken = path.kind == FlowKind::Rtp
             && path.open_for(self.now).is_some_and(|time| time > settled)
             && !path.is_paused(self.now);
-        assert!(!taken, "{action:?} takes packets from a viewer");
+        assert!(!taken, "{output:?} takes packets from a viewer");
     }
 
     fn was_open_lately(&self, relay: &Relay) -> bool {

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use lifecycle::{Action, Lifecycle, Seen};
+use lifecycle::{Input, Lifecycle, Output};
 use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 pub(crate) use edge::{Edge, Path};
@@ -26,7 +26,7 @@ pub(crate) struct Stream {
 
 /// A flow as the data plane knows it.
 #[derive(Clone)]
-struct Output {
+struct Socket {
     gate: Gate,
     /// What the lifecycle asked for last.
     asked: Gate,
@@ -44,7 +44,7 @@ pub(crate) struct Relay {
     /// What it entered, and when; the close last.
     pub(crate) history: Vec<(Duration, Option<State>)>,
     pub(crate) closed: Option<CloseReason>,
-    outputs: Vec<Output>,
+    outputs: Vec<Socket>,
 }
 
 impl Relay {
@@ -167,14 +167,14 @@ impl World {
                 let output = &mut self.relays.get_mut(&relay).unwrap().outputs[flow];
                 output.pending = false;
                 output.refusals += 1;
-                self.see(relay, flow, Seen::Refused);
+                self.see(relay, flow, Input::Refused);
             }
             Event::Probed { relay, flow } => {
                 let output = &mut self.relays.get_mut(&relay).unwrap().outputs[flow];
                 if output.asked == Gate::Probe {
                     output.asked = Gate::Shut;
                 }
-                self.see(relay, flow, Seen::Probed);
+                self.see(relay, flow, Input::Probed);
             }
             Event::Gate { relay, flow, gate } => {
                 let gate = [Gate::Open, Gate::Probe, Gate::Shut][usize::from(gate)];
@@ -244,7 +244,7 @@ impl World {
         let Stream { edge, paths, .. } = &self.streams[stream];
         let kinds: Vec<FlowKind> = paths.iter().map(|path| path.kind).collect();
         let (gate, asked) = (Gate::Open, Gate::Open);
-        let output = Output { gate, asked, received: 0, sent: 0, pending: false, refusals: 0 };
+        let output = Socket { gate, asked, received: 0, sent: 0, pending: false, refusals: 0 };
         let outputs = vec![output; kinds.len()];
         let (started, state) = (self.now, State::Starting);
         let history = Vec::new();
@@ -262,11 +262,11 @@ impl World {
         if let (Some(relay), Some(flow)) = (*relay, rtcp)
             && paths[flow].is_open(self.now)
         {
-            self.see(relay, flow, Seen::Viewers(1));
+            self.see(relay, flow, Input::Viewers(1));
         }
     }
 
-    fn see(&mut self, relay: u64, flow: usize, seen: Seen) {
+    fn see(&mut self, relay: u64, flow: usize, seen: Input) {
         if self.trace {
             eprintln!("{:?} {relay}.{flow} {seen:?}", self.now);
         }
@@ -279,8 +279,8 @@ impl World {
         let now = self.instant();
         for (id, relay) in self.relays.iter().filter(|(_, relay)| relay.closed.is_none()) {
             for (flow, output) in relay.outputs.iter().enumerate() {
-                let Output { received, sent, .. } = *output;
-                self.life.observe(*id, flow, Seen::Traffic { received, sent }, now);
+                let Socket { received, sent, .. } = *output;
+                self.life.observe(*id, flow, Input::Traffic { received, sent }, now);
             }
         }
         self.settle();
@@ -289,11 +289,11 @@ impl World {
 
     fn settle(&mut self) {
         self.life.poll(self.instant());
-        for action in self.life.take_actions() {
+        for output in self.life.take_outputs() {
             if self.trace {
-                eprintln!("{:?} {action:?}", self.now);
+                eprintln!("{:?} {output:?}", self.now);
             }
-            self.act(action);
+            self.act(output);
         }
         self.check_gates();
         if let Some(wake) = self.life.next_wake() {
@@ -306,10 +306,10 @@ impl World {
         }
     }
 
-    fn act(&mut self, action: Action) {
-        self.check_action(&action);
-        match action {
-            Action::Gate { relay, flow, gate } => {
+    fn act(&mut self, output: Output) {
+        self.check_output(&output);
+        match output {
+            Output::Gate { relay, flow, gate } => {
                 self.relays.get_mut(&relay).unwrap().outputs[flow].asked = gate;
                 let gate = match gate {
                     Gate::Open => 0,
@@ -318,12 +318,12 @@ impl World {
                 };
                 self.at(self.now + INBOX, Event::Gate { relay, flow, gate });
             }
-            Action::Entered { relay, state } => {
+            Output::Entered { relay, state } => {
                 let relay = self.relays.get_mut(&relay).unwrap();
                 relay.state = state;
                 relay.history.push((self.now, Some(state)));
             }
-            Action::Closed { relay, reason } => {
+            Output::Closed { relay, reason } => {
                 let relay = self.relays.get_mut(&relay).unwrap();
                 relay.closed = Some(reason);
                 relay.history.push((self.now, None));

@@ -2,7 +2,7 @@
 
 /// Something that happened on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Input {
     /// The edge refused the port (ICMP port unreachable). Several may have been folded into one.
     Refused,
     /// The edge can't be reached: another ICMP error, or no route. It says nothing of

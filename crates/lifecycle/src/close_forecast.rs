@@ -9,7 +9,7 @@ use crate::relay::Relay;
 
 /// One thing that would close a relay if all stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prospect {
+pub struct CloseForecast {
     /// The reason it would be closed with.
     pub reason: CloseReason,
     /// When.
@@ -30,7 +30,7 @@ pub enum When {
 impl Relay {
     /// What is under way, the likeliest first: refusals while Suspect, a count of no viewers, the
     /// source's silence once it is a second old, the lease.
-    pub(crate) fn prospects(&self) -> Vec<Prospect> {
+    pub(crate) fn close_forecasts(&self) -> Vec<CloseForecast> {
         let suspect = self.state == State::Suspect;
         let refusals = suspect.then(|| When::Refusals(self.errors_left()));
         let silence = self.rtp().map(Flow::silence).min().unwrap_or_default();
@@ -43,7 +43,7 @@ impl Relay {
             (CloseReason::LeaseExpired, self.lease_until().map(When::At)),
         ];
         all.into_iter()
-            .filter_map(|(reason, when)| Some(Prospect { reason, when: when? }))
+            .filter_map(|(reason, when)| Some(CloseForecast { reason, when: when? }))
             .collect()
     }
 }

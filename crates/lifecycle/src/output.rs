@@ -4,7 +4,7 @@ use model::{CloseReason, Gate, State};
 
 /// What the daemon is to do, in the order given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum Output {
     /// Set the gate of a flow, which is not so yet. A new relay's flows begin [`Gate::Open`].
     Gate {
         /// Whose.
@@ -21,7 +21,7 @@ pub enum Action {
         /// The state.
         state: State,
     },
-    /// A relay is over and forgotten here: take its flows away. The last action of every relay,
+    /// A relay is over and forgotten here: take its flows away. The last output of every relay,
     /// and each gets exactly one.
     Closed {
         /// Which.
