@@ -152,7 +152,7 @@ def many(bench):
 
 
 def relays(bench):
-    thousand = Load(2000, 80_000, together=8, medias=2)
+    thousand = Load(2000, 80_000, together=8, media=2)
     samples = bench.compare({
         "dynrelayd": (DYNRELAYD, thousand),
         "floor": (FLOOR, thousand),
@@ -160,7 +160,7 @@ def relays(bench):
         "plain, 200 flows": (PLAIN, MANY),
     })
     memory = max(sample.resident for sample in samples["dynrelayd"]) / 1e6
-    return Row("1,000 relays of two medias, 40/s a media", samples, [
+    return Row("1,000 relays of two media, 40/s a media", samples, [
         no_loss(samples["dynrelayd"]),
         Bar("resident memory", memory, 48, " MB"),
         ratio(CPU, samples, "dynrelayd", "plain, 200 flows", 1.2),

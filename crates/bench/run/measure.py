@@ -20,13 +20,13 @@ class Load:
     together: int = 1  # flows whose frames leave together
     resting: bool = False  # the sink looks for packets each millisecond, and is never woken
     singly: bool = False  # the packets of a frame arrive one by one, not back to back
-    medias: int = 1  # flows of one stream
+    media: int = 1  # flows of one stream
     edges: int = 1  # where each stream goes
     replica: bool = False  # each stream is replicated to a group, too
 
     @property
     def streams(self):
-        return self.flows // self.medias
+        return self.flows // self.media
 
     def blast(self, seconds):
         return ["--to", groups(self.flows), "--rate", self.rate, "--frame", self.frame,
@@ -105,7 +105,7 @@ class Run:
 
     def warm_up(self):
         """Sends until every flow has come through."""
-        calm = Load(self.load.flows, max(2000, 5 * self.load.flows), medias=self.load.medias)
+        calm = Load(self.load.flows, max(2000, 5 * self.load.flows), media=self.load.media)
         wanted = self.load.flows * self.load.edges
         for _ in range(50):
             self.blast(calm, 0.2)

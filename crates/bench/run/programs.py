@@ -155,7 +155,7 @@ class Dynrelayd(Program):
             config += f'[[edge]]\nname = "e{edge}"\naddress = "{address}"\nurl = "{url}"\n'
         (folder / "dynrelay.toml").write_text(config)
         for stream in range(load.streams):
-            flows = range(stream * load.medias, (stream + 1) * load.medias)
+            flows = range(stream * load.media, (stream + 1) * load.media)
             name = f"s{stream}"
             arriving = [group(flow) for flow in flows]
             (folder / f"streams/{name}.sdp").write_text(sdp(name, arriving))
@@ -172,8 +172,8 @@ class Dynrelayd(Program):
 
 
 def sdp(name, places):
-    medias = [MEDIA.format(address=address, port=port) for address, port in places]
-    return SDP.format(name=name, address=ORIGIN_ADDRESS) + "".join(medias)
+    media = [MEDIA.format(address=address, port=port) for address, port in places]
+    return SDP.format(name=name, address=ORIGIN_ADDRESS) + "".join(media)
 
 
 def answers(socket_path):
