@@ -1,7 +1,7 @@
-//! What a web server hands to relay.cgi, and what the daemon answers.
+//! Fuzzes the environment of relay.cgi and the daemon's answer.
 //!
-//! The input is the variables, each ended by a NUL, in the order of `NAMES`; then a number, which
-//! is how the daemon answers, and the words it uses.
+//! The input is the variables in the order of `NAMES`, each ended by a NUL; then a number that
+//! selects the kind of the daemon's answer, and the answer's words.
 #![no_main]
 
 #[path = "../../cgi-bin/relay/src/answer.rs"]

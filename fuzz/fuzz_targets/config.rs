@@ -1,4 +1,4 @@
-//! dynrelay.toml, as it is loaded.
+//! Fuzzes loading of dynrelay.toml.
 #![no_main]
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use catalog::Catalog;
 use libfuzzer_sys::fuzz_target;
 
-/// The file, in a folder of this process's own, with a stream to relate to.
+/// The path of the file. Its folder belongs to this process and has one stream.
 fn file() -> &'static PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| {
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(!problem.to_string().contains(char::is_control), "{problem:?}");
             }
         }
-        // A line for each fault.
+        // Each fault is one line.
         Err(error) => {
             let said = error.to_string();
             assert!(said.lines().all(|line| !line.contains(char::is_control)), "{error:?}");

@@ -1,4 +1,4 @@
-//! What a caller sends to the control socket.
+//! Fuzzes the lines that callers send to the control socket.
 #![no_main]
 
 use control::{MAX_REQUEST, Request, read_line};

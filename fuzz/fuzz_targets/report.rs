@@ -1,4 +1,4 @@
-//! Logs, of dynrelayd and of streaming servers.
+//! Fuzzes reading logs of dynrelayd and of streaming servers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,13 +6,13 @@ use report::{Analysis, Filter, Totals};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut analysis = Analysis::new(Filter::default());
-    // What only begins like gzip can't be read to its end.
+    // Input that begins like gzip may be broken later.
     let _ = analysis.read("log", bytes);
     let report = analysis.report();
     let lines = &report.lines;
     assert_eq!(lines.entries + lines.sessions + lines.others + lines.broken, lines.read);
     let written = serde_json::to_string(&report).expect("it can be written");
-    // What is as much as can be counted is no sum any more.
+    // A saturated counter is not a sum.
     if !written.contains(&u64::MAX.to_string()) {
         for table in [&report.streams, &report.edges, &report.relays, &report.days] {
             let mut sum = Totals::default();

@@ -1,4 +1,4 @@
-//! What an edge sends back.
+//! Fuzzes reading RTCP from an edge.
 #![no_main]
 
 mod event {

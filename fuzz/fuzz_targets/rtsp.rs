@@ -1,6 +1,6 @@
-//! What an RTSP server sends: messages, and packets interleaved with them.
+//! Fuzzes reading from an RTSP server: messages with interleaved packets.
 //!
-//! The first byte says in what pieces the rest comes.
+//! The first byte selects the size of the pieces in which the rest arrives.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! An SDP file, from whoever may write to the streams folder.
+//! Fuzzes parsing of SDP files.
 #![no_main]
 
 use catalog::sdp::Session;
