@@ -1,68 +1,48 @@
 //! Everything that may be relayed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::config::Config;
+use crate::config::config_file::ConfigFile;
+use crate::config::edge::Edge;
+use crate::problem::{ConfigError, Fault, Problem};
+use crate::sdp::Session;
+use crate::streams::comparison::{Comparison, Side};
+use crate::streams::folder::Folder;
+use crate::streams::loops;
+use crate::streams::reader::Reader;
+use crate::streams::route::{Refusal, Route};
+use crate::streams::stream::{Stream, find};
 use model::Rules;
 
-use crate::arrival::{Arrival, arrivals, pulled};
-use crate::config::Config;
-use crate::cycle;
-use crate::edge::Edge;
-use crate::fault::{ConfigError, Fault};
-use crate::file;
-use crate::fit::{self, Consented};
-use crate::folder::Folder;
-use crate::password;
-use crate::problem::Problem;
-use crate::reading::Reading;
-use crate::replica::Original;
-use crate::route::{Refusal, Route};
-use crate::sdp::Session;
-use crate::stream::{Settings, Stream};
-use crate::toml_file;
-
-/// dynrelay.toml and the streams folder, as they were when they were read.
+/// dynrelay.toml and the streams folder, as they were when they were read. Clones share the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     config: Config,
-    streams: BTreeMap<String, Stream>,
+    /// Sorted by name.
+    streams: Box<[Arc<Stream>]>,
     problems: Vec<Problem>,
 }
 
-/// A stream's file, read, and where its packets arrive.
-struct Arriving {
-    session: Session,
-    arrivals: Result<Vec<Vec<Arrival>>, Problem>,
-}
-
-/// What the streams are made from.
-struct Making<'a> {
-    config: &'a Config,
-    folder: &'a Folder,
-    before: Option<&'a Catalog>,
-}
-
 impl Catalog {
-    /// Reads everything. Only dynrelay.toml itself can fail; whatever else is wrong is in
-    /// [`Catalog::problems`], and takes nothing else down.
+    /// Reads everything. It fails only if dynrelay.toml has faults. Other files that can't be used are
+    /// in [`Catalog::problems`], and affect no others.
     pub fn load(config: &Path) -> Result<Self, ConfigError> {
         Self::whole(config, None)
     }
 
-    /// Reads everything anew. A file that is there but can't be used, perhaps because it is being
-    /// edited just now, is a problem and changes nothing: what it said when `self` was read stays
-    /// in force. Only a file that is gone takes a stream or a consent away.
+    /// Reads everything again. A file that is there but can't be used, perhaps because somebody is
+    /// editing it, is a problem and changes nothing: its content in `self` stays in use. Only a file
+    /// that is gone removes a stream or a consent. The new catalogue shares the streams that have not
+    /// changed with `self`.
     pub fn load_again(&self, config: &Path) -> Result<Self, ConfigError> {
         Self::whole(config, Some(self))
     }
 
-    /// Reads as much as can be read, for whoever looks for all that is wrong, and gives the faults
-    /// of dynrelay.toml. What they concern has its default; an edge with a fault is left out, and
-    /// of the files for it only the syntax is looked at.
-    ///
-    /// An error is a dynrelay.toml that can't be read, or that is no TOML.
+    /// Reads as much as can be read, and returns the faults of dynrelay.toml as well. A setting with a
+    /// fault has its default. An edge with a fault is left out, and only the syntax of the files for it
+    /// is checked. Fails if dynrelay.toml can't be read, or is not TOML.
     pub fn salvage(config: &Path) -> Result<(Self, Vec<Fault>), ConfigError> {
         Self::read(config, None)
     }
@@ -75,36 +55,28 @@ impl Catalog {
     }
 
     fn read(config: &Path, before: Option<&Self>) -> Result<(Self, Vec<Fault>), ConfigError> {
-        let Reading { config, faults, warnings: mut problems, edges } = Reading::of(config)?;
-        let known: Vec<String> = before.iter().flat_map(|before| before.files()).collect();
-        let folder = Folder::list(&config.streams, &edges, &known, &mut problems);
-        let mut arriving = BTreeMap::new();
-        for name in folder.streams.keys() {
-            let path = folder.file(name, "sdp");
-            let old = before.and_then(|before| before.stream(name));
-            let old = old.map(|old| old.session.clone());
-            let read = Session::read(&path).map_err(|problem| vec![problem]);
-            if let Some(session) = or_before(read, old, &mut problems) {
-                let arrivals = arrivals(&session, &path, config.origin.interface.as_deref());
-                arriving.insert(name.clone(), Arriving { session, arrivals });
-            }
-        }
-        let making = Making { config: &config, folder: &folder, before };
-        let mut streams = BTreeMap::new();
-        for (name, arriving) in arriving {
-            let stream = making.stream(&name, arriving, &mut problems);
-            streams.insert(name, stream);
-        }
-        problems.extend(cycle::refuse(&mut streams, &config, &folder));
-        cycle::note_fed(&mut streams, &config);
-        problems.extend(shared_ports(&folder, &streams));
+        let ConfigFile { config, faults, warnings: mut problems, edges } = ConfigFile::of(config)?;
+        let known = before.into_iter().flat_map(Self::files);
+        let folder = Folder::list(&config.streams, &edges, known, &mut problems);
+        let old = before.map_or(&[][..], |before| &before.streams);
+        let mut reader = Reader::new(&config, &folder, old, problems);
+        let mut streams: Vec<Stream> =
+            folder.streams.keys().filter_map(|name| reader.stream(name)).collect();
+        let mut problems = reader.problems;
+        problems.extend(loops::refuse(&mut streams, &config, &folder));
+        problems.extend(loops::shared_ports(&folder, &streams));
+        let share = |stream: Stream| match find(old, &stream.name) {
+            Some(old) if **old == stream => old.clone(),
+            _ => stream.into(),
+        };
+        let streams = streams.into_iter().map(share).collect();
         Ok((Self { config, streams, problems }, faults))
     }
 
-    /// The names of the files in the streams folder that it was made of.
+    /// The names of the files in the streams folder that were used.
     fn files(&self) -> impl Iterator<Item = String> {
-        self.streams.values().flat_map(|Stream { name, settings, consents, .. }| {
-            let consents = consents.keys().map(move |edge| format!("{name}.{edge}.sdp"));
+        self.streams().flat_map(|Stream { name, settings, consents, .. }| {
+            let consents = consents.iter().map(move |(edge, _)| format!("{name}.{edge}.sdp"));
             let settings = settings.iter().map(move |_| format!("{name}.toml"));
             std::iter::once(format!("{name}.sdp")).chain(consents).chain(settings)
         })
@@ -115,22 +87,37 @@ impl Catalog {
         &self.config
     }
 
-    /// What is wrong, in the order in which it was found.
+    /// The problems of all files, in the order in which they were found.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
     /// The streams, by name.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = &Stream> {
-        self.streams.values()
+        self.streams.iter().map(|stream| &**stream)
     }
 
     /// The stream of that name.
     pub fn stream(&self, name: &str) -> Option<&Stream> {
-        self.streams.get(name)
+        find(&self.streams, name).map(|stream| &**stream)
     }
 
-    /// A warning for each stream that no edge has a file for: it can't be relayed.
+    /// Reads the SDP file of a stream again: the catalogue keeps only what relaying needs.
+    pub fn session(&self, stream: &str) -> Result<Session, Problem> {
+        Session::read(&self.sdp_file(stream))
+    }
+
+    /// The path of a stream's SDP file.
+    pub fn sdp_file(&self, stream: &str) -> PathBuf {
+        self.config.streams.join(format!("{stream}.sdp"))
+    }
+
+    /// The path of an edge's SDP file for a stream.
+    pub fn consent_file(&self, stream: &str, edge: &str) -> PathBuf {
+        self.config.streams.join(format!("{stream}.{edge}.sdp"))
+    }
+
+    /// A warning for each stream that no edge has a file for, and that therefore can't be relayed.
     pub fn unconsented(&self) -> impl Iterator<Item = Problem> {
         let edge = self.config.edges.first().map(|edge| edge.name.as_str());
         let idle = self.streams().filter(|stream| stream.consents.is_empty());
@@ -140,12 +127,11 @@ impl Catalog {
                  edge has for it belongs here as {name}.{edge}.sdp (`dynrelay sdp offer {name} \
                  {edge}` makes one)"
             );
-            Problem::warning(self.config.streams.join(format!("{name}.sdp")), what)
+            Problem::warning(self.sdp_file(name), what)
         })
     }
 
-    /// What is wrong with each SDP file of a folder by itself, where no dynrelay.toml says what the
-    /// files are for.
+    /// The problems of each SDP file of a folder by itself, for a folder without a dynrelay.toml.
     pub fn unreadable(folder: &Path) -> Vec<Problem> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -164,186 +150,29 @@ impl Catalog {
         self.config.edges.iter().find(|edge| edge.name == name)
     }
 
-    /// The way of a stream to an edge, or why there is none.
-    pub fn route(&self, stream: &str, edge: &str) -> Result<&Route, Refusal> {
+    /// The route of a stream to an edge, or why there is none.
+    pub fn route(&self, stream: &str, edge: &str) -> Result<&Arc<Route>, Refusal> {
         let known = self.stream(stream).ok_or_else(|| Refusal::UnknownStream(stream.to_owned()))?;
         self.edge(edge).ok_or_else(|| Refusal::UnknownEdge(edge.to_owned()))?;
-        match known.consents.get(edge) {
-            Some(consent) => consent.as_ref().map_err(Clone::clone),
+        match known.consent(edge) {
+            Some(consent) => consent.as_ref().map_err(|why| Refusal::Unfit((**why).to_owned())),
             None => Err(Refusal::NoConsent { stream: stream.to_owned(), edge: edge.to_owned() }),
         }
     }
 
-    /// When the relays of a stream close; the general rules for a stream that is not known.
+    /// When the relays of a stream close; the general rules if the stream is not known.
     pub fn rules(&self, stream: &str) -> Rules {
-        self.stream(stream).map_or(self.config.rules, |stream| stream.rules)
-    }
-}
-
-/// What was read, else what the file said before, if anything.
-fn or_before<T>(
-    read: Result<T, Vec<Problem>>,
-    before: Option<T>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    match (read, before) {
-        (Ok(now), _) => Some(now),
-        (Err(wrong), None) => {
-            problems.extend(wrong);
-            None
-        }
-        (Err(wrong), before) => {
-            problems.extend(wrong.into_iter().map(Problem::without_effect));
-            before
-        }
-    }
-}
-
-impl Making<'_> {
-    fn stream(
-        &self,
-        name: &str,
-        Arriving { session, arrivals }: Arriving,
-        problems: &mut Vec<Problem>,
-    ) -> Stream {
-        let before = self.before.and_then(|before| before.stream(name));
-        let old_settings = before.and_then(|before| before.settings.clone());
-        let settings = self.folder.settings.contains(name).then(|| {
-            let read = settings(&self.folder.file(name, "toml"));
-            or_before(read, old_settings, problems).unwrap_or_default()
-        });
-        let own = settings.clone().unwrap_or_default();
-        problems.extend(password::exposed(&own, &self.folder.file(name, "toml")));
-        let title = own.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-        let arrivals = match own.source {
-            Some(_) => pulled(&session, &self.folder.file(name, "sdp")),
-            None => arrivals,
-        };
-        problems.extend(arrivals.as_ref().err().cloned());
-        let mut stream = Stream {
-            name: name.to_owned(),
-            source: own.source,
-            title: title.or_else(|| session.title()).map(str::to_owned),
-            session,
-            rules: own.shutdown.change(self.config.rules),
-            rtcp: own.rtcp.unwrap_or(self.config.rtcp),
-            settings,
-            arrivals,
-            replicas: Vec::new(),
-            consents: BTreeMap::new(),
-        };
-        self.replicate(&mut stream, before, problems);
-        let consenting = self.folder.streams.get(name).into_iter().flatten();
-        for edge in consenting {
-            if let Some(edge) = self.config.edges.iter().find(|known| known.name == *edge) {
-                let old = before.and_then(|before| before.route_to(edge));
-                let route = self.route(&stream, edge, old, problems);
-                let route = route.map_err(|problem| Refusal::Unfit(problem.brief()));
-                stream.consents.insert(edge.name.clone(), route);
-            } else {
-                problems.extend(Session::read(&self.folder.consent_file(name, edge)).err());
-            }
-        }
-        stream
+        let settings = self.stream(stream).and_then(|stream| stream.settings.as_ref());
+        settings.map_or(self.config.rules, |own| own.shutdown.change(self.config.rules))
     }
 
-    /// Makes the stream's replicas, by its NAME.toml; those of before, if they can't be made.
-    fn replicate(&self, stream: &mut Stream, before: Option<&Stream>, problems: &mut Vec<Problem>) {
-        let section = stream.settings.as_ref().and_then(|settings| settings.replica.as_ref());
-        let (Some(section), Ok(arrivals)) = (section, &stream.arrivals) else { return };
-        let original = Original {
-            session: &stream.session,
-            arrivals,
-            rtcp: stream.rtcp,
-            interface: self.config.origin.interface.as_deref(),
-        };
-        let file = self.folder.file(&stream.name, "toml");
-        let made = section.replicas(original).map(|made| {
-            // Where another program sends it, it is taken from there.
-            (made, section.elsewhere(original).unwrap_or_else(|| arrivals.clone()))
-        });
-        let made = made.map_err(|what| vec![Problem::error(file, format!("[replica] {what}"))]);
-        let old = before.filter(|before| !before.replicas.is_empty());
-        let old = old.and_then(|old| Some((old.replicas.clone(), old.arrivals.clone().ok()?)));
-        if let Some((replicas, arrivals)) = or_before(made, old, problems) {
-            stream.replicas = replicas;
-            stream.arrivals = Ok(arrivals);
-        }
+    /// Compares an edge's SDP file for a stream with the stream's. `None` if there is no such stream
+    /// or no such edge. Fails if a file can't be read, or is not SDP.
+    pub fn compare(&self, stream: &str, edge: &str) -> Option<Result<Comparison, Problem>> {
+        let (known, edge) = (self.stream(stream)?, self.edge(edge)?);
+        let arrivals = known.arrivals.as_ref().map_err(|problem| &**problem);
+        let (ours, theirs) = (self.sdp_file(stream), self.consent_file(stream, &edge.name));
+        let sides = Side::read(&ours).and_then(|ours| Ok((ours, Side::read(&theirs)?)));
+        Some(sides.map(|(ours, theirs)| Comparison::made(&ours, &theirs, arrivals, edge.address)))
     }
-
-    /// The stream's way to an edge, by the edge's file; the old way, if the file can't be used.
-    fn route(
-        &self,
-        stream: &Stream,
-        edge: &Edge,
-        old: Option<&Route>,
-        problems: &mut Vec<Problem>,
-    ) -> Result<Route, Problem> {
-        let file = self.folder.consent_file(&stream.name, &edge.name);
-        let fitted = Session::read(&file).and_then(|session| {
-            let arrivals = stream.arrivals.as_ref().map_err(Clone::clone)?;
-            let (address, rtcp) = (edge.address, stream.rtcp);
-            let consent = Consented { file: &file, session: &session, address, rtcp };
-            let pairs = fit::pairs(&stream.session, arrivals, consent, problems)?;
-            Ok(Route { stream: stream.name.clone(), edge: edge.name.clone(), pairs })
-        });
-        let route = match (fitted, old) {
-            (Err(problem), Some(old)) => {
-                problems.push(problem.without_effect());
-                Ok(old.clone())
-            }
-            (fitted, _) => fitted,
-        };
-        // What is wrong with the stream's own file is known by now.
-        route.inspect_err(|problem| {
-            problems.extend((problem.file == file).then(|| problem.clone()));
-        })
-    }
-}
-
-/// Reads NAME.toml.
-fn settings(path: &Path) -> Result<Settings, Vec<Problem>> {
-    let bytes = file::read(path).map_err(|problem| vec![problem])?;
-    let text = String::from_utf8(bytes).map_err(|_| vec![Problem::error(path, "is not UTF-8")])?;
-    let problem = |Fault { line, column, what }: Fault| {
-        Problem::error(path, format!("column {column}: {what}")).at(line)
-    };
-    let table = toml_file::parse(&text).map_err(|fault| vec![problem(fault)])?;
-    match toml_file::salvage(&text, table) {
-        (settings, faults) if faults.is_empty() => {
-            password::fetch(settings, path).map_err(|problem| vec![problem])
-        }
-        (_, faults) => Err(faults.into_iter().map(problem).collect()),
-    }
-}
-
-/// Warns of two streams that are sent to one port, most often by a copied file.
-fn shared_ports(folder: &Folder, streams: &BTreeMap<String, Stream>) -> Vec<Problem> {
-    let mut takers: HashMap<SocketAddr, PathBuf> = HashMap::new();
-    let mut problems = Vec::new();
-    for (file, targets) in streams.values().flat_map(|stream| sent(folder, stream)) {
-        let shared = targets.into_iter().find_map(|target| {
-            let taker = takers.entry(target).or_insert_with(|| file.clone());
-            (*taker != file).then(|| (target, taker.clone()))
-        });
-        if let Some((target, taker)) = shared {
-            let taker = taker.file_name().unwrap_or_default().to_string_lossy();
-            let what = format!("sends to {target}, as {taker} does: both streams would mix there");
-            problems.push(Problem::warning(file, what));
-        }
-    }
-    problems
-}
-
-/// Where a stream's RTP is sent, by the file that says so.
-fn sent(folder: &Folder, stream: &Stream) -> Vec<(PathBuf, Vec<SocketAddr>)> {
-    let routes = stream.routes().map(|route| {
-        let targets = route.pairs.iter().map(|pair| pair.rtp.target);
-        (folder.consent_file(&route.stream, &route.edge), targets.collect())
-    });
-    let replicas = stream
-        .replicas
-        .iter()
-        .map(|replica| (folder.file(&stream.name, "toml"), replica.targets().collect()));
-    routes.chain(replicas).collect()
 }

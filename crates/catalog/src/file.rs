@@ -1,4 +1,4 @@
-//! Files of the streams folder, read with care: anything may lie there.
+//! Reads files whose content and kind nobody vouches for.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,28 +6,30 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::problem::Problem;
-use crate::sdp::{MAX_SDP, Session};
 
-/// Reads a regular file of at most [`MAX_SDP`] bytes.
+/// The largest file of the streams folder, in bytes.
+pub const MAX_FILE: usize = 64 * 1024;
+
+/// Reads a regular file of at most [`MAX_FILE`] bytes.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    read_at_most(MAX_SDP, path).map_err(|error| Problem::error(path, why_unreadable(path, &error)))
+    read_at_most(MAX_FILE, path).map_err(|error| Problem::error(path, why_unreadable(path, &error)))
 }
 
-/// Reads a regular file of at most so many bytes.
+/// Reads a regular file of at most `most` bytes.
 pub(crate) fn read_at_most(most: usize, path: &Path) -> io::Result<Vec<u8>> {
     let no_file = || io::Error::other("it is a folder, a pipe or a device, not a file");
-    // Asked before opening, since a device may act on it.
+    // Checked before opening, because opening a device may have effects.
     if !fs::metadata(path)?.is_file() {
         return Err(no_file());
     }
-    // And again, since another may be there by now. To open a pipe would wait for its writer.
+    // Checked again, because the file may have been replaced. O_NONBLOCK: a pipe waits for its writer.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(no_file());
     }
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    // Room for all of it from the start: so a small file comes in one read, and is not pieced
-    // together from what it held before and after an edit.
+    // The buffer has room for the whole file, so that one read takes all of it: several reads could
+    // mix the content before an edit with that after it.
     let mut bytes = Vec::with_capacity(most + 1);
     file.take(limit).read_to_end(&mut bytes)?;
     if bytes.len() > most {
@@ -36,7 +38,7 @@ pub(crate) fn read_at_most(most: usize, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Says where a link leads that can't be followed: dynrelayd's own confinement ends at the folder.
+/// Explains a link that leads out of the folder: dynrelayd's own sandbox forbids to follow it.
 fn why_unreadable(path: &Path, error: &io::Error) -> String {
     match fs::read_link(path) {
         Ok(target) if error.kind() == io::ErrorKind::PermissionDenied => format!(
@@ -45,12 +47,5 @@ fn why_unreadable(path: &Path, error: &io::Error) -> String {
             target.display().to_string().replace(char::is_control, "?")
         ),
         _ => format!("can't be read: {error}"),
-    }
-}
-
-impl Session {
-    /// Reads an SDP file.
-    pub fn read(path: &Path) -> Result<Self, Problem> {
-        Self::parse(&read(path)?).map_err(|error| Problem::error(path, error.what).at(error.line))
     }
 }

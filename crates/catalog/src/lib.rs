@@ -1,46 +1,25 @@
 //! What may be relayed: dynrelay.toml, the streams folder, SDP files.
 //!
-//! [`Catalog::load`] reads all of it. Only dynrelay.toml itself can make that fail, with all its
-//! [`Fault`]s at once; what is wrong with any other file is a [`Problem`]. [`Catalog::route`] says which way a stream goes to an
-//! edge. [`sdp::Session`] is one SDP file by itself.
+//! [`Catalog::load`] reads all of it. It fails only if dynrelay.toml itself has [`Fault`]s, and then it
+//! returns all of them; other files have [`Problem`]s. [`Catalog::route`] gives the path of a stream's
+//! packets to an edge. [`sdp::Session`] is a single SDP file.
 
-mod arrival;
-mod audio;
 mod catalog;
-mod comparison;
 mod config;
-mod cycle;
-mod duration;
-mod edge;
-mod fault;
 mod file;
-mod fit;
-mod folder;
-mod offer;
-mod password;
 mod problem;
-mod reading;
-mod replica;
-mod route;
-mod rtsp_source;
-mod rules;
 pub mod sdp;
-mod stream;
-mod toml_file;
-mod url;
-mod watched;
+mod streams;
 
-pub use audio::AudioUrl;
 pub use catalog::Catalog;
-pub use comparison::{Compared, Comparison};
+pub use config::duration::{DurationError, parse_duration};
+pub use config::edge::{Consent, Edge};
+pub use config::url::{AudioUrl, RtspUrl};
 pub use config::{Config, Daemon, Limits, LogFormat, LogLevel, Origin, Rtcp};
-pub use duration::{DurationError, parse_duration};
-pub use edge::{Consent, Edge};
-pub use fault::{ConfigError, Fault};
-pub use offer::{Offer, OfferError};
-pub use problem::{Problem, Severity};
-pub use replica::{Place, Replica, Run};
-pub use route::{Multicast, Pair, Pass, Path, Refusal, Route, Source};
-pub use rtsp_source::RtspSource;
-pub use stream::Stream;
-pub use url::RtspUrl;
+pub use problem::{ConfigError, Fault, Problem, Severity};
+pub use streams::comparison::{Compared, Comparison};
+pub use streams::offer::{Offer, OfferError};
+pub use streams::replica::{Place, Replica, Run};
+pub use streams::route::{Multicast, Pair, Pass, Path, Refusal, Route, Source};
+pub use streams::rtsp_source::RtspSource;
+pub use streams::stream::Stream;

@@ -63,9 +63,11 @@ fn granted(asked: usize) -> io::Result<usize> {
 fn loads(catalog: &Catalog, running: Option<&Running>) -> Vec<Load> {
     let mut loads: Vec<Load> = catalog
         .streams()
-        .flat_map(|stream| stream.session.media.iter().map(move |media| (stream, media)))
+        .filter_map(|stream| Some((stream, catalog.session(&stream.name).ok()?)))
+        .flat_map(|(stream, session)| session.media.into_iter().map(move |media| (stream, media)))
         .filter_map(|(stream, media)| {
-            let (stream, media, bits) = (stream.name.clone(), media.label(), media.bandwidth?);
+            let (stream, bits) = (stream.name.clone(), media.bandwidth?);
+            let media = media.format().label();
             Some(Load { stream, media, bytes: bits / 8 })
         })
         .collect();

@@ -224,7 +224,7 @@ fn needed(catalog: &Catalog) -> u64 {
     let outputs: usize = flows.iter().take(limits.relays).sum();
     let routes = catalog.streams().flat_map(Stream::routes);
     let sources: HashSet<&Source> =
-        routes.flat_map(|route| route.paths().map(|path| &path.source)).collect();
+        routes.flat_map(|route| route.paths().map(|path| &*path.source)).collect();
     let all = outputs + sources.len() + limits.connections + OWN_FILES;
     u64::try_from(all).unwrap_or(u64::MAX)
 }

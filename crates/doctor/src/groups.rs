@@ -32,7 +32,7 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut arrivals: BTreeMap<Arrival, (PathBuf, Option<usize>)> = BTreeMap::new();
     // Where a stream that is pulled would arrive by its file is nobody's business.
     for stream in catalog.streams().filter(|stream| stream.source.is_none()) {
-        for media in &stream.session.media {
+        for media in catalog.session(&stream.name).iter().flat_map(|session| &session.media) {
             let place = (file_of(catalog, &stream.name), Some(media.line));
             for arrival in arrivals_of(media, interface) {
                 arrivals.entry(arrival).or_insert_with(|| place.clone());

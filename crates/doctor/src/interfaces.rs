@@ -67,9 +67,9 @@ fn named(catalog: &Catalog, written: &Written) -> BTreeMap<String, (PathBuf, Opt
         let paths = stream.replicas.iter().flat_map(catalog::Replica::paths);
         let multicast = paths.filter_map(|path| path.multicast.as_ref());
         for name in multicast.filter_map(|multicast| multicast.interface.as_ref()) {
-            named.entry(name.clone()).or_insert((file.clone(), None));
+            named.entry(name.as_ref().to_owned()).or_insert((file.clone(), None));
         }
-        for media in &stream.session.media {
+        for media in catalog.session(&stream.name).iter().flat_map(|session| &session.media) {
             for zone in media.connections.iter().filter_map(|one| one.zone.as_ref()) {
                 let place = (file_of(catalog, &stream.name), Some(media.line));
                 named.entry(zone.clone()).or_insert(place);

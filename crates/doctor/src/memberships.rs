@@ -70,7 +70,7 @@ impl Memberships {
 
     fn holds(&self, source: &Source) -> bool {
         match &source.interface {
-            Some(name) => self.groups.get(name).is_some_and(|all| all.contains(&source.address)),
+            Some(name) => self.groups.get(&**name).is_some_and(|all| all.contains(&source.address)),
             None => self.groups.values().any(|all| all.contains(&source.address)),
         }
     }
@@ -148,7 +148,7 @@ mod tests {
             address: address.parse().unwrap(),
             port: 5004,
             sender: None,
-            interface: interface.map(str::to_owned),
+            interface: interface.map(Into::into),
         };
         assert!(memberships.holds(&source("239.1.2.3", Some("studio"))));
         assert!(memberships.holds(&source("239.1.2.3", None)));

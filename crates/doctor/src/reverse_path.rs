@@ -37,7 +37,7 @@ enum Sender {
 pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut asked: BTreeMap<(String, Sender), PathBuf> = BTreeMap::new();
     for stream in catalog.streams() {
-        for (interface, sender) in arrivals(stream) {
+        for (interface, sender) in arrivals(catalog, stream) {
             let file = || file_of(catalog, &stream.name);
             asked.entry((interface, sender)).or_insert_with(file);
         }
@@ -59,10 +59,10 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
 }
 
 /// Each interface that IPv4 of a stream arrives on, and who sends it.
-fn arrivals(stream: &Stream) -> Vec<(String, Sender)> {
+fn arrivals(catalog: &Catalog, stream: &Stream) -> Vec<(String, Sender)> {
     let sources = stream.sources().into_iter().flatten().flatten();
     let groups = sources.filter(|one| one.address.is_multicast() && one.address.is_ipv4());
-    let owner = owner(stream.session.original());
+    let owner = catalog.session(&stream.name).ok().and_then(|session| owner(session.original()));
     let sender = |source: &Source| match source.sender {
         Some(sender) => Some(Sender::Only(sender)),
         None => owner.map(Sender::Likely),
@@ -75,7 +75,7 @@ fn interface(source: &Source) -> Option<String> {
         Way::Over(name) => Some(name),
         Way::Here | Way::None(_) => None,
     };
-    source.interface.clone().or_else(routed)
+    source.interface.as_deref().map(str::to_owned).or_else(routed)
 }
 
 /// The address of the `o=` line, if it could be a sender's.

@@ -1,9 +1,10 @@
 //! What is said to the server and what it answers, as a state machine: no sockets, no clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::RtspSource;
-use catalog::sdp::Media;
+use catalog::sdp::MediaFormat;
 use rtsp_types::headers::{self, HeaderName, HeaderValue};
 use rtsp_types::{Empty, Method, Request, Response, StatusCode, Url, Version};
 
@@ -27,7 +28,7 @@ const LONGEST_SESSION: usize = 256;
 pub(crate) struct Dialogue {
     url: Url,
     login: Login,
-    wanted: Vec<Media>,
+    wanted: Vec<Arc<MediaFormat>>,
     /// How each wanted media shall come, and from its SETUP on how it will.
     ways: Vec<Way>,
     cseq: u32,
@@ -74,7 +75,12 @@ pub(crate) enum Next {
 
 impl Dialogue {
     /// A conversation at `url` about this source. Each wanted media shall come in its own way.
-    pub(crate) fn new(url: Url, source: &RtspSource, wanted: &[Media], ways: Vec<Way>) -> Self {
+    pub(crate) fn new(
+        url: Url,
+        source: &RtspSource,
+        wanted: &[Arc<MediaFormat>],
+        ways: Vec<Way>,
+    ) -> Self {
         Self {
             url: without_login(url),
             login: Login::of(source),
@@ -332,7 +338,7 @@ mod tests {
 
     fn dialogue(way: Way) -> Dialogue {
         let source = RtspSource::try_from("rtsp://u:secret@cam/news".to_owned()).unwrap();
-        let wanted = Session::parse(SDP.as_bytes()).unwrap().media;
+        let wanted = Session::parse(SDP.as_bytes()).unwrap().formats();
         Dialogue::new(Url::parse(source.url()).unwrap(), &source, &wanted, vec![way])
     }
 

@@ -1,6 +1,8 @@
 //! What the server offers: the SDP of its answer to DESCRIBE (RFC 2326, appendix C).
 
-use catalog::sdp::{Format, Media, Session};
+use std::sync::Arc;
+
+use catalog::sdp::{Format, Media, MediaFormat, Session};
 use rtsp_types::Url;
 
 use crate::error::Error;
@@ -25,7 +27,7 @@ pub(crate) struct Track {
 impl Offer {
     /// Reads an offer, and picks the medias that are wanted. They must come in the order in which
     /// they are wanted; others may stand between them.
-    pub(crate) fn read(sdp: &[u8], base: &Url, wanted: &[Media]) -> Result<Self, Error> {
+    pub(crate) fn read(sdp: &[u8], base: &Url, wanted: &[Arc<MediaFormat>]) -> Result<Self, Error> {
         let offered =
             Session::parse(sdp).map_err(|error| Error::BadDescription { line: error.line })?;
         let all = control(base, offered.control.as_deref())?;
@@ -33,7 +35,7 @@ impl Offer {
         let tracks = wanted.iter().enumerate().map(|(index, wanted)| {
             let media = left
                 .find(|media| fits(wanted, media))
-                .ok_or_else(|| Error::Unfit { number: index + 1, media: described(wanted) })?;
+                .ok_or_else(|| Error::Unfit { number: index + 1, media: wanted.to_string() })?;
             let clock = media.formats.first().and_then(|format| format.clock);
             Ok(Track { url: control(&all, media.control.as_deref())?, clock })
         });
@@ -43,14 +45,9 @@ impl Offer {
 }
 
 /// Whether an offered media brings nothing but what is wanted.
-fn fits(wanted: &Media, offered: &Media) -> bool {
+fn fits(wanted: &MediaFormat, offered: &Media) -> bool {
     let known = |one: &Format| wanted.formats.iter().any(|two| one.fits(two));
     wanted.kind == offered.kind && !offered.formats.is_empty() && offered.formats.iter().all(known)
-}
-
-fn described(media: &Media) -> String {
-    let formats: Vec<String> = media.formats.iter().map(Format::to_string).collect();
-    format!("{} {}", media.kind, formats.join(", "))
 }
 
 /// The URL that `a=control` names. A relative one is what follows the base and a slash: not what
@@ -94,8 +91,8 @@ mod tests {
         a=control:streamid=0\r\nm=application 0 RTP/AVP 107\r\na=control:meta\r\n\
         m=audio 0 RTP/AVP 14\r\na=control:rtsp://u:p@cam:8554/a/streamid=1\r\n";
 
-    fn medias(sdp: &str) -> Vec<Media> {
-        Session::parse(sdp.as_bytes()).unwrap().media
+    fn medias(sdp: &str) -> Vec<Arc<MediaFormat>> {
+        Session::parse(sdp.as_bytes()).unwrap().formats()
     }
 
     fn url(text: &str) -> Url {

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::RtspSource;
-use catalog::sdp::Media;
+use catalog::sdp::MediaFormat;
 
 use crate::backoff::backoff;
 use crate::error::Error;
@@ -26,7 +27,7 @@ pub struct Order {
     /// Where from.
     pub source: RtspSource,
     /// Which medias: at least one, and 128 at most. Only their kinds and formats count.
-    pub medias: Vec<Media>,
+    pub medias: Vec<Arc<MediaFormat>>,
     /// Where each media goes, in the same order.
     pub outlets: Vec<Outlet>,
     /// How packets are asked for at first.

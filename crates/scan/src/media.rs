@@ -20,7 +20,7 @@ pub struct Media {
 impl Media {
     /// The medias of a stream, in order. An error is what is wrong with the stream's SDP file.
     pub fn of(stream: &Stream) -> Result<Vec<Self>, &Problem> {
-        let medias = stream.session.media.iter().zip(stream.sources()?);
+        let medias = stream.media.iter().zip(stream.sources()?);
         Ok(medias
             .map(|(media, sources)| Self {
                 stream: stream.name.clone(),
@@ -40,7 +40,8 @@ impl Media {
         let copied = |own: &Source| {
             let of = |pair: &&Pair| source(&pair.rtp.source) == *own;
             let path = &replica.pairs.iter().find(of)?.rtp;
-            let interface = path.multicast.as_ref().and_then(|one| one.interface.clone());
+            let interface = path.multicast.as_ref().and_then(|one| one.interface.as_deref());
+            let interface = interface.map(str::to_owned);
             let (address, port) = (path.target.ip(), path.target.port());
             Some(Source { address, port, sender: None, interface })
         };
@@ -59,6 +60,6 @@ impl Media {
 
 /// The data plane knows nothing of catalogues, and has its own word for the same thing.
 fn source(source: &catalog::Source) -> Source {
-    let catalog::Source { address, port, sender, interface } = source.clone();
-    Source { address, port, sender, interface }
+    let catalog::Source { address, port, sender, .. } = *source;
+    Source { address, port, sender, interface: source.interface.as_deref().map(str::to_owned) }
 }

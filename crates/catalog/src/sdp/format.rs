@@ -1,56 +1,64 @@
-//! How a media is encoded: payload types, `a=rtpmap` and `a=fmtp`.
+//! How a media is encoded: payload types and `a=rtpmap`.
 
-use std::collections::BTreeSet;
 use std::fmt;
-
-use serde::Serialize;
 
 use super::line::number;
 
+/// What a media is: its kind, and what its packets may be. Many streams of a catalogue share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MediaFormat {
+    /// `video`, `audio`, `application`, …
+    pub kind: String,
+    /// Payload types in the order of preference.
+    pub formats: Vec<Format>,
+    /// `a=rtcp-mux`: RTCP travels on the RTP port (RFC 5761).
+    pub rtcp_mux: bool,
+}
+
+impl MediaFormat {
+    /// The kind, and the first codec if it is known, for people: `video H264`.
+    pub fn label(&self) -> String {
+        match self.formats.first().and_then(|format| format.codec.as_deref()) {
+            Some(codec) => format!("{} {codec}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+}
+
+/// `video H264/90000 pt 96`
+impl fmt::Display for MediaFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let formats: Vec<String> = self.formats.iter().map(Format::to_string).collect();
+        write!(f, "{} {}", self.kind, formats.join(", "))
+    }
+}
+
 /// A payload type of an `m=` line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Format {
     /// The RTP payload type, 0 to 127.
     pub pt: u8,
-    /// The codec's name, from `a=rtpmap` or RFC 3551; none if neither says.
+    /// The codec's name, from `a=rtpmap` or RFC 3551; none if neither names one.
     pub codec: Option<String>,
-    /// The RTP clock in Hz; none if nothing says.
+    /// The RTP clock in Hz; none if it is not known.
     pub clock: Option<u32>,
-    /// What follows the clock: for audio the number of channels.
-    #[serde(skip)]
-    pub params: Option<String>,
-    /// What follows the payload type in `a=fmtp`.
-    #[serde(skip)]
-    pub fmtp: Option<String>,
 }
 
 impl Format {
     /// A payload type with what RFC 3551 says about it.
     pub(super) fn of(pt: u8) -> Self {
         let known = static_type(pt);
-        Self {
-            pt,
-            codec: known.map(|(codec, ..)| codec.to_owned()),
-            clock: known.map(|(_, clock, _)| clock),
-            params: known.and_then(|(.., channels)| channels).map(str::to_owned),
-            fmtp: None,
-        }
+        let (codec, clock) = known.unzip();
+        Self { pt, codec: codec.map(str::to_owned), clock }
     }
 
-    /// Takes over an `a=rtpmap`. One without a clock is met in the wild: the codec counts, and
-    /// the clock stays unknown.
+    /// Applies an `a=rtpmap`. Some files name no clock: then the codec counts, and the clock stays
+    /// unknown.
     pub(super) fn map(&mut self, encoding: &str) {
         let mut parts = encoding.splitn(3, '/').map(str::trim);
-        let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
-        self.codec = next();
-        self.clock = next().and_then(|clock| number(&clock));
-        self.params = next();
-    }
-
-    /// What `a=fmtp` says, item by item: their order and the space between them mean nothing.
-    pub(crate) fn parameters(&self) -> BTreeSet<&str> {
-        let items = self.fmtp.iter().flat_map(|fmtp| fmtp.split(';'));
-        items.map(str::trim).filter(|item| !item.is_empty()).collect()
+        let mut next = || parts.next().filter(|part| !part.is_empty());
+        self.codec = next().map(str::to_owned);
+        self.clock = next().and_then(number);
     }
 
     /// Whether both mean the same packets: payload type, codec and clock.
@@ -77,35 +85,32 @@ impl fmt::Display for Format {
     }
 }
 
-/// The static payload types of RFC 3551, tables 4 and 5: codec, clock, channels.
-fn static_type(pt: u8) -> Option<(&'static str, u32, Option<&'static str>)> {
-    let audio = |codec, clock| Some((codec, clock, Some("1")));
-    let video = |codec| Some((codec, 90_000, None));
-    match pt {
-        0 => audio("PCMU", 8000),
-        3 => audio("GSM", 8000),
-        4 => audio("G723", 8000),
-        5 => audio("DVI4", 8000),
-        6 => audio("DVI4", 16_000),
-        7 => audio("LPC", 8000),
-        8 => audio("PCMA", 8000),
-        9 => audio("G722", 8000),
-        10 => Some(("L16", 44_100, Some("2"))),
-        11 => audio("L16", 44_100),
-        12 => audio("QCELP", 8000),
-        13 => audio("CN", 8000),
-        14 => Some(("MPA", 90_000, None)),
-        15 => audio("G728", 8000),
-        16 => audio("DVI4", 11_025),
-        17 => audio("DVI4", 22_050),
-        18 => audio("G729", 8000),
-        25 => video("CelB"),
-        26 => video("JPEG"),
-        28 => video("nv"),
-        31 => video("H261"),
-        32 => video("MPV"),
-        33 => video("MP2T"),
-        34 => video("H263"),
-        _ => None,
-    }
+/// The static payload types of RFC 3551, tables 4 and 5: codec and clock.
+fn static_type(pt: u8) -> Option<(&'static str, u32)> {
+    Some(match pt {
+        0 => ("PCMU", 8000),
+        3 => ("GSM", 8000),
+        4 => ("G723", 8000),
+        5 => ("DVI4", 8000),
+        6 => ("DVI4", 16_000),
+        7 => ("LPC", 8000),
+        8 => ("PCMA", 8000),
+        9 => ("G722", 8000),
+        10 | 11 => ("L16", 44_100),
+        12 => ("QCELP", 8000),
+        13 => ("CN", 8000),
+        14 => ("MPA", 90_000),
+        15 => ("G728", 8000),
+        16 => ("DVI4", 11_025),
+        17 => ("DVI4", 22_050),
+        18 => ("G729", 8000),
+        25 => ("CelB", 90_000),
+        26 => ("JPEG", 90_000),
+        28 => ("nv", 90_000),
+        31 => ("H261", 90_000),
+        32 => ("MPV", 90_000),
+        33 => ("MP2T", 90_000),
+        34 => ("H263", 90_000),
+        _ => return None,
+    })
 }

@@ -1,9 +1,20 @@
-//! The lines of an SDP file, normalised.
+//! The lines of an SDP file.
 
-use super::SdpError;
-
-/// The longest message, in letters.
+/// The longest error message, in characters: a message may quote the file.
 const LONGEST_MESSAGE: usize = 200;
+
+/// The most `c=` lines, and the most source filters, of one section.
+pub(super) const MAX_LINES: usize = 64;
+
+/// Why a file is not SDP, or can't be used for a relay.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct SdpError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
 
 /// One `x=value` line.
 #[derive(Debug)]
@@ -12,39 +23,46 @@ pub(super) struct Line {
     pub(super) number: usize,
     /// The lower-case letter before the equals sign.
     pub(super) key: char,
-    /// What follows it, without trailing white space.
+    /// The text after it, without white space at its end.
     pub(super) value: String,
 }
 
 impl Line {
     /// An error about this line.
     pub(super) fn error(&self, what: impl Into<String>) -> SdpError {
-        SdpError { line: self.number, what: shorten(what.into()) }
+        let mut what = what.into();
+        if let Some((end, _)) = what.char_indices().nth(LONGEST_MESSAGE) {
+            what.truncate(end);
+            what.push('…');
+        }
+        SdpError { line: self.number, what }
     }
 
-    /// The value's words, joined by single spaces, as the grammar wants them.
+    /// The value's words, joined by single spaces, as the grammar requires.
     pub(super) fn words(&self) -> String {
         self.value.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The name and the value of an `a=name:value` line; the value is trimmed, and empty where
-    /// there is none.
+    /// The name and the value of an `a=name:value` line. The value is trimmed, and empty if there is
+    /// none.
     pub(super) fn attribute(&self) -> Option<(&str, &str)> {
         let (name, value) = self.value.split_once(':').unwrap_or((&self.value, ""));
         (self.key == 'a').then(|| (name.trim(), value.trim()))
     }
-}
 
-/// A message that quotes the file may quote very much.
-fn shorten(what: String) -> String {
-    match what.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &what[..end]),
-        None => what,
+    /// Adds what this line says to a list of at most `most` items.
+    pub(super) fn push<T>(&self, list: &mut Vec<T>, item: T, most: usize) -> Result<(), SdpError> {
+        if list.len() >= most {
+            return Err(self.error(format!("more than {most} of these lines are a mistake")));
+        }
+        list.push(item);
+        Ok(())
     }
 }
 
-/// Splits a file into its lines. Ends may be CRLF, LF or a mixture; a byte order mark and blank
-/// lines are passed over; tabs count as spaces; a line that is not UTF-8 is read as Latin-1, as old encoders write it.
+/// Splits a file into its lines. They may end in CRLF, LF, or a mixture. A byte order mark and blank
+/// lines are ignored, tabs count as spaces, and a line that is not UTF-8 is read as Latin-1, which old
+/// encoders write.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line, SdpError>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.split(|&byte| byte == b'\n').enumerate().filter_map(|(index, raw)| {
@@ -64,7 +82,7 @@ fn line(number: usize, raw: &[u8]) -> Result<Line, SdpError> {
         Ok(text) => text.replace('\t', " "),
         Err(_) => raw.iter().map(latin1).collect(),
     };
-    // A control character here means a binary file, or a lone CR that hides a line.
+    // A control character means a binary file, or a lone CR that hides a line.
     if text.chars().any(char::is_control) {
         return error("there are control characters in this line; is it an SDP file?".into());
     }
@@ -76,8 +94,7 @@ fn line(number: usize, raw: &[u8]) -> Result<Line, SdpError> {
         _ => {
             let start: String = text.chars().take(20).collect();
             error(format!(
-                "`{start}` is not an SDP line; one is a lower-case letter, `=` and a \
-                value"
+                "`{start}` is not an SDP line; one is a lower-case letter, `=` and a value"
             ))
         }
     }

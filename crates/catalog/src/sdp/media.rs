@@ -1,20 +1,22 @@
 //! One media of a session: an `m=` section.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use sdp_rs::lines::media::Tokenizer;
 
-use super::line::{Line, number};
-use super::{Connection, Format, MAX_LINES, SdpError, SourceFilter, push};
+use super::connection::{Connection, SourceFilter, address};
+use super::format::{Format, MediaFormat};
+use super::line::{Line, MAX_LINES, SdpError, number};
 
 /// An `m=` section (RFC 8866, 5.14), with what the session's part says for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// The line that it begins in, counted from 1.
+    /// The line of the `m=`, counted from 1.
     pub line: usize,
     /// `video`, `audio`, `application`, …
     pub kind: String,
-    /// The first RTP port; 0 if the media is switched off, or is negotiated otherwise.
+    /// The first RTP port; 0 if the media is switched off, or RTSP negotiates the port.
     pub port: u16,
     /// How many RTP ports, in steps of two; 1 if not given.
     pub ports: u16,
@@ -28,25 +30,27 @@ pub struct Media {
     pub rtcp: Option<RtcpAddress>,
     /// `a=rtcp-mux`: RTCP travels on the RTP port (RFC 5761).
     pub rtcp_mux: bool,
-    /// `b=`: what it takes at most, in bits a second (RFC 8866, 5.8, and RFC 3890).
+    /// `b=`: the greatest rate, in bits a second (RFC 8866, 5.8, and RFC 3890).
     pub bandwidth: Option<u64>,
     /// `a=control`: the track's name in RTSP.
     pub control: Option<String>,
     /// Payload types in the order of preference; empty if the transport is not RTP.
     pub formats: Vec<Format>,
+    /// `a=fmtp`, by payload type.
+    fmtp: Vec<(u8, String)>,
 }
 
-/// What `a=rtcp` says.
+/// The value of `a=rtcp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RtcpAddress {
     /// The port.
     pub port: u16,
-    /// The address, if it is another one than that of RTP.
+    /// The address, if it differs from that of RTP.
     pub address: Option<IpAddr>,
 }
 
 impl Media {
-    /// Reads an `m=` line; the lines after it come through [`Media::add`].
+    /// Reads an `m=` line; [`Media::add`] takes the lines after it.
     pub(super) fn read(line: &Line) -> Result<Self, SdpError> {
         let text = format!("m={}\r\n", line.words());
         let Ok((_, parts)) = Tokenizer::tokenize(&text) else {
@@ -76,6 +80,7 @@ impl Media {
             bandwidth: None,
             control: None,
             formats: Vec::new(),
+            fmtp: Vec::new(),
         };
         if media.is_rtp() {
             media.read_formats(line, parts.fmt)?;
@@ -84,30 +89,23 @@ impl Media {
     }
 
     fn read_formats(&mut self, line: &Line, formats: &str) -> Result<(), SdpError> {
-        let mut seen = [false; 128];
         for text in formats.split(' ') {
-            let pt: Option<u8> = number(text);
-            match pt.and_then(|pt| Some((pt, seen.get_mut(usize::from(pt))?))) {
-                Some((pt, seen)) if !*seen => {
-                    *seen = true;
-                    self.formats.push(Format::of(pt));
-                }
-                Some(_) => {}
-                None => {
-                    return Err(line.error(format!("a payload type is 0 to 127, not `{text}`")));
-                }
+            let Some(pt) = number(text).filter(|pt| *pt < 128) else {
+                return Err(line.error(format!("a payload type is 0 to 127, not `{text}`")));
+            };
+            if !self.formats.iter().any(|format| format.pt == pt) {
+                self.formats.push(Format::of(pt));
             }
         }
         Ok(())
     }
 
-    /// Takes in a line of this section. What relaying doesn't need is passed over.
+    /// Takes a line of this section. Lines that relaying doesn't need are ignored.
     pub(super) fn add(&mut self, line: &Line) -> Result<(), SdpError> {
-        if line.key == 'c' {
-            push(&mut self.connections, Connection::read(line)?, MAX_LINES, line)?;
-        }
-        if line.key == 'b' {
-            self.bandwidth = bandwidth(&line.value).or(self.bandwidth);
+        match line.key {
+            'c' => line.push(&mut self.connections, Connection::read(line)?, MAX_LINES)?,
+            'b' => self.bandwidth = bandwidth(&line.value).or(self.bandwidth),
+            _ => {}
         }
         let Some((name, value)) = line.attribute() else { return Ok(()) };
         match name {
@@ -117,15 +115,17 @@ impl Media {
                 }
             }
             "fmtp" => {
-                if let Some((format, params)) = self.format_of(value) {
-                    format.fmtp = Some(params.to_owned());
+                if let Some((format, parameters)) = self.format_of(value) {
+                    let fmtp = (format.pt, parameters.to_owned());
+                    self.fmtp.retain(|(pt, _)| *pt != fmtp.0);
+                    self.fmtp.push(fmtp);
                 }
             }
             "rtcp" => self.rtcp = Some(RtcpAddress::read(line, value)?),
             "rtcp-mux" => self.rtcp_mux = true,
             "source-filter" => {
                 let filter = SourceFilter::read(line, value)?;
-                push(&mut self.source_filters, filter, MAX_LINES, line)?;
+                line.push(&mut self.source_filters, filter, MAX_LINES)?;
             }
             "control" => self.control = Some(value.to_owned()),
             _ => {}
@@ -149,7 +149,7 @@ impl Media {
         matches!(profile, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
     }
 
-    /// The port of RTCP for the first RTP port; none where the next port would be 65536.
+    /// The port of RTCP for the first RTP port; none if the next port would be 65536.
     pub fn rtcp_port(&self) -> Option<u16> {
         match self.rtcp {
             _ if self.rtcp_mux => Some(self.port),
@@ -158,12 +158,17 @@ impl Media {
         }
     }
 
-    /// For people: its kind, and its first codec if that is known: `video H264`.
-    pub fn label(&self) -> String {
-        match self.formats.first().and_then(|format| format.codec.as_deref()) {
-            Some(codec) => format!("{} {codec}", self.kind),
-            None => self.kind.clone(),
-        }
+    /// What the media is, apart from where it goes.
+    pub fn format(&self) -> MediaFormat {
+        let Self { kind, formats, rtcp_mux, .. } = self.clone();
+        MediaFormat { kind, formats, rtcp_mux }
+    }
+
+    /// The items of `a=fmtp` for a payload type. Their order and the space between them mean nothing.
+    pub(crate) fn parameters(&self, pt: u8) -> BTreeSet<&str> {
+        let own = self.fmtp.iter().filter(|(own, _)| *own == pt);
+        let items = own.flat_map(|(_, fmtp)| fmtp.split(';'));
+        items.map(str::trim).filter(|item| !item.is_empty()).collect()
     }
 
     /// The greatest count of addresses that a `c=` line gives; 1 if none does.
@@ -198,9 +203,7 @@ impl RtcpAddress {
         let port = port.ok_or_else(|| line.error(format!("`{value}` is not an RTCP port")))?;
         let address = match &words[1..] {
             [] => None,
-            [_, family, text] => {
-                Some(super::connection::address(family, text).map_err(|what| line.error(what))?)
-            }
+            [_, family, text] => Some(address(family, text).map_err(|what| line.error(what))?),
             _ => return Err(line.error("RTCP is written `a=rtcp:5005 IN IP4 239.1.2.3`")),
         };
         Ok(Self { port, address })

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use catalog::{Catalog, Refusal, Route};
+use std::sync::Arc;
 
 use crate::world::{EDGE, World, sdp};
 
@@ -24,7 +25,7 @@ fn world() -> World {
 }
 
 /// The route of `news` to `dss2` after reading everything anew, and what is wrong.
-fn again(world: &World, before: &Catalog) -> (Result<Route, Refusal>, String) {
+fn again(world: &World, before: &Catalog) -> (Result<Arc<Route>, Refusal>, String) {
     let now = before.load_again(&world.config()).unwrap();
     let problems: Vec<String> = now.problems().iter().map(catalog::Problem::brief).collect();
     (now.route("news", "dss2").cloned(), problems.join("\n"))

@@ -159,7 +159,7 @@ fn left(world: &World) -> BTreeMap<String, BTreeSet<usize>> {
     let catalog = world.load();
     let of = |ip: std::net::IpAddr| PLACES.iter().position(|place| place.parse() == Ok(ip));
     let streams = catalog.streams().map(|stream| {
-        let routes = stream.routes().flat_map(catalog::Route::paths);
+        let routes = stream.routes().flat_map(|route| route.paths());
         let paths = routes.chain(stream.replicas.iter().flat_map(catalog::Replica::paths));
         (stream.name.clone(), paths.filter_map(|path| of(path.target.ip())).collect())
     });

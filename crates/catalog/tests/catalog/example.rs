@@ -22,7 +22,7 @@ fn the_example_can_be_relayed() {
 
     let news = catalog.stream("news").unwrap();
     assert_eq!(news.title.as_deref(), Some("The Evening News"));
-    assert_eq!(news.media().collect::<Vec<_>>(), ["video H264", "audio mpeg4-generic"]);
+    assert_eq!(news.labels().collect::<Vec<_>>(), ["video H264", "audio mpeg4-generic"]);
     assert_eq!(news.edges().collect::<Vec<_>>(), ["dss2"]);
 
     let route = catalog.route("news", "dss2").unwrap();

@@ -20,7 +20,7 @@ fn world() -> World {
 
 fn ports(world: &World) -> Vec<u16> {
     let offer = world.load().offer("news", "dss2", None).unwrap();
-    offer.medias.into_iter().map(|(_, port)| port).collect()
+    offer.media.into_iter().map(|(_, port)| port).collect()
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_choice_is_even_steady_and_nobody_elses() {
 fn ports_that_cannot_be_are_refused() {
     let catalog = world().load();
     let refused = |ports: &[u16]| catalog.offer("news", "dss2", Some(ports)).unwrap_err();
-    assert!(matches!(refused(&[6000]), OfferError::Count { medias: 2, given: 1, .. }));
+    assert!(matches!(refused(&[6000]), OfferError::Count { media: 2, given: 1, .. }));
     assert_eq!(refused(&[6001, 6004]), OfferError::Odd(6001));
     assert_eq!(refused(&[0, 6004]), OfferError::Odd(0));
     assert_eq!(refused(&[6000, 6000]), OfferError::Twice(6000));

@@ -6,6 +6,23 @@ use std::path::Path;
 
 use catalog::sdp::Session;
 
+/// `audio:5432/1@239.1.2.3;video:5434/1@239.1.2.3`, with ` n=3` for several addresses and ` from …` for
+/// a source filter.
+fn summary(session: &Session) -> String {
+    let media = session.media.iter().map(|media| {
+        let addresses: Vec<_> = media.connections.iter().map(|c| c.address.to_string()).collect();
+        let addresses = if addresses.is_empty() { "-".to_owned() } else { addresses.join(",") };
+        let count = match media.address_count() {
+            1 => String::new(),
+            count => format!(" n={count}"),
+        };
+        let sender = media.allowed_sender().map(|sender| format!(" from {sender}"));
+        let (kind, port, ports) = (&media.kind, media.port, media.ports);
+        format!("{kind}:{port}/{ports}@{addresses}{count}{}", sender.unwrap_or_default())
+    });
+    media.collect::<Vec<_>>().join(";")
+}
+
 #[test]
 fn every_case_gives_what_is_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
@@ -22,30 +39,10 @@ fn every_case_gives_what_is_expected() {
             }
             ("ERR", Err(error)) => assert!(error.line > 0 && !error.what.is_empty(), "{name}"),
             ("*", Err(_)) => {}
-            (expected, Ok(session)) => assert_eq!(session.to_string(), expected, "{name}"),
+            (expected, Ok(session)) => assert_eq!(summary(&session), expected, "{name}"),
             (expected, Err(error)) => panic!("{name}: {error}; expected {expected}"),
         }
     }
-}
-
-#[test]
-fn the_json_is_what_sdp_show_prints() {
-    let text = "v=0\ns=News\nc=IN IP4 239.1.2.3/127\nt=0 0\n\
-                a=source-filter: incl IN IP4 239.1.2.3 10.0.0.1\nm=video 5004 RTP/AVP 96\n\
-                a=rtpmap:96 H264/90000\nm=audio 5006/2 RTP/AVP 14 98 99\nc=IN IP6 ff15::1/3\n\
-                a=rtpmap:98 mpeg4-generic/48000/2\n";
-    let session = Session::parse(text.as_bytes()).unwrap();
-    let expected = concat!(
-        r#"{"name":"News","media":["#,
-        r#"{"kind":"video","port":5004,"ports":1,"addresses":["239.1.2.3"],"address_count":1,"#,
-        r#""source":"10.0.0.1","formats":[{"pt":96,"codec":"H264","clock":90000}]},"#,
-        r#"{"kind":"audio","port":5006,"ports":2,"addresses":["ff15::1"],"address_count":3,"#,
-        r#""source":null,"formats":[{"pt":14,"codec":"MPA","clock":90000},"#,
-        r#"{"pt":98,"codec":"mpeg4-generic","clock":48000},"#,
-        r#"{"pt":99,"codec":null,"clock":null}]}]}"#
-    );
-    assert_eq!(serde_json::to_string(&session).unwrap(), expected);
-    assert_eq!(session.media[1].formats[1].params.as_deref(), Some("2"));
 }
 
 #[test]

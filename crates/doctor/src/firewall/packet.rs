@@ -59,7 +59,7 @@ impl Packet {
             protocol: Protocol::Udp(source.port),
             target: Some(source.address),
             sender: source.sender,
-            interface: source.interface.clone(),
+            interface: source.interface.as_deref().map(str::to_owned),
         }
     }
 

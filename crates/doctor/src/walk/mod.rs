@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
         };
-        for (label, heard) in stream.media().zip(&heard) {
+        for (label, heard) in stream.labels().zip(&heard) {
             source_step(steps, &label, heard);
         }
         if heard.iter().all(|one| one.verdict() == Verdict::NotActive) {

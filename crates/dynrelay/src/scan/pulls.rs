@@ -43,7 +43,7 @@ impl Pulls {
             }
         }
         self.reserved.extend(reserved);
-        let (source, medias) = (source.clone(), stream.session.media.clone());
+        let (source, medias) = (source.clone(), stream.media.to_vec());
         let order = Order { source, medias, outlets, transport: Transport::Udp };
         self.orders.push((stream.name.clone(), order));
         Ok(())

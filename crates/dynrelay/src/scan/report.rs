@@ -233,7 +233,7 @@ mod tests {
         let media = &session.media[0];
         Media {
             stream: "news".into(),
-            label: media.label(),
+            label: media.format().label(),
             sources: vec![source],
             formats: media.formats.clone(),
         }

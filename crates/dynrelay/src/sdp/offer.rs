@@ -55,7 +55,7 @@ pub(super) fn run(context: &mut Context<'_>, offering: &Offering) -> Result<(), 
     }
     let Some(file) = file else { return Ok(context.out.write_all(&offer.sdp)?) };
     let medias: Vec<String> =
-        offer.medias.iter().map(|(media, port)| format!("{media} on {port}")).collect();
+        offer.media.iter().map(|(media, port)| format!("{media} on {port}")).collect();
     context.say(&format!("{} is written: {}.", file.display(), medias.join(", ")))?;
     context.say(&format!("Have it put in place on {edge} as {stream}.sdp."))?;
     if offering.save {
@@ -69,7 +69,7 @@ pub(super) fn run(context: &mut Context<'_>, offering: &Offering) -> Result<(), 
 }
 
 fn shape(stream: &str, edge: &str, offer: &Offer, file: Option<&PathBuf>) -> String {
-    let medias = offer.medias.iter();
+    let medias = offer.media.iter();
     let medias: Vec<_> =
         medias.map(|(media, port)| serde_json::json!({ "media": media, "port": port })).collect();
     let sdp = String::from_utf8_lossy(&offer.sdp);

@@ -1,9 +1,9 @@
 //! `dynrelay sdp show`: what is understood of an SDP file.
 
-use std::io;
 use std::path::Path;
 
-use catalog::sdp::{Media, Session};
+use catalog::sdp::{Format, Media, Session};
+use serde_json::{Value, json};
 
 use crate::color::Color;
 use crate::context::Context;
@@ -15,9 +15,7 @@ use crate::table::{Column, Table};
 pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure> {
     let session = Session::read(file)?;
     if context.json {
-        let json = serde_json::to_string(&session).map_err(io::Error::from)?;
-        json::line(context.out, &json)?;
-        return Ok(());
+        return Ok(json::line(context.out, &shape(&session).to_string())?);
     }
     context.heading(session.title().unwrap_or("(no name)"), Color::Bold)?;
     if session.media.is_empty() {
@@ -40,6 +38,24 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure>
     }
     context.print(&table)?;
     Ok(())
+}
+
+/// For programs: `{"name":"News","media":[…]}`.
+fn shape(session: &Session) -> Value {
+    let format =
+        |format: &Format| json!({ "pt": format.pt, "codec": format.codec, "clock": format.clock });
+    let media = session.media.iter().map(|media| {
+        json!({
+            "kind": media.kind,
+            "port": media.port,
+            "ports": media.ports,
+            "addresses": media.connections.iter().map(|one| one.address).collect::<Vec<_>>(),
+            "address_count": media.address_count(),
+            "source": media.allowed_sender(),
+            "formats": media.formats.iter().map(format).collect::<Vec<_>>(),
+        })
+    });
+    json!({ "name": session.name, "media": media.collect::<Vec<_>>() })
 }
 
 fn ports(media: &Media) -> String {
@@ -91,11 +107,29 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
     }
 
     #[test]
-    fn programs_get_the_catalogues_view() {
-        let json: serde_json::Value = serde_json::from_str(&show(NEWS, true).unwrap()).unwrap();
-        assert_eq!(json["name"], "News \u{202e}2J");
-        assert_eq!(json["media"][0]["addresses"][0], "239.1.2.3");
-        assert_eq!(json["media"][1]["source"], "192.0.2.1");
+    fn programs_get_every_media() {
+        let text = "v=0\ns=News\nc=IN IP4 239.1.2.3/127\nt=0 0\n\
+            a=source-filter: incl IN IP4 239.1.2.3 10.0.0.1\nm=video 5004 RTP/AVP 96\n\
+            a=rtpmap:96 H264/90000\nm=audio 5006/2 RTP/AVP 14 98 99\nc=IN IP6 ff15::1/3\n\
+            a=rtpmap:98 mpeg4-generic/48000/2\n";
+        let shown: Value = serde_json::from_str(&show(text, true).unwrap()).unwrap();
+        let expected = json!({"name": "News", "media": [
+            {
+                "kind": "video", "port": 5004, "ports": 1, "addresses": ["239.1.2.3"],
+                "address_count": 1, "source": "10.0.0.1",
+                "formats": [{"pt": 96, "codec": "H264", "clock": 90000}],
+            },
+            {
+                "kind": "audio", "port": 5006, "ports": 2, "addresses": ["ff15::1"],
+                "address_count": 3, "source": null,
+                "formats": [
+                    {"pt": 14, "codec": "MPA", "clock": 90000},
+                    {"pt": 98, "codec": "mpeg4-generic", "clock": 48000},
+                    {"pt": 99, "codec": null, "clock": null},
+                ],
+            },
+        ]});
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -87,9 +87,11 @@ impl Pulls {
 
     /// Sees to it that a stream is pulled from its source.
     pub(crate) fn need(&mut self, stream: &Stream, source: &RtspSource) -> io::Result<()> {
-        let (name, medias) = (stream.name.as_str(), &stream.session.media);
+        let (name, medias) = (stream.name.as_str(), &stream.media);
         let known = self.running.get(name);
-        if known.is_some_and(|running| running.suits(source) && running.order.medias == *medias) {
+        if known
+            .is_some_and(|running| running.suits(source) && running.order.medias[..] == medias[..])
+        {
             return Ok(());
         }
         // Relays that run go on where they listen.
@@ -103,7 +105,7 @@ impl Pulls {
             true => Transport::Tcp,
             false => Transport::Udp,
         };
-        let (source, medias) = (source.clone(), medias.clone());
+        let (source, medias) = (source.clone(), medias.to_vec());
         self.start(name, Order { source, medias, outlets, transport }, reserved)
     }
 

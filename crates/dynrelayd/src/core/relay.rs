@@ -1,6 +1,7 @@
 //! A relay that runs: its route, its flows, and what is told of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use catalog::Route;
@@ -21,7 +22,7 @@ pub(crate) type RelayId = u64;
 pub(crate) struct Relay {
     pub(crate) stream: String,
     pub(crate) edge: String,
-    pub(crate) route: Route,
+    pub(crate) route: Arc<Route>,
     /// Where what is pulled is handed over; empty where nothing is.
     pulled: Vec<SocketAddr>,
     /// The edge's.
@@ -62,7 +63,7 @@ impl Relay {
     pub(crate) fn new(
         stream: &str,
         edge: &str,
-        route: Route,
+        route: Arc<Route>,
         pulled: Vec<SocketAddr>,
         address: IpAddr,
         flows: Vec<Flow>,

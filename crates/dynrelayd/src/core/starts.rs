@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -174,7 +175,7 @@ impl Supervisor {
     }
 
     /// The edges that may take this stream, with their routes, the best one first.
-    fn candidates(&self, asked: &Waiting) -> Answer<Vec<(String, Route)>> {
+    fn candidates(&self, asked: &Waiting) -> Answer<Vec<(String, Arc<Route>)>> {
         let edges: Vec<&Edge> = match &asked.edge {
             Some(name) => vec![self.catalog.edge(name).ok_or_else(|| unknown_edge(name))?],
             None => self.catalog.edges().iter().collect(),
@@ -236,7 +237,13 @@ impl Supervisor {
     }
 
     /// Sees to it that the stream is relayed to this edge, and says where to watch it there.
-    fn watch(&mut self, stream: &str, edge: &str, route: Route, now: Instant) -> Answer<String> {
+    fn watch(
+        &mut self,
+        stream: &str,
+        edge: &str,
+        route: Arc<Route>,
+        now: Instant,
+    ) -> Answer<String> {
         if let Some((id, _)) = self.find(stream, edge) {
             self.lifecycle.renew(id, now);
         } else {
@@ -279,7 +286,7 @@ impl Supervisor {
         &mut self,
         stream: &str,
         edge: &str,
-        route: Route,
+        route: Arc<Route>,
         now: Instant,
     ) -> Result<(), CantOpen> {
         let Some(address) = address(&route) else { return Ok(()) };

@@ -93,7 +93,7 @@ impl Supervisor {
             StreamStatus {
                 name: name.to_owned(),
                 title: stream.title.clone(),
-                media: stream.media().collect(),
+                media: stream.labels().collect(),
                 edges: stream.edges().map(str::to_owned).collect(),
                 relayed_to,
                 on_air: counted.or(arrives).or_else(|| self.air.known(name, now)),

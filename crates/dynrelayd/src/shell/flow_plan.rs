@@ -68,7 +68,7 @@ fn path(path: &catalog::Path, pulled: &[SocketAddr]) -> forward::Path {
             address: at.ip(),
             port: at.port(),
             sender: path.source.sender,
-            interface: path.source.interface.clone(),
+            interface: path.source.interface.as_deref().map(str::to_owned),
         },
         target: path.target,
         pass: match path.pass {
@@ -78,7 +78,7 @@ fn path(path: &catalog::Path, pulled: &[SocketAddr]) -> forward::Path {
         },
         multicast: path.multicast.as_ref().map(|multicast| forward::Multicast {
             ttl: multicast.ttl,
-            interface: multicast.interface.clone(),
+            interface: multicast.interface.as_deref().map(str::to_owned),
         }),
     }
 }

@@ -37,7 +37,7 @@ fn scene(url: &str, transport: Transport) -> Scene {
     let audio_rtcp: SocketAddr = at(&socket());
     let order = Order {
         source: RtspSource::try_from(url.to_owned()).unwrap(),
-        medias: Session::parse(SDP.as_bytes()).unwrap().media,
+        medias: Session::parse(SDP.as_bytes()).unwrap().formats(),
         outlets: vec![
             Outlet { rtp: at(&video), rtcp: at(&video_rtcp) },
             Outlet { rtp: at(&audio), rtcp: audio_rtcp },

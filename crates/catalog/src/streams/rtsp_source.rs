@@ -1,70 +1,112 @@
-//! The RTSP server that a stream is pulled from.
+//! The RTSP server that a stream is pulled from, and the password for it.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs};
 
 use serde::Deserialize;
 
-use crate::url::is_authority;
-use crate::watched::Watched;
+use super::rtsp_identity::RtspIdentity;
+use crate::config::url::is_authority;
+use crate::file;
+use crate::problem::Problem;
 
-/// The `source` of a NAME.toml: an RTSP URL, and who asks for it there. Neither `Display` nor
-/// `Debug` shows the password, nor the query, where cameras take passwords too.
+/// The longest password, in bytes.
+const LONGEST: usize = 1024;
+
+/// The `source` of a NAME.toml: an RTSP URL, with a user and a password if the server wants them.
+/// Neither `Display` nor `Debug` shows the password, or the query, which some cameras put passwords
+/// into. Clones share their content.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct RtspSource {
+pub struct RtspSource(Arc<Inner>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
     /// Without user and password.
     url: String,
     user: Option<String>,
     password: Option<String>,
     /// Where the stream is sent, directly or through other streams.
-    fed: BTreeSet<Watched>,
+    fed: Box<[RtspIdentity]>,
 }
 
 impl RtspSource {
     /// The URL, without user and password.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.0.url
     }
 
-    /// Who asks; none: nobody in particular.
+    /// The user, if the URL names one.
     pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
+        self.0.user.as_deref()
     }
 
     /// The user's password.
     pub fn password(&self) -> Option<&str> {
-        self.password.as_deref()
+        self.0.password.as_deref()
     }
 
-    /// Whether both ask the same of the same server, wherever the stream is sent then.
+    /// Whether both ask the same server for the same stream as the same user.
     pub fn asks_like(&self, other: &Self) -> bool {
-        (&self.url, &self.user, &self.password) == (&other.url, &other.user, &other.password)
+        let (one, two) = (&self.0, &other.0);
+        (&one.url, &one.user, &one.password) == (&two.url, &two.user, &two.password)
     }
 
-    /// Whether what this URL names at that server is sent there by us. No name is resolved when the
-    /// catalogue is read, so it shows only then.
+    /// Whether this origin itself sends the server the stream that `url` names, so that a pull would
+    /// go round for ever. The server's address is known only when its name is resolved for the pull.
     pub fn is_fed_by_us(&self, server: IpAddr, url: &str) -> bool {
-        self.fed.contains(&Watched::at(url).on(server))
+        self.0.fed.contains(&RtspIdentity::of(url).on(server))
     }
 
-    /// The same, with all places where the stream is sent.
-    pub(crate) fn feeding(self, fed: BTreeSet<Watched>) -> Self {
-        Self { fed, ..self }
+    /// This source, with all places where the stream is sent.
+    pub(crate) fn feeding(self, fed: Box<[RtspIdentity]>) -> Self {
+        Self(Inner { fed, ..Arc::unwrap_or_clone(self.0) }.into())
     }
 
-    /// The same with this password.
-    pub(crate) fn with_password(self, password: String) -> Self {
-        Self { password: Some(password), ..self }
+    /// This source, with the password that the file beside `toml` holds.
+    pub(crate) fn with_password_file(self, password: &Path, toml: &Path) -> Result<Self, Problem> {
+        if self.user().is_none() {
+            let what = "has a `password_file` and no user: source = \"rtsp://user@host/…\"";
+            return Err(Problem::error(toml, what));
+        }
+        if self.password().is_some() {
+            let what = "has a password in `source` and a `password_file`: keep one of them";
+            return Err(Problem::error(toml, what));
+        }
+        let file = beside(toml, password);
+        let text = String::from_utf8(file::read(&file)?).unwrap_or_default();
+        let password = text.trim_end_matches(['\r', '\n']);
+        if !(1..=LONGEST).contains(&password.len()) || password.contains(char::is_control) {
+            let what = format!("is not a password: one line of up to {LONGEST} bytes");
+            return Err(Problem::error(&file, what));
+        }
+        let password = Some(password.to_owned());
+        Ok(Self(Inner { password, ..Arc::unwrap_or_clone(self.0) }.into()))
     }
+
+    /// Warns of a password that every user of this host can read, in `toml` or in the file beside it.
+    pub(crate) fn exposed(&self, password: Option<&Path>, toml: &Path) -> Option<Problem> {
+        self.password()?;
+        let file = password.map_or_else(|| toml.to_owned(), |password| beside(toml, password));
+        let mode = fs::metadata(&file).ok()?.permissions().mode();
+        let what = "holds a password, and everybody on this host can read it: chmod o-r";
+        (mode & 0o004 != 0).then(|| Problem::warning(file, what))
+    }
+}
+
+/// A path that is relative to the folder of `toml`.
+fn beside(toml: &Path, file: &Path) -> PathBuf {
+    toml.parent().unwrap_or(Path::new("")).join(file)
 }
 
 impl fmt::Display for RtspSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.url.split_once('?') {
+        match self.url().split_once('?') {
             Some((url, _)) => write!(f, "{url}?…"),
-            None => f.write_str(&self.url),
+            None => f.write_str(self.url()),
         }
     }
 }
@@ -78,7 +120,7 @@ impl fmt::Debug for RtspSource {
 impl TryFrom<String> for RtspSource {
     type Error = String;
 
-    /// What is wrong is said without a quotation: there may be a password in it.
+    /// Errors do not quote the URL, because it may contain a password.
     fn try_from(text: String) -> Result<Self, String> {
         let no = |why: &str| Err(format!("the source {why}"));
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -109,11 +151,12 @@ impl TryFrom<String> for RtspSource {
             Some((user, password)) => (Some(decoded(user)?), Some(decoded(password)?)),
         };
         let password = password.filter(|password| !password.is_empty());
-        Ok(Self { url: format!("rtsp://{place}{path}"), user, password, fed: BTreeSet::new() })
+        let (url, fed) = (format!("rtsp://{place}{path}"), Box::default());
+        Ok(Self(Inner { url, user, password, fed }.into()))
     }
 }
 
-/// A user or a password without its percents.
+/// A user or a password, percent-decoded.
 fn decoded(text: &str) -> Result<String, String> {
     let no = || {
         "the source has a % in its user or password that two hexadecimal digits don't follow: \
@@ -150,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn user_and_password_come_out_of_the_url() {
+    fn user_and_password_are_taken_from_the_url() {
         for (text, url, user, password) in [
             ("rtsp://cam/live", "rtsp://cam/live", None, None),
             ("RTSP://u:p@cam:8554", "rtsp://cam:8554", Some("u"), Some("p")),
@@ -163,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_password() {
+    fn errors_do_not_show_the_password() {
         for text in [
             "secret",
             "http://u:secret@cam/",
@@ -191,7 +234,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_taken_or_refused(text in "(rtsp://)?\\PC{0,60}") {
+        fn any_text_is_accepted_or_refused(text in "(rtsp://)?\\PC{0,60}") {
             if let Ok(source) = read(&text) {
                 prop_assert!(source.url().is_ascii());
             }

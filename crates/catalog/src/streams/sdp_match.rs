@@ -1,73 +1,98 @@
-//! Bringing a stream's SDP and an edge's together.
+//! Matches an edge's SDP against a stream's.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
-use crate::arrival::{self, Arrival};
+use super::arrival::{self, Arrival};
+use super::route::{Pair, Pass, Path, Source};
 use crate::config::Rtcp;
 use crate::problem::Problem;
-use crate::route::{Pair, Pass, Path, Source};
-use crate::sdp::{Format, Media, Session};
+use crate::sdp::{Format, Media, MediaFormat, Session};
 
-/// What an edge agreed to take, and which RTCP it is to get.
+/// A stream that is to be sent somewhere.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Consented<'a> {
-    pub(crate) file: &'a FilePath,
-    pub(crate) session: &'a Session,
-    /// The edge's address; its ports are the file's.
-    pub(crate) address: IpAddr,
+pub(crate) struct Original<'a> {
+    pub(crate) media: &'a [Arc<MediaFormat>],
+    pub(crate) arrivals: &'a [Box<[Arrival]>],
+    /// Which of its RTCP is sent.
     pub(crate) rtcp: Rtcp,
+    /// Its SDP file, if that could be read: the edge's file may differ from it in ways that are worth
+    /// a warning.
+    pub(crate) session: Option<&'a Session>,
 }
 
-/// The pairs of flows from a stream's arrivals to an edge, or why there can't be any. What may
-/// not be meant so goes to `warnings`.
+/// What an edge agreed to take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consent<'a> {
+    pub(crate) file: &'a FilePath,
+    pub(crate) session: &'a Session,
+    /// The edge's address; its ports are those in the file.
+    pub(crate) address: IpAddr,
+}
+
+/// The flows from a stream's arrivals to an edge, or why the files do not fit. What may not be meant
+/// so goes to `warnings`.
 pub(crate) fn pairs(
-    stream: &Session,
-    arrivals: &[Vec<Arrival>],
-    edge: Consented<'_>,
+    stream: Original<'_>,
+    edge: Consent<'_>,
     warnings: &mut Vec<Problem>,
-) -> Result<Vec<Pair>, Problem> {
+) -> Result<Box<[Pair]>, Problem> {
     if stream.media.len() != edge.session.media.len() {
         let (ours, theirs) = (stream.media.len(), edge.session.media.len());
         let what = format!("has {}, the stream has {ours}", count(theirs, "media"));
         return Err(Problem::error(edge.file, what));
     }
     let mut pairs: Vec<Pair> = Vec::new();
-    let medias = stream.media.iter().zip(&edge.session.media).zip(arrivals);
-    for (index, ((ours, theirs), arrivals)) in medias.enumerate() {
+    let media = stream.media.iter().zip(&edge.session.media).zip(stream.arrivals);
+    for (index, ((ours, theirs), arrivals)) in media.enumerate() {
         let number = index + 1;
         let problem =
             |what| Problem::error(edge.file, format!("media {number} {what}")).at(theirs.line);
         let targets = targets(ours, theirs, arrivals.len()).map_err(problem)?;
-        warn(number, ours, theirs, edge, warnings);
+        let described = stream.session.and_then(|session| session.media.get(index));
+        let warning =
+            |what| Problem::warning(edge.file, format!("media {number} {what}")).at(theirs.line);
+        let remarks = remarks(ours, described, theirs, edge.address);
+        warnings.extend(remarks.into_iter().map(warning));
         for (step, (arrival, (rtp, rtcp))) in arrivals.iter().zip(targets).enumerate() {
-            let label = match arrivals.len() {
-                1 => ours.label(),
-                many => format!("{} {}/{many}", ours.label(), step + 1),
+            let path = |source: &Arc<Source>, port, pass| Path {
+                source: source.clone(),
+                target: SocketAddr::new(edge.address, port),
+                pass,
+                multicast: None,
             };
+            let passed = arrival.rtcp.as_ref().zip(rtcp).zip(rtcp_pass(stream.rtcp));
             let pair = Pair {
-                kind: ours.kind.clone(),
-                label,
-                rtp: path(&arrival.rtp, edge.address, rtp, rtp_pass(ours, edge.rtcp)),
-                rtcp: rtcp_path(arrival, rtcp, edge),
+                label: label(ours, step, arrivals.len()),
+                rtp: path(&arrival.rtp, rtp, rtp_pass(ours, stream.rtcp)),
+                rtcp: passed.map(|((source, port), pass)| path(source, port, pass)),
             };
             place(&mut pairs, pair).map_err(problem)?;
         }
     }
     separate_rtcp(&mut pairs, edge, warnings);
-    Ok(pairs)
+    Ok(pairs.into())
+}
+
+/// A pair's label: the media's, with a number if the media has several pairs.
+pub(crate) fn label(media: &MediaFormat, step: usize, count: usize) -> String {
+    match count {
+        1 => media.label(),
+        many => format!("{} {}/{many}", media.label(), step + 1),
+    }
 }
 
 /// The edge's ports for a media: RTP, and RTCP if there is one.
 pub(crate) fn targets(
-    ours: &Media,
+    ours: &MediaFormat,
     theirs: &Media,
     wanted: usize,
 ) -> Result<Vec<(u16, Option<u16>)>, String> {
     arrival::check(theirs)?;
     if !same_codecs(&ours.formats, &theirs.formats) || ours.kind != theirs.kind {
-        return Err(format!("is {}, the stream's is {}", describe(theirs), describe(ours)));
+        return Err(format!("is {}, the stream's is {ours}", theirs.format()));
     }
     let addresses: usize = theirs.connections.iter().map(|c| usize::from(c.count)).sum();
     let offered = addresses.max(usize::from(theirs.ports));
@@ -86,46 +111,21 @@ pub(crate) fn targets(
 }
 
 fn same_codecs(ours: &[Format], theirs: &[Format]) -> bool {
-    // Each payload type is there once, so that one inclusion is enough.
+    // No payload type is listed twice, so one inclusion is enough.
     ours.len() == theirs.len() && ours.iter().all(|one| theirs.iter().any(|two| one.fits(two)))
 }
 
-/// The first payload type whose parameters the edge's file doesn't have as the stream's does, if that
-/// has any: most often a copy from before the encoder was set up anew.
-fn redescribed<'a>(ours: &'a [Format], theirs: &[Format]) -> Option<&'a Format> {
-    ours.iter().filter(|one| one.fmtp.is_some()).find(|one| {
-        let same = theirs.iter().find(|two| two.pt == one.pt);
-        same.is_some_and(|two| one.parameters() != two.parameters())
-    })
-}
-
-/// For people: `video H264/90000 pt 96`.
-pub(crate) fn describe(media: &Media) -> String {
-    let formats: Vec<String> = media.formats.iter().map(Format::to_string).collect();
-    format!("{} {}", media.kind, formats.join(", "))
-}
-
-pub(crate) fn count(number: usize, noun: &str) -> String {
+fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 || noun == "media" { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
-fn path(source: &Source, address: IpAddr, port: u16, pass: Pass) -> Path {
-    let target = SocketAddr::new(address, port);
-    Path { source: source.clone(), target, pass, multicast: None }
+/// What passes on the RTP port: with `a=rtcp-mux` it carries RTCP too.
+pub(crate) fn rtp_pass(media: &MediaFormat, rtcp: Rtcp) -> Pass {
+    if media.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
 }
 
-/// What passes on the RTP port: with `a=rtcp-mux` there is RTCP among it.
-pub(crate) fn rtp_pass(ours: &Media, rtcp: Rtcp) -> Pass {
-    if ours.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
-}
-
-fn rtcp_path(arrival: &Arrival, port: Option<u16>, edge: Consented<'_>) -> Option<Path> {
-    let pass = rtcp_pass(edge.rtcp)?;
-    Some(path(arrival.rtcp.as_ref()?, edge.address, port?, pass))
-}
-
-/// What passes on an RTCP port; none: it isn't used.
+/// What passes on an RTCP port; none if the port is not used.
 pub(crate) fn rtcp_pass(rtcp: Rtcp) -> Option<Pass> {
     match rtcp {
         Rtcp::None => None,
@@ -134,8 +134,8 @@ pub(crate) fn rtcp_pass(rtcp: Rtcp) -> Option<Pass> {
     }
 }
 
-/// Adds a pair. Two medias that arrive on one port can't be told apart, so they go on together,
-/// provided that the edge takes them on one port too.
+/// Adds a pair. Media that arrive on one port can't be told apart, so one pair carries them, and the
+/// edge must take them on one port too.
 fn place(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), String> {
     match pairs.iter_mut().find(|other| other.rtp.source.overlaps(&pair.rtp.source)) {
         None => pairs.push(pair),
@@ -153,18 +153,18 @@ fn place(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), String> {
     Ok(())
 }
 
-/// Leaves out RTCP where its port is another media's RTP port: it would carry that media, or
-/// disturb it.
-fn separate_rtcp(pairs: &mut [Pair], edge: Consented<'_>, warnings: &mut Vec<Problem>) {
+/// Leaves out RTCP if its port is another media's RTP port, because it would carry or disturb that
+/// media.
+fn separate_rtcp(pairs: &mut [Pair], edge: Consent<'_>, warnings: &mut Vec<Problem>) {
     let sources: HashSet<SocketAddr> = pairs.iter().map(|p| p.rtp.source.socket()).collect();
     let targets: HashSet<SocketAddr> = pairs.iter().map(|p| p.rtp.target).collect();
     for pair in pairs {
         let own = pair.rtp.target;
-        let mixed = |path: &Path| {
+        let mixed = |path: &mut Path| {
             let taken = path.target != own && targets.contains(&path.target);
             taken || sources.contains(&path.source.socket())
         };
-        if let Some(rtcp) = pair.rtcp.take_if(|rtcp| mixed(rtcp)) {
+        if let Some(rtcp) = pair.rtcp.take_if(mixed) {
             let (from, to) = (rtcp.source.port, rtcp.target.port());
             let label = &pair.label;
             let what = format!(
@@ -175,34 +175,37 @@ fn separate_rtcp(pairs: &mut [Pair], edge: Consented<'_>, warnings: &mut Vec<Pro
     }
 }
 
-fn warn(
-    number: usize,
-    ours: &Media,
+/// Differences of a media that fits which may not be meant so. `described` is the stream's own
+/// section, if its file was read.
+fn remarks(
+    ours: &MediaFormat,
+    described: Option<&Media>,
     theirs: &Media,
-    edge: Consented<'_>,
-    warnings: &mut Vec<Problem>,
-) {
-    let mut say = |what: String| {
-        let what = format!("media {number} {what}");
-        warnings.push(Problem::warning(edge.file, what).at(theirs.line));
-    };
+    target: IpAddr,
+) -> Vec<String> {
+    let mut remarks = Vec::new();
     if ours.rtcp_mux && !theirs.rtcp_mux {
-        say("has no a=rtcp-mux and the stream's has: RTCP will come on the RTP port".into());
+        let what = "has no a=rtcp-mux and the stream's has: RTCP will come on the RTP port";
+        remarks.push(what.to_owned());
     }
-    if let Some(format) = redescribed(&ours.formats, &theirs.formats) {
-        say(format!(
+    // Most often the edge's file is a copy from before the encoder's settings changed.
+    let redescribed = |format: &&Format| {
+        let parameters = described.map(|media| media.parameters(format.pt)).unwrap_or_default();
+        !parameters.is_empty() && parameters != theirs.parameters(format.pt)
+    };
+    if let Some(format) = ours.formats.iter().find(redescribed) {
+        remarks.push(format!(
             "does not describe {format} as the stream's file does (a=fmtp); players go by the edge's"
         ));
     }
-    let target = edge.address;
-    let other =
-        theirs.connections.iter().map(|c| c.address.to_canonical()).find(|address| {
-            !address.is_multicast() && !address.is_unspecified() && *address != target
-        });
+    let mut named = theirs.connections.iter().map(|c| c.address.to_canonical());
+    let other = named
+        .find(|address| !address.is_multicast() && !address.is_unspecified() && *address != target);
     if let Some(address) = other {
-        say(format!(
+        remarks.push(format!(
             "names the address {address}, but packets go to {target}, the edge's address in \
              dynrelay.toml"
         ));
     }
+    remarks
 }

@@ -2,72 +2,79 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::route::Source;
 use crate::problem::Problem;
-use crate::route::Source;
 use crate::sdp::{Connection, Media, Session};
 
 /// More pairs of ports than this in one stream are a mistake.
 const MAX_PAIRS: usize = 512;
 
-/// RTSP has 256 channels: two for a media.
+/// RTSP has 256 channels: two for each media.
 const MAX_PULLED: usize = 128;
 
-/// One RTP port with its RTCP.
+/// An RTP port with its RTCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    pub(crate) rtp: Source,
+    pub(crate) rtp: Arc<Source>,
     /// None if RTCP travels on the RTP port, or there is no port for it.
-    pub(crate) rtcp: Option<Source>,
+    pub(crate) rtcp: Option<Arc<Source>>,
 }
 
-/// The arrivals of each media of the stream that `file` describes, in order. Groups are joined on
-/// `interface`, unless the file names one.
+impl Arrival {
+    /// Both ports.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        std::iter::once(&self.rtp).chain(&self.rtcp)
+    }
+}
+
+/// The arrivals of each media, in order; several for a media of several layers.
+pub(crate) type Arrivals = Box<[Box<[Arrival]>]>;
+
+/// The arrivals of the stream that `file` describes. Groups are joined on `interface`, unless the file
+/// names one.
 pub(crate) fn arrivals(
     session: &Session,
     file: &Path,
-    interface: Option<&str>,
-) -> Result<Vec<Vec<Arrival>>, Problem> {
+    interface: Option<&Arc<str>>,
+) -> Result<Arrivals, Problem> {
     if session.media.is_empty() {
         return Err(Problem::error(file, "describes no media (no `m=` line)"));
     }
-    let arrivals: Vec<Vec<Arrival>> = session
-        .media
-        .iter()
-        .enumerate()
-        .map(|(index, media)| {
-            of_media(media, interface).map_err(|what| {
-                Problem::error(file, format!("media {} {what}", index + 1)).at(media.line)
-            })
+    let media = session.media.iter().enumerate().map(|(index, media)| {
+        of_media(media, interface).map_err(|what| {
+            Problem::error(file, format!("media {} {what}", index + 1)).at(media.line)
         })
-        .collect::<Result<_, _>>()?;
-    match arrivals.iter().map(Vec::len).sum() {
+    });
+    let arrivals: Arrivals = media.collect::<Result<_, _>>()?;
+    match arrivals.iter().map(|media| media.len()).sum() {
         0..=MAX_PAIRS => Ok(arrivals),
         pairs => Err(Problem::error(file, format!("has {pairs} ports, more than {MAX_PAIRS}"))),
     }
 }
 
-/// The arrivals of a stream that is pulled: of the file count the medias' kinds and formats alone.
-pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Vec<Vec<Arrival>>, Problem> {
+/// The arrivals of a pulled stream. Only the kinds and formats in its file count.
+pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Arrivals, Problem> {
     if session.media.is_empty() {
         return Err(Problem::error(file, "describes no media (no `m=` line)"));
     }
     if session.media.len() > MAX_PULLED {
-        return Err(Problem::error(file, format!("has more than {MAX_PULLED} medias to pull")));
+        return Err(Problem::error(file, format!("has more than {MAX_PULLED} media to pull")));
     }
-    let places = (0..u16::MAX).step_by(2);
-    let arrivals = session.media.iter().zip(places).map(|(media, place)| {
+    let indices = (0..u16::MAX).step_by(2);
+    let arrivals = session.media.iter().zip(indices).map(|(media, index)| {
         if !media.is_rtp() {
             let what = format!("is {}, and only RTP can be pulled", media.proto);
             return Err(Problem::error(file, what).at(media.line));
         }
-        let rtcp = Some(Source::of_pull(place + 1));
-        Ok(vec![Arrival { rtp: Source::of_pull(place), rtcp }])
+        let rtcp = Some(Source::of_pull(index + 1).into());
+        Ok(Box::from([Arrival { rtp: Source::of_pull(index).into(), rtcp }]))
     });
     arrivals.collect()
 }
 
-/// What can't be relayed from or to, whatever the other side says.
+/// Fails if the media can't be relayed, from the origin or to an edge.
 pub(crate) fn check(media: &Media) -> Result<(), String> {
     if !media.is_rtp() {
         return Err(format!("is {}, and only RTP over UDP can be relayed", media.proto));
@@ -79,7 +86,10 @@ pub(crate) fn check(media: &Media) -> Result<(), String> {
 }
 
 /// The arrivals of one media.
-pub(crate) fn of_media(media: &Media, interface: Option<&str>) -> Result<Vec<Arrival>, String> {
+pub(crate) fn of_media(
+    media: &Media,
+    interface: Option<&Arc<str>>,
+) -> Result<Box<[Arrival]>, String> {
     check(media)?;
     let groups: Vec<(&Connection, IpAddr)> = media
         .connections
@@ -91,7 +101,7 @@ pub(crate) fn of_media(media: &Media, interface: Option<&str>) -> Result<Vec<Arr
     let [first, ..] = groups[..] else {
         return Err("has no address (no `c=` line)".into());
     };
-    // With many of both, addresses and ports go one to one (RFC 8866, 5.14).
+    // With several addresses and several ports, each address has one port (RFC 8866, 5.14).
     let pairs = match (groups.len(), ports) {
         (groups, 1) => groups,
         (1, ports) => ports,
@@ -117,8 +127,10 @@ fn arrival(
     connection: &Connection,
     group: IpAddr,
     step: u16,
-    interface: Option<&str>,
+    interface: Option<&Arc<str>>,
 ) -> Result<Arrival, String> {
+    let zone = connection.zone.as_deref().map(Arc::from);
+    let interface = zone.or_else(|| interface.cloned());
     let source = |address: IpAddr, port: u16| {
         let address = address.to_canonical();
         if address.is_unspecified() {
@@ -126,13 +138,9 @@ fn arrival(
                 "has the address {address}: name its group, or this host's address"
             ));
         }
-        let interface = connection.zone.as_deref().or(interface);
-        Ok(Source {
-            address,
-            port,
-            sender: sender(media, connection.address, address)?,
-            interface: interface.filter(|_| address.is_multicast()).map(str::to_owned),
-        })
+        let sender = sender(media, connection.address, address)?;
+        let interface = interface.clone().filter(|_| address.is_multicast());
+        Ok(Arc::new(Source { address, port, sender, interface }))
     };
     let port = |first: u16| first.checked_add(step);
     let rtp = port(media.port).ok_or_else(|| "has ports above 65535".to_owned())?;

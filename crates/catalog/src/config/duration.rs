@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserializer, de};
 
-/// Nothing here needs longer, and sums with the clock stay far from overflow.
+/// The longest duration. No setting needs more, and sums with the clock can't overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Why a text is not a duration.
@@ -76,7 +76,7 @@ pub(crate) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
     }
 }
 
-/// For serde: a rest between packets, which is 10 ms at most.
+/// For serde: a worker's rest, at most 10 ms.
 pub(crate) fn short<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     match optional(from)?.unwrap_or_default() {
         rest if rest > Duration::from_millis(10) => {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn other_texts_are_refused() {
         for bad in ["", "3", "s", "-3s", "1.5s", "3 s", "3S", "3sec", "s3", "３s"] {
             assert!(matches!(parse_duration(bad), Err(DurationError::Unreadable(_))), "{bad}");
         }

@@ -1,19 +1,19 @@
-//! A stream at an RTSP server, in a form that can be compared.
+//! The identity of a stream at an RTSP server, whatever URL names it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A stream at an RTSP server: its host, and its path there. The port doesn't count, since one server
-/// answers at several (Darwin Streaming Server at 554, 7070, 8000 and 8001), nor does the query.
+/// A stream at an RTSP server: its host, and its path there. The port does not count, because one server
+/// listens on several (Darwin Streaming Server on 554, 7070, 8000 and 8001), and neither does the query.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Watched {
+pub(crate) struct RtspIdentity {
     host: String,
     path: String,
 }
 
-impl Watched {
-    /// What an RTSP URL names.
-    pub(crate) fn at(url: &str) -> Self {
+impl RtspIdentity {
+    /// The stream that an RTSP URL names.
+    pub(crate) fn of(url: &str) -> Self {
         let after = url.split_once("://").map_or(url, |(_, after)| after);
         let after = after.split('?').next().unwrap_or_default();
         let (authority, path) = after.split_once('/').unwrap_or((after, ""));
@@ -29,14 +29,14 @@ impl Watched {
         Self { host, path: path.trim_matches('/').to_owned() }
     }
 
-    /// The same stream, by another name of its host.
+    /// The same stream, with this address as the host.
     pub(crate) fn on(&self, host: IpAddr) -> Self {
         Self { host: written(host), path: self.path.clone() }
     }
 }
 
-/// An address as it stands in a URL. The loopback's of IPv6 is that of IPv4, since a name means both; the
-/// others of 127.0.0.0/8 may each be another server.
+/// An address as a URL has it. `::1` becomes 127.0.0.1, because `localhost` means both. Other addresses
+/// of 127.0.0.0/8 may be other servers.
 fn written(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -45,7 +45,7 @@ fn written(address: IpAddr) -> String {
     }
 }
 
-impl fmt::Display for Watched {
+impl fmt::Display for RtspIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rtsp://{}/{}", self.host, self.path)
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_has_one_form() {
+    fn all_urls_of_a_stream_have_one_identity() {
         for (url, form) in [
             ("rtsp://DSS2.example.net./news.sdp", "rtsp://dss2.example.net/news.sdp"),
             ("rtsp://dss2:7070/live//news.sdp/?a=b", "rtsp://dss2/live//news.sdp"),
@@ -68,9 +68,10 @@ mod tests {
             ("rtsp://127.0.0.2/news.sdp", "rtsp://127.0.0.2/news.sdp"),
             ("rtsp://[2001:DB8:0::1]/news.sdp", "rtsp://[2001:db8::1]/news.sdp"),
         ] {
-            assert_eq!(Watched::at(url).to_string(), form);
+            assert_eq!(RtspIdentity::of(url).to_string(), form);
         }
-        let here = Watched::at("rtsp://dss2:99/news.sdp").on("::ffff:192.0.2.1".parse().unwrap());
-        assert_eq!(here, Watched::at("rtsp://192.0.2.1/news.sdp"));
+        let moved =
+            RtspIdentity::of("rtsp://dss2:99/news.sdp").on("::ffff:192.0.2.1".parse().unwrap());
+        assert_eq!(moved, RtspIdentity::of("rtsp://192.0.2.1/news.sdp"));
     }
 }

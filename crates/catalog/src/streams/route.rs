@@ -1,9 +1,10 @@
-//! Which way a stream goes to an edge.
+//! The path of a stream's packets to an edge.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-/// A stream's way to an edge: where each flow's packets arrive, and where they are sent.
-/// Two equal routes need no change to a relay that runs.
+/// Where each flow of a stream arrives, and where it goes at an edge. A relay that runs needs no
+/// change if its route after a reload equals the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The stream's name.
@@ -11,19 +12,17 @@ pub struct Route {
     /// The edge's name.
     pub edge: String,
     /// The flows, media by media; at least one.
-    pub pairs: Vec<Pair>,
+    pub pairs: Box<[Pair]>,
 }
 
 /// An RTP flow and its RTCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// `video`, `audio`, …
-    pub kind: String,
     /// For people: `video H264`, `video H264 2/3`, `video H264 + audio MPA`.
     pub label: String,
-    /// The media itself.
+    /// The RTP.
     pub rtp: Path,
-    /// The reports about it; none if they are not relayed, or travel on the RTP port.
+    /// Its RTCP; none if RTCP is not relayed, or travels on the RTP port.
     pub rtcp: Option<Path>,
 }
 
@@ -31,46 +30,46 @@ pub struct Pair {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
     /// Where its packets arrive.
-    pub source: Source,
+    pub source: Arc<Source>,
     /// Where they are sent.
     pub target: SocketAddr,
-    /// Which of them.
+    /// Which of them are sent.
     pub pass: Pass,
-    /// How far and where, if the target is a multicast group.
-    pub multicast: Option<Multicast>,
+    /// How they are sent, if the target is a multicast group.
+    pub multicast: Option<Arc<Multicast>>,
 }
 
 /// How packets are sent to a multicast group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Multicast {
-    /// How many routers they may pass, and one more: 0 is this host only, 1 its network.
+    /// The IP time to live: 0 reaches this host only, 1 its network.
     pub ttl: u8,
-    /// The interface that they leave on; none: as the routing table says.
-    pub interface: Option<String>,
+    /// The interface that they leave on; none: the routing table decides.
+    pub interface: Option<Arc<str>>,
 }
 
 /// Where packets arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// The multicast group, or a unicast address of this host; unspecified for what is pulled.
+    /// The multicast group, or a unicast address of this host; unspecified if a pull brings them.
     pub address: IpAddr,
-    /// The UDP port; of what is pulled, its place: see [`Source::pulled`].
+    /// The UDP port. For a pull: the flow's index, see [`Source::pulled`].
     pub port: u16,
-    /// The only sender that is listened to (source-specific multicast); none: any.
+    /// The only sender whose packets are taken (source-specific multicast); none: any sender.
     pub sender: Option<IpAddr>,
-    /// The interface to join the group on; none: as the routing table says.
-    pub interface: Option<String>,
+    /// The interface to join the group on; none: the routing table decides.
+    pub interface: Option<Arc<str>>,
 }
 
 impl Source {
-    /// What a pull of the stream brings: RTP and RTCP of its medias, in order, counted from 0. Where
-    /// that arrives is not known before it is pulled.
-    pub(crate) fn of_pull(place: u16) -> Self {
+    /// A flow of a pull: RTP and RTCP of its media, in order, counted from 0. Its address and port
+    /// are known only while the pull runs.
+    pub(crate) fn of_pull(index: u16) -> Self {
         let address = Ipv4Addr::UNSPECIFIED.into();
-        Self { address, port: place, sender: None, interface: None }
+        Self { address, port: index, sender: None, interface: None }
     }
 
-    /// The place among what a pull brings; none for what arrives by itself.
+    /// The index among the flows of a pull; none for a stream that arrives by itself.
     pub fn pulled(&self) -> Option<usize> {
         self.address.is_unspecified().then_some(self.port.into())
     }
@@ -88,14 +87,14 @@ impl Source {
     }
 }
 
-/// Which packets of a flow are sent on.
+/// Which packets of a flow are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pass {
     /// All.
     Everything,
     /// Compound RTCP packets that begin with a sender report.
     SenderReports,
-    /// RTP and RTCP on one port (`a=rtcp-mux`): all RTP, and of RTCP the sender reports.
+    /// RTP and RTCP on one port (`a=rtcp-mux`): all RTP, and the sender reports of RTCP.
     Multiplexed,
 }
 
@@ -108,7 +107,7 @@ pub enum Refusal {
     /// The catalogue has no such edge.
     #[error("there is no edge `{0}`")]
     UnknownEdge(String),
-    /// The edge's SDP file for the stream is not there.
+    /// The edge's SDP file for the stream is missing.
     #[error("{edge} has not agreed to take {stream}: there is no {stream}.{edge}.sdp")]
     NoConsent {
         /// The stream's name.
@@ -116,7 +115,7 @@ pub enum Refusal {
         /// The edge's name.
         edge: String,
     },
-    /// Both files are there, but can't be brought together.
+    /// Both SDP files are there, but do not fit.
     #[error("{0}")]
     Unfit(String),
 }

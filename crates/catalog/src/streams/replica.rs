@@ -2,28 +2,28 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::arrival::Arrival;
-use crate::config::Rtcp;
-use crate::fit::{rtcp_pass, rtp_pass};
-use crate::route::{Multicast, Pair, Pass, Path, Source};
-use crate::sdp::{Media, Session};
+use super::arrival::{Arrival, Arrivals};
+use super::route::{Multicast, Pair, Pass, Path, Source};
+use super::sdp_match::{Original, label, rtcp_pass, rtp_pass};
+use crate::sdp::MediaFormat;
 
-/// A replica of a stream: its packets as they came, to one place on this host or its network.
-/// Two equal replicas need no change to one that runs.
+/// A replica of a stream: its packets as they came, sent to one place on this host or its network. A
+/// replica that runs needs no change if it equals the one of the new catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replica {
-    /// What place that is.
+    /// The place.
     pub place: Place,
     /// When it is sent.
     pub run: Run,
     /// The flows, media by media; at least one.
-    pub pairs: Vec<Pair>,
+    pub pairs: Box<[Pair]>,
 }
 
-/// Where a replica goes.
+/// The place that a replica goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// A multicast group.
@@ -41,7 +41,8 @@ pub enum Run {
     Always,
     /// While a relay of the stream runs.
     OnDemand,
-    /// Another program has the encoder's port and sends it; the stream is taken from the group.
+    /// Never: another program has the encoder's port and sends the replica, and the stream is taken
+    /// from the group.
     Elsewhere,
 }
 
@@ -65,29 +66,24 @@ pub(crate) struct Section {
     group: Option<IpAddr>,
     ports: Option<Vec<u16>>,
     ttl: Option<u8>,
-    interface: Option<String>,
+    interface: Option<Box<str>>,
     dss: Option<Vec<u16>>,
     run: Run,
-}
-
-/// A stream whose replicas are to be made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Original<'a> {
-    pub(crate) session: &'a Session,
-    pub(crate) arrivals: &'a [Vec<Arrival>],
-    pub(crate) rtcp: Rtcp,
-    /// The interface that multicast is on, if the section names none.
-    pub(crate) interface: Option<&'a str>,
 }
 
 /// A target's RTP port, and its RTCP port if there is one.
 type Ports = (u16, Option<u16>);
 
 impl Section {
-    /// The replicas that it asks for, or what is wrong with it.
-    pub(crate) fn replicas(&self, of: Original<'_>) -> Result<Vec<Replica>, String> {
+    /// The replicas that it asks for, or what is wrong with it. Multicast is on `interface`, unless
+    /// the section names another.
+    pub(crate) fn replicas(
+        &self,
+        of: Original<'_>,
+        interface: Option<&Arc<str>>,
+    ) -> Result<Box<[Replica]>, String> {
         self.check(of.arrivals)?;
-        let group = self.group.map(|group| self.to_group(group, of));
+        let group = self.group.map(|group| self.to_group(group, of, interface));
         let dss = self.dss.as_ref().map(|ports| to_dss(ports, of));
         let run = self.run;
         let replica = |place| move |pairs| Replica { place, run, pairs };
@@ -96,9 +92,15 @@ impl Section {
         Ok(group.into_iter().chain(dss).collect())
     }
 
-    fn to_group(&self, group: IpAddr, of: Original<'_>) -> Result<Vec<Pair>, String> {
+    fn to_group(
+        &self,
+        group: IpAddr,
+        of: Original<'_>,
+        interface: Option<&Arc<str>>,
+    ) -> Result<Box<[Pair]>, String> {
         let ports = targets(of.arrivals, self.ports.as_deref(), "ports")?;
-        let multicast = Multicast { ttl: self.ttl.unwrap_or(1), interface: self.interface(of) };
+        let interface = self.interface(interface);
+        let multicast = Arc::new(Multicast { ttl: self.ttl.unwrap_or(1), interface });
         pairs(of, &ports, |source, port, _| Path {
             source: source.clone(),
             target: SocketAddr::new(group, port),
@@ -108,20 +110,25 @@ impl Section {
     }
 
     /// Where the stream is taken from if another program sends the replica; none otherwise.
-    pub(crate) fn elsewhere(&self, of: Original<'_>) -> Option<Vec<Vec<Arrival>>> {
+    pub(crate) fn elsewhere(
+        &self,
+        of: Original<'_>,
+        interface: Option<&Arc<str>>,
+    ) -> Option<Arrivals> {
         let address = self.group.filter(|_| self.run == Run::Elsewhere)?;
         let ports = targets(of.arrivals, self.ports.as_deref(), "ports").ok()?;
-        let interface = self.interface(of);
-        let source = |port| Source { address, port, sender: None, interface: interface.clone() };
+        let interface = self.interface(interface);
+        let source =
+            |port| Arc::new(Source { address, port, sender: None, interface: interface.clone() });
         let arrival = |&(rtp, rtcp): &Ports| Arrival { rtp: source(rtp), rtcp: rtcp.map(source) };
         Some(ports.iter().map(|media| media.iter().map(arrival).collect()).collect())
     }
 
-    fn interface(&self, of: Original<'_>) -> Option<String> {
-        self.interface.clone().or_else(|| of.interface.map(str::to_owned))
+    fn interface(&self, general: Option<&Arc<str>>) -> Option<Arc<str>> {
+        self.interface.as_deref().map(Arc::from).or_else(|| general.cloned())
     }
 
-    fn check(&self, arrivals: &[Vec<Arrival>]) -> Result<(), String> {
+    fn check(&self, arrivals: &[Box<[Arrival]>]) -> Result<(), String> {
         if self.group.is_none() && self.dss.is_none() {
             return Err("names neither a `group` nor the ports of DSS1 (`dss`)".into());
         }
@@ -159,9 +166,9 @@ impl Section {
     }
 }
 
-/// To a streaming server at the address that the stream arrives at, as to an edge: one of that kind
-/// bears no RTCP but sender reports.
-fn to_dss(ports: &[u16], of: Original<'_>) -> Result<Vec<Pair>, String> {
+/// The flows to the streaming server at the address that the stream arrives at. It gets what an edge
+/// gets, because such a server takes no RTCP but sender reports.
+fn to_dss(ports: &[u16], of: Original<'_>) -> Result<Box<[Pair]>, String> {
     let ports = targets(of.arrivals, Some(ports), "dss")?;
     let mut pairs = pairs(of, &ports, |source, port, media| Path {
         source: source.clone(),
@@ -176,10 +183,10 @@ fn to_dss(ports: &[u16], of: Original<'_>) -> Result<Vec<Pair>, String> {
     Ok(pairs)
 }
 
-/// The ports that each pair of ports goes to: `first` names each media's first one, without it
-/// they are those that the stream arrives on.
+/// The target ports of each pair. `first` names the first port of each media; without it they are the
+/// ports that the stream arrives on.
 fn targets(
-    arrivals: &[Vec<Arrival>],
+    arrivals: &[Box<[Arrival]>],
     first: Option<&[u16]>,
     key: &str,
 ) -> Result<Vec<Vec<Ports>>, String> {
@@ -188,12 +195,12 @@ fn targets(
         return Ok(arrivals.iter().map(|media| media.iter().map(port).collect()).collect());
     };
     if first.len() != arrivals.len() {
-        let (named, medias) = (first.len(), arrivals.len());
+        let (named, media) = (first.len(), arrivals.len());
         let what =
-            format!("`{key}` has {named}, and the stream has {medias} media: name a port each");
+            format!("`{key}` has {named}, and the stream has {media} media: name a port each");
         return Err(what);
     }
-    let of_media = |(first, media): (&u16, &Vec<Arrival>)| {
+    let of_media = |(first, media): (&u16, &[Arrival])| {
         let steps = (0..=u16::MAX).step_by(2).zip(media);
         let ports = steps.map(|(step, one)| {
             let rtp = first.checked_add(step).filter(|rtp| *rtp != 0)?;
@@ -202,7 +209,8 @@ fn targets(
         });
         ports.collect::<Option<Vec<Ports>>>()
     };
-    let all: Option<Vec<_>> = first.iter().zip(arrivals).map(of_media).collect();
+    let all: Option<Vec<_>> =
+        first.iter().zip(arrivals.iter().map(|media| &**media)).map(of_media).collect();
     all.ok_or_else(|| format!("`{key}` has no port from 1 to 65534, with one above it for RTCP"))
 }
 
@@ -210,26 +218,21 @@ fn targets(
 fn pairs(
     of: Original<'_>,
     ports: &[Vec<Ports>],
-    path: impl Fn(&Source, u16, &Media) -> Path,
-) -> Result<Vec<Pair>, String> {
+    path: impl Fn(&Arc<Source>, u16, &MediaFormat) -> Path,
+) -> Result<Box<[Pair]>, String> {
     let mut pairs: Vec<Pair> = Vec::new();
-    for ((media, arrivals), ports) in of.session.media.iter().zip(of.arrivals).zip(ports) {
+    for ((media, arrivals), ports) in of.media.iter().zip(of.arrivals).zip(ports) {
         for (step, (arrival, (rtp, rtcp))) in arrivals.iter().zip(ports).enumerate() {
-            let label = match arrivals.len() {
-                1 => media.label(),
-                many => format!("{} {}/{many}", media.label(), step + 1),
-            };
             let rtcp = arrival.rtcp.as_ref().zip(*rtcp);
             let pair = Pair {
-                kind: media.kind.clone(),
-                label,
+                label: label(media, step, arrivals.len()),
                 rtp: path(&arrival.rtp, *rtp, media),
                 rtcp: rtcp.map(|(source, port)| path(source, port, media)),
             };
             place(&mut pairs, pair)?;
         }
     }
-    // RTCP on another media's RTP port would carry that media twice, or disturb it.
+    // RTCP on another media's RTP port would carry or disturb that media.
     let both = |pair: &Pair| [pair.rtp.target, pair.rtp.source.socket()];
     let rtp: HashSet<SocketAddr> = pairs.iter().flat_map(both).collect();
     for pair in &mut pairs {
@@ -237,11 +240,11 @@ fn pairs(
             |path: &mut Path| [path.target, path.source.socket()].iter().any(|at| rtp.contains(at));
         pair.rtcp.take_if(mixed);
     }
-    Ok(pairs)
+    Ok(pairs.into())
 }
 
-/// Adds a pair. Medias that arrive on one port can't be told apart, so they stay together; others
-/// stay apart.
+/// Adds a pair. Media that arrive on one port can't be told apart, so they must go to one port; others
+/// must go to different ports.
 fn place(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), String> {
     let meets = |other: &&mut Pair| {
         other.rtp.target == pair.rtp.target || other.rtp.source.overlaps(&pair.rtp.source)
@@ -263,7 +266,7 @@ fn place(pairs: &mut Vec<Pair>, pair: Pair) -> Result<(), String> {
     Ok(())
 }
 
-/// For serde: a group that anything may be sent to.
+/// For serde: a multicast group that may be sent to.
 fn group<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpAddr>, D::Error> {
     let text = String::deserialize(from)?;
     let no = |why: &str| Err(de::Error::custom(format!("`{}` {why}", text.escape_debug())));

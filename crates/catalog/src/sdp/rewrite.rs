@@ -1,57 +1,53 @@
-//! A session's SDP with another address and other ports: what an edge puts in place to take it.
+//! An SDP file rewritten for an edge: another address and other ports.
 
 use std::net::IpAddr;
 
-use super::Session;
-
-/// The order of lines that RFC 8866, 9, wants, in the session's part and in a media's. Of `t=`,
-/// `r=` and `z=` each belongs to the one before it, so that they stay as they are.
+/// The order of lines of RFC 8866, 9, in the session's part and in a media section. `t=`, `r=` and
+/// `z=` keep their order, because each belongs to the one before it.
 const ORDER: [&[u8]; 12] =
     [b"vm", b"o", b"s", b"i", b"u", b"e", b"p", b"c", b"b", b"trz", b"k", b"a"];
 
-/// Attributes that are true of the multicast alone: whose packets are wanted (RFC 4570), and where
-/// RTCP goes (RFC 3605, RFC 5760, RFC 6128).
+/// Attributes that apply to the multicast alone: the senders (RFC 4570), and where RTCP goes (RFC 3605,
+/// RFC 5760, RFC 6128).
 const OF_THE_GROUP: [&[u8]; 4] = [b"source-filter", b"rtcp", b"rtcp-unicast", b"multicast-rtcp"];
 
-/// Where a media is taken: its first RTP port, and how many there are, in steps of two.
+/// The edge's ports for a media: its first RTP port, and how many there are, in steps of two.
 pub(crate) type Ports = (u16, u16);
 
 /// The lines of one part of an SDP file, without their ends.
 type Part<'a> = Vec<&'a [u8]>;
 
-impl Session {
-    /// The same medias at `address` and at these ports, one entry a media. Lines keep their bytes,
-    /// but for the addresses and ports in `o=`, `c=` and `m=`; what is true of the multicast alone
-    /// is left out; what an RTSP server may insist on (`o=`, `s=`, `t=`) is there. Lines are in the
-    /// order of RFC 8866 and end in CRLF.
-    pub(crate) fn at(&self, address: IpAddr, ports: &[Ports]) -> Vec<u8> {
-        let (head, medias) = parts(&self.original);
-        let mut out = Vec::with_capacity(self.original.len() + 128);
-        let mut write = |line: &[u8]| {
-            out.extend_from_slice(line);
-            out.extend_from_slice(b"\r\n");
-        };
-        session_part(head, address).iter().for_each(|line| write(line));
-        for (media, ports) in medias.into_iter().zip(ports) {
-            media_part(media, *ports).iter().for_each(|line| write(line));
-        }
-        out
+/// The SDP of `original` with the same media at `address` and at these ports, one entry a media.
+/// Lines keep their bytes, except for the addresses and ports in `o=`, `c=` and `m=`. Attributes of the
+/// multicast are left out, and the lines that an RTSP server may insist on (`o=`, `s=`, `t=`) are
+/// added if they are missing. Lines are in the order of RFC 8866 and end in CRLF.
+pub(crate) fn rewritten(original: &[u8], address: IpAddr, ports: &[Ports]) -> Vec<u8> {
+    let (head, media) = parts(original);
+    let mut out = Vec::with_capacity(original.len() + 128);
+    let mut write = |line: &[u8]| {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
+    };
+    session_part(head, address).iter().for_each(|line| write(line));
+    for (media, ports) in media.into_iter().zip(ports) {
+        media_part(media, *ports).iter().for_each(|line| write(line));
     }
+    out
 }
 
-/// The session's part, and the medias'.
+/// The session's part, and the media sections.
 fn parts(bytes: &[u8]) -> (Part<'_>, Vec<Part<'_>>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let (mut head, mut medias) = (Part::new(), Vec::<Part<'_>>::new());
+    let (mut head, mut sections) = (Part::new(), Vec::<Part<'_>>::new());
     for line in lines.filter(|line| !line.is_empty()) {
-        match medias.last_mut() {
-            _ if line.starts_with(b"m=") => medias.push(vec![line]),
+        match sections.last_mut() {
+            _ if line.starts_with(b"m=") => sections.push(vec![line]),
             Some(media) => media.push(line),
             None => head.push(line),
         }
     }
-    (head, medias)
+    (head, sections)
 }
 
 fn session_part(head: Part<'_>, address: IpAddr) -> Vec<Vec<u8>> {
@@ -80,7 +76,7 @@ fn at(address: IpAddr) -> String {
     format!("IN {} {address}", if address.is_ipv4() { "IP4" } else { "IP6" })
 }
 
-/// The `o=` line with the edge's address; one that is missing or odd is made anew.
+/// The `o=` line with the edge's address. A line that is missing or malformed is replaced.
 fn owner(line: &[u8], address: IpAddr) -> Vec<u8> {
     let text = String::from_utf8_lossy(line.strip_prefix(b"o=").unwrap_or_default());
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -101,8 +97,8 @@ fn with_ports(line: &[u8], (first, count): Ports) -> Vec<u8> {
     words.join(" ").into_bytes()
 }
 
-/// Whether a line stays as it is. `o=` and `c=` are written anew, and a track's absolute URL would
-/// lead viewers to the server that it came from.
+/// Whether a line stays as it is. `o=` and `c=` are replaced, and an absolute URL of a track would
+/// lead viewers to the server that the file came from.
 fn stays(line: &[u8]) -> bool {
     if line.starts_with(b"o=") || line.starts_with(b"c=") {
         return false;
@@ -118,7 +114,7 @@ fn stays(line: &[u8]) -> bool {
     !OF_THE_GROUP.contains(&name) && !elsewhere
 }
 
-/// The lines in the RFC's order; those with a letter that it doesn't know are last.
+/// The lines in the RFC's order; lines with an unknown letter are last.
 fn in_order(mut lines: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let rank = |line: &Vec<u8>| {
         let key = line.first().copied().unwrap_or_default();
@@ -133,15 +129,14 @@ mod tests {
     use super::*;
 
     fn at_dss2(sdp: &str, ports: &[Ports]) -> String {
-        let session = Session::parse(sdp.as_bytes()).unwrap();
-        let out = session.at("198.51.100.7".parse().unwrap(), ports);
+        let out = rewritten(sdp.as_bytes(), "198.51.100.7".parse().unwrap(), ports);
         let text = String::from_utf8(out).unwrap();
         assert!(text.ends_with("\r\n"));
         text.replace("\r\n", "\n")
     }
 
     #[test]
-    fn a_multicast_becomes_the_edges() {
+    fn addresses_and_ports_become_the_edges() {
         let sdp = "v=0\no=ann 17 3 IN IP4 192.0.2.10\ns=News\nc=IN IP4 239.1.2.3/32\nt=0 0\n\
             a=source-filter: incl IN IP4 239.1.2.3 192.0.2.10\na=recvonly\n\
             m=video 5004 RTP/AVP 96\nc=IN IP4 239.1.2.4/32\nb=AS:1500\na=rtpmap:96 H264/90000\n\
@@ -156,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_may_insist_on_is_there_and_in_order() {
+    fn missing_lines_are_added_and_all_are_in_order() {
         let sdp = "v=0\na=tool:x\nb=AS:1\nt=1 2\nr=1 2 3\nt=3 4\nm=audio 5004 RTP/AVP 0\n\
             a=ptime:20\nb=AS:64\ni=talk\n";
         let offered = "v=0\no=- 0 0 IN IP4 198.51.100.7\ns=-\nc=IN IP4 198.51.100.7\nb=AS:1\n\
@@ -166,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf_8_stay() {
-        let session = Session::parse(b"v=0\ns=Caf\xe9\nm=audio 5004 RTP/AVP 0\n").unwrap();
-        let out = session.at("2001:db8::7".parse().unwrap(), &[(6000, 1)]);
+    fn bytes_that_are_not_utf_8_stay() {
+        let sdp = b"v=0\ns=Caf\xe9\nm=audio 5004 RTP/AVP 0\n";
+        let out = rewritten(sdp, "2001:db8::7".parse().unwrap(), &[(6000, 1)]);
         assert!(out.windows(8).any(|bytes| bytes == b"s=Caf\xe9\r\n"));
         assert!(out.windows(20).any(|bytes| bytes == b"c=IN IP6 2001:db8::7"));
     }

@@ -1,4 +1,4 @@
-//! The streams folder: which file is what.
+//! The streams folder: which file is a stream, a consent, or a stream's settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,48 +8,53 @@ use model::{MAX_NAME, is_name};
 
 use crate::problem::Problem;
 
-/// What the folder holds, by name alone.
+/// The files of the folder, by name alone.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
     path: PathBuf,
     /// The streams, each with the edges that have a file for it.
-    pub(crate) streams: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) streams: BTreeMap<String, Vec<String>>,
     /// The streams that have a NAME.toml.
     pub(crate) settings: BTreeSet<String>,
 }
 
 impl Folder {
-    /// Lists the folder and tells streams from consents, by the names of the edges. Files that are
-    /// neither SDP nor TOML, or hidden, are nobody's business here. Those that are `known` from an
-    /// earlier time count as there until it is certain that they are gone.
+    /// Lists the folder and tells streams from consents by the names of the edges. Hidden files, and
+    /// files that are neither SDP nor TOML, are ignored. A file that is `known` from an earlier listing
+    /// counts as there until it is certain that it is gone.
     pub(crate) fn list(
         path: &Path,
         edges: &BTreeSet<String>,
-        known: &[String],
+        known: impl Iterator<Item = String>,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut folder = Self { path: path.to_owned(), ..Self::default() };
         let mut sdp = BTreeSet::new();
         let listed = entries(path, |entry| folder.sort(entry, &mut sdp, problems));
         for name in known {
+            let found = match name.rsplit_once('.') {
+                Some((stem, "sdp")) => sdp.contains(stem),
+                Some((stem, _)) => folder.settings.contains(stem),
+                None => true,
+            };
             let file = path.join(name);
-            // A listing may miss what is renamed meanwhile.
-            if listed.is_err() || !is_gone(&file) {
+            // A listing may miss a file that is renamed meanwhile.
+            if !found && (listed.is_err() || !is_gone(&file)) {
                 folder.sort(&file, &mut sdp, problems);
             }
         }
         if let Err(error) = listed {
             problems.push(Problem::error(path, format!("can't be read: {error}")));
         }
-        // A stream is known before those who consent to it, since its name is shorter.
+        // A stream comes before the consents to it, because its name is shorter.
         let mut stems: Vec<&String> = sdp.iter().collect();
         stems.sort_by_key(|stem| stem.len());
         for stem in stems {
-            match folder.place(stem, edges, &sdp) {
-                Ok(()) => {}
-                Err(what) => problems.push(Problem::error(folder.file(stem, "sdp"), what)),
+            if let Err(what) = folder.place(stem, edges, &sdp) {
+                problems.push(Problem::error(folder.file(stem, "sdp"), what));
             }
         }
+        folder.streams.values_mut().for_each(|edges| edges.sort());
         folder.drop_lone_settings(problems);
         folder
     }
@@ -88,9 +93,9 @@ impl Folder {
         }
     }
 
-    /// Decides what STEM.sdp is. Names may hold dots, so that it has to be looked at who is there:
-    /// `news.dss2` is dss2's consent to news if dss2 is an edge, and never a stream then; if it
-    /// isn't, the file is a stream, unless it looks like the consent of an edge that is missing.
+    /// Decides what STEM.sdp is. Names may contain dots, so the names of edges and streams decide:
+    /// `news.dss2` is dss2's consent to news, and no stream, if dss2 is an edge. Otherwise it is a
+    /// stream, unless it looks like the consent of an edge that is missing.
     fn place(
         &mut self,
         stem: &str,
@@ -105,7 +110,7 @@ impl Folder {
         let mut good = readings.iter().filter(|(stream, _)| self.streams.contains_key(stream));
         match (good.next().cloned(), good.next(), readings.first()) {
             (Some((stream, edge)), None, _) => {
-                self.streams.entry(stream).or_default().insert(edge);
+                self.streams.entry(stream).or_default().push(edge);
                 Ok(())
             }
             (Some((stream, edge)), Some((other, another)), _) => Err(format!(
@@ -140,18 +145,17 @@ impl Folder {
                 edge.trim_start_matches('.')
             )),
             _ => {
-                self.streams.insert(stem.to_owned(), BTreeSet::new());
+                self.streams.insert(stem.to_owned(), Vec::new());
                 Ok(())
             }
         }
     }
 
     fn drop_lone_settings(&mut self, problems: &mut Vec<Problem>) {
-        let (known, lone) = std::mem::take(&mut self.settings)
-            .into_iter()
-            .partition(|name| self.streams.contains_key(name));
+        let all = std::mem::take(&mut self.settings).into_iter();
+        let (known, lone): (BTreeSet<_>, BTreeSet<_>) =
+            all.partition(|name| self.streams.contains_key(name));
         self.settings = known;
-        let lone: BTreeSet<String> = lone;
         problems.extend(lone.iter().map(|name| {
             let what = format!("is for a stream {name}, which isn't there");
             Problem::warning(self.file(name, "toml"), what)
@@ -159,7 +163,7 @@ impl Folder {
     }
 }
 
-/// Hands over the path of each entry of a folder.
+/// Calls `take` with the path of each entry of a folder.
 fn entries(folder: &Path, mut take: impl FnMut(&Path)) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         take(&entry?.path());

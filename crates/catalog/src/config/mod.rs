@@ -1,21 +1,27 @@
 //! dynrelay.toml.
 
+pub(crate) mod config_file;
+pub(crate) mod duration;
+pub(crate) mod edge;
+pub(crate) mod toml_file;
+pub(crate) mod url;
+
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use model::Rules;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::duration;
-use crate::edge::{Edge, nearness, networks};
-use crate::url::RtspUrl;
+use self::edge::{Edge, nearness, networks};
+use self::url::RtspUrl;
+use model::Rules;
 
-/// The largest receive buffer that is asked for: 1 GiB.
+/// The largest receive buffer that may be set: 1 GiB.
 const MAX_BUFFER: usize = 1 << 30;
 
-/// What dynrelay.toml says, with defaults for what it doesn't.
+/// The settings of dynrelay.toml, with defaults for those that are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[daemon]`
@@ -40,11 +46,11 @@ pub struct Config {
 pub struct Daemon {
     /// The control socket.
     pub socket: PathBuf,
-    /// The group that may open it; none: the daemon's own.
+    /// The group that may open the socket; none: the daemon's own.
     pub socket_group: Option<String>,
-    /// Where the relays are remembered over a restart.
+    /// The file that keeps the relays over a restart.
     pub state: PathBuf,
-    /// Whether the daemon shuts itself off from all files and system calls that it doesn't need.
+    /// Whether the daemon gives up all files and system calls that it doesn't need.
     pub confine: bool,
     /// How much is logged.
     pub log_level: LogLevel,
@@ -55,10 +61,10 @@ pub struct Daemon {
     /// Each receiving socket's buffer, in bytes.
     #[serde(deserialize_with = "buffer")]
     pub receive_buffer: usize,
-    /// The local ports that packets are sent from; none: as the system chooses.
+    /// The local ports that packets are sent from; none: the system chooses.
     #[serde(deserialize_with = "ports")]
     pub source_ports: Option<RangeInclusive<u16>>,
-    /// How long a worker rests amid a burst, so that the next batch is larger; zero: never.
+    /// How long a worker rests during a burst, so that the next batch is larger; zero: never.
     #[serde(deserialize_with = "duration::short")]
     pub rest: Duration,
 }
@@ -83,7 +89,7 @@ impl Default for Daemon {
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are the levels that everybody knows")]
+#[expect(missing_docs, reason = "the names are the usual levels")]
 pub enum LogLevel {
     Error,
     Warn,
@@ -127,20 +133,20 @@ pub enum LogFormat {
 pub struct Origin {
     /// Where local viewers are sent; none: to an edge, like all others.
     pub url: Option<RtspUrl>,
-    /// Who is local.
+    /// The networks of local viewers.
     #[serde(deserialize_with = "networks")]
     pub local: Vec<IpNet>,
-    /// The interface that multicast arrives on; none: as the routing table says.
+    /// The interface that multicast arrives on; none: the routing table decides.
     pub interface: Option<String>,
 }
 
 impl Origin {
-    /// Where a local viewer watches `stream`; none if there is no URL.
+    /// Where a local viewer watches `stream`; none if `url` is not set.
     pub fn viewer_url(&self, stream: &str) -> Option<String> {
         self.url.as_ref().map(|url| url.viewer_url(stream))
     }
 
-    /// Whether a viewer there is sent to the origin itself.
+    /// Whether a viewer at this address is sent to the origin itself.
     pub fn is_local(&self, client: std::net::IpAddr) -> bool {
         self.url.is_some() && nearness(&self.local, client).is_some()
     }
@@ -158,10 +164,10 @@ pub struct Limits {
     /// Connections to the control socket at a time.
     #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
-    /// The same, of one user.
+    /// Connections of one user to the control socket at a time.
     #[serde(deserialize_with = "at_least_one")]
     pub connections_per_user: usize,
-    /// Requests of one user a second: so many starts, and so many of all others.
+    /// Requests of one user a second: this many starts, and this many others.
     #[serde(deserialize_with = "at_least_one")]
     pub requests_per_second: u32,
 }
@@ -187,8 +193,46 @@ pub enum Rtcp {
     SenderReports,
     /// Everything that arrives.
     All,
-    /// None; but where it travels on the RTP port, sender reports go along.
+    /// None. If RTCP travels on the RTP port, sender reports still pass.
     None,
+}
+
+/// A `[shutdown]` section: the rules that it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "the section [shutdown]")]
+pub(crate) struct Shutdown {
+    errors: Option<NonZeroU32>,
+    #[serde(deserialize_with = "duration::positive")]
+    quiet: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    grace: Option<Duration>,
+    #[serde(deserialize_with = "duration::positive")]
+    source_silence: Option<Duration>,
+    #[serde(deserialize_with = "duration::positive")]
+    no_viewers: Option<Duration>,
+    #[serde(deserialize_with = "duration::optional")]
+    lease: Option<Duration>,
+    #[serde(deserialize_with = "duration::positive")]
+    probe_interval: Option<Duration>,
+}
+
+impl Shutdown {
+    /// `rules` with this section's changes.
+    pub(crate) fn change(&self, rules: Rules) -> Rules {
+        Rules {
+            errors: self.errors.map_or(rules.errors, NonZeroU32::get),
+            quiet: self.quiet.unwrap_or(rules.quiet),
+            grace: self.grace.unwrap_or(rules.grace),
+            source_silence: self.source_silence.unwrap_or(rules.source_silence),
+            no_viewers: self.no_viewers.unwrap_or(rules.no_viewers),
+            lease: match self.lease {
+                Some(lease) => (!lease.is_zero()).then_some(lease),
+                None => rules.lease,
+            },
+            probe_interval_v4: self.probe_interval.unwrap_or(rules.probe_interval_v4),
+            probe_interval_v6: self.probe_interval.unwrap_or(rules.probe_interval_v6),
+        }
+    }
 }
 
 fn buffer<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {

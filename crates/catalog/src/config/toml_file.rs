@@ -1,4 +1,4 @@
-//! TOML with errors that a person can act on.
+//! TOML, read as far as possible, with errors that a person can act on.
 
 use std::ops::Range;
 
@@ -6,22 +6,22 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer, Error};
 
-use crate::fault::Fault;
+use crate::problem::Fault;
 
-/// A TOML text as a tree, each key and value with its place.
+/// A TOML text as a tree, with the place of each key and value.
 pub(crate) type Table<'t> = Spanned<DeTable<'t>>;
 
-/// Who has made more mistakes than this begins with these.
+/// At most this many mistakes are named.
 const MOST_FAULTS: usize = 100;
 
-/// Reads the TOML of a text, whatever it says.
+/// Parses TOML syntax.
 pub(crate) fn parse(text: &str) -> Result<Table<'_>, Fault> {
     DeTable::parse(text).map_err(|error| fault(text, &error))
 }
 
-/// Reads as much of a tree as can be read. Whatever is wrong is named, and left out: a key that is
-/// not known or whose value is wrong, an item of a list, a section. What is left out has its
-/// default. The faults are in the text's order.
+/// Reads as much of a tree as can be read. It names and leaves out what is wrong: an unknown key, a
+/// wrong value, an item of a list, a section. What is left out has its default. The faults are in the
+/// text's order.
 pub(crate) fn salvage<T: DeserializeOwned + Default>(
     text: &str,
     mut table: Table<'_>,
@@ -40,9 +40,9 @@ pub(crate) fn salvage<T: DeserializeOwned + Default>(
     (read.unwrap_or_default(), faults)
 }
 
-/// Takes the innermost thing that is at this place out of a table; false if nothing is there.
+/// Removes the innermost item at this place from a table; false if there is none.
 fn prune(table: &mut DeTable<'_>, wrong: &Range<usize>) -> bool {
-    // A header is the place of a table as well as, in brackets, of its key.
+    // A header is the place of a table and, inside the brackets, of its key.
     let unknown = table.keys().find(|key| holds(&key.span(), wrong)).cloned();
     if let Some(key) = unknown {
         return table.remove(&key).is_some();
@@ -80,7 +80,7 @@ fn fault(text: &str, error: &Error) -> Fault {
     Fault::at(text, start, with_hint(&plain(error.message())))
 }
 
-/// What serde calls by the names of Rust, and what to write instead.
+/// Rust's names in serde's messages, and plain words for them.
 const PLAIN: [(&str, &str); 7] = [
     ("a nonzero u32", "a whole number, 1 or more"),
     ("u8", "a whole number, 0 to 255"),
@@ -91,7 +91,7 @@ const PLAIN: [(&str, &str); 7] = [
     ("a sequence", "a list: [\"…\", \"…\"]"),
 ];
 
-/// The message in one line and in plain words. It may quote a key, and that may hold anything.
+/// The message in one line and in plain words. It may quote a key with control characters.
 fn plain(message: &str) -> String {
     let mut message = message.replace(char::is_control, " ");
     for (rust, plain) in [
@@ -115,47 +115,11 @@ fn with_hint(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown "));
     let nearest = unknown.and_then(|unknown| {
-        let near = quoted.map(|known| (distance(unknown, known), known));
+        let near = quoted.map(|known| (strsim::levenshtein(unknown, known), known));
         near.min().filter(|(distance, known)| *distance <= known.len().div_ceil(3))
     });
     match nearest {
         Some((_, known)) => format!("{message}; did you mean `{known}`?"),
         None => message.to_owned(),
-    }
-}
-
-/// The number of letters to insert, leave out or replace to get from one word to the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut diagonal = above;
-        let mut left = above + 1;
-        for (cell, wanted) in row[1..].iter_mut().zip(&other) {
-            let cost = (diagonal + usize::from(letter != *wanted)).min(*cell + 1).min(left + 1);
-            diagonal = *cell;
-            *cell = cost;
-            left = cost;
-        }
-        row[0] = above + 1;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_distance_of_words() {
-        for (one, other, expected) in [
-            ("", "", 0),
-            ("quite", "quiet", 2),
-            ("sokcet", "socket", 2),
-            ("a", "", 1),
-            ("", "ab", 2),
-        ] {
-            assert_eq!(distance(one, other), expected, "{one} {other}");
-        }
     }
 }

@@ -1,32 +1,30 @@
-//! What an edge is asked to put in place: its SDP file for a stream.
+//! The SDP file that an edge is asked to put in place for a stream.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::arrival::Arrival;
+use super::arrival::Arrival;
+use super::route::Refusal;
+use super::sdp_match::{self, Consent, Original};
 use crate::catalog::Catalog;
-use crate::edge::Edge;
-use crate::fit::{self, Consented};
+use crate::config::edge::Edge;
 use crate::problem::Problem;
-use crate::route::Refusal;
-use crate::sdp::{Ports, Session};
-use crate::stream::Stream;
+use crate::sdp::{Ports, Session, rewritten};
 
-/// Where ports are chosen: above those of well-known services, above the 6970 to 9999 that Darwin
-/// Streaming Server sends to its viewers from, and below those that Linux gives to outgoing
-/// connections (net.ipv4.ip_local_port_range).
+/// The range of chosen ports: above those of well-known services, above 6970 to 9999, from which Darwin
+/// Streaming Server sends to its viewers, and below those that Linux gives to outgoing connections
+/// (net.ipv4.ip_local_port_range).
 const CHOICE: RangeInclusive<u32> = 20_000..=32_767;
 
 /// An SDP file for an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The file's bytes: what lies on the edge as STREAM.sdp.
+    /// The file's bytes, for STREAM.sdp on the edge.
     pub sdp: Vec<u8>,
     /// Each media in order, for people, with its first RTP port at the edge.
-    pub medias: Vec<(String, u16)>,
-    /// Where the same file lies in the catalogue: STREAM.EDGE.sdp.
+    pub media: Vec<(String, u16)>,
+    /// The place of the same file in the catalogue: STREAM.EDGE.sdp.
     pub file: PathBuf,
 }
 
@@ -36,24 +34,24 @@ pub enum OfferError {
     /// The stream or the edge is not in the catalogue.
     #[error(transparent)]
     Unknown(#[from] Refusal),
-    /// The stream's file can't be relayed, to any edge.
+    /// The stream can't be relayed to any edge.
     #[error("{0}")]
     Stream(Problem),
     /// There must be a port for each media.
-    #[error("{stream} has {medias} medias: give a port for each, not {given}")]
+    #[error("{stream} has {media} media: give a port for each, not {given}")]
     Count {
         /// The stream's name.
         stream: String,
-        /// Its medias.
-        medias: usize,
+        /// How many media it has.
+        media: usize,
         /// How many ports were given.
         given: usize,
     },
     /// RTP takes even ports, with RTCP on the next (RFC 3550, 11), and some servers insist on it.
     #[error("port {0} can't be used: RTP takes an even port of 2 to 65534, and RTCP the one above")]
     Odd(u16),
-    /// Two medias would share a port.
-    #[error("port {0} was given for two medias; each takes a port of its own, and the one above")]
+    /// Two media would share a port.
+    #[error("port {0} was given for two media; each takes a port of its own, and the one above")]
     Twice(u16),
     /// Another stream has that port on the edge.
     #[error("port {port} of {edge} is taken by {}; choose another", file.display())]
@@ -65,10 +63,10 @@ pub enum OfferError {
         /// The file that names it.
         file: PathBuf,
     },
-    /// The given ports don't go with the way the stream arrives.
+    /// The given ports do not fit the way the stream arrives.
     #[error("{0}")]
     Unfit(String),
-    /// No ports are left to choose from.
+    /// No ports are left.
     #[error(
         "{edge} has no {wanted} ports in a row left between 20000 and 32767; name ports yourself"
     )]
@@ -80,7 +78,7 @@ pub enum OfferError {
     },
 }
 
-/// What a media needs: how many RTP ports, and the media, if any, whose ports it shares.
+/// How many RTP ports a media needs, and the index of the media whose ports it shares, if any.
 #[derive(Clone, Copy, Debug)]
 struct Need {
     count: u16,
@@ -99,28 +97,26 @@ impl Catalog {
     ) -> Result<Offer, OfferError> {
         let known = self.stream(stream).ok_or_else(|| Refusal::UnknownStream(stream.to_owned()))?;
         let edge = self.edge(edge).ok_or_else(|| Refusal::UnknownEdge(edge.to_owned()))?;
-        let arrivals =
-            known.arrivals.as_ref().map_err(|error| OfferError::Stream(error.clone()))?;
+        let arrivals = known.arrivals.as_ref();
+        let arrivals = arrivals.map_err(|problem| OfferError::Stream((**problem).clone()))?;
         let (needs, taken) = (needs(arrivals), self.taken(stream, edge));
         let ports = match ports {
             Some(ports) => given(stream, edge, ports, &needs, &taken)?,
             None => chosen(stream, edge, &needs, &taken)?,
         };
-        let file = self.consent_file(stream, &edge.name);
+        let session = self.session(stream).map_err(OfferError::Stream)?;
         let offer = Offer {
-            sdp: known.session.at(edge.address, &ports),
-            medias: known.media().zip(ports.iter().map(|(port, _)| *port)).collect(),
-            file,
+            sdp: rewritten(session.original(), edge.address, &ports),
+            media: known.labels().zip(ports.iter().map(|(port, _)| *port)).collect(),
+            file: self.consent_file(stream, &edge.name),
         };
-        fits(known, arrivals, edge, &offer)?;
+        let original =
+            Original { media: &known.media, arrivals, rtcp: known.rtcp, session: Some(&session) };
+        fits(original, edge, &offer)?;
         Ok(offer)
     }
 
-    fn consent_file(&self, stream: &str, edge: &str) -> PathBuf {
-        self.config().streams.join(format!("{stream}.{edge}.sdp"))
-    }
-
-    /// The ports that the SDP files for this address have, but for the stream's own.
+    /// The ports in the SDP files for this address, without the stream's own.
     fn taken(&self, stream: &str, edge: &Edge) -> HashMap<u16, PathBuf> {
         let mut taken = HashMap::new();
         let same = self.edges().iter().filter(|other| other.address == edge.address);
@@ -147,21 +143,21 @@ fn span(first: u16, count: u16) -> impl Iterator<Item = u16> {
     ports.filter_map(|port| u16::try_from(port).ok())
 }
 
-/// Two medias that arrive on one port can't be told apart, so the edge takes them on one, too.
-fn needs(arrivals: &[Vec<Arrival>]) -> Vec<Need> {
+/// Media that arrive on one port can't be told apart, so the edge takes them on one port too.
+fn needs(arrivals: &[Box<[Arrival]>]) -> Vec<Need> {
     let shared = |at: usize, media: &[Arrival]| {
         arrivals.iter().take(at).position(|other| {
             other.iter().any(|one| media.iter().any(|two| one.rtp.overlaps(&two.rtp)))
         })
     };
-    let need = |(at, media): (usize, &Vec<Arrival>)| Need {
+    let need = |(at, media): (usize, &[Arrival])| Need {
         count: u16::try_from(media.len()).unwrap_or(u16::MAX),
         shares: shared(at, media),
     };
-    arrivals.iter().enumerate().map(need).collect()
+    arrivals.iter().map(|media| &**media).enumerate().map(need).collect()
 }
 
-/// The ports that were asked for, if they can be had.
+/// The ports that were asked for, if they are free.
 fn given(
     stream: &str,
     edge: &Edge,
@@ -170,8 +166,8 @@ fn given(
     taken: &HashMap<u16, PathBuf>,
 ) -> Result<Vec<Ports>, OfferError> {
     if ports.len() != needs.len() {
-        let (stream, medias, given) = (stream.to_owned(), needs.len(), ports.len());
-        return Err(OfferError::Count { stream, medias, given });
+        let (stream, media, given) = (stream.to_owned(), needs.len(), ports.len());
+        return Err(OfferError::Count { stream, media, given });
     }
     let mut used = HashMap::new();
     for (at, (&first, need)) in ports.iter().zip(needs).enumerate() {
@@ -230,18 +226,12 @@ fn hash(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// An offer that its own catalogue would refuse is none.
-fn fits(
-    stream: &Stream,
-    arrivals: &[Vec<Arrival>],
-    edge: &Edge,
-    offer: &Offer,
-) -> Result<(), OfferError> {
+/// Checks that the catalogue would relay the stream by the offer.
+fn fits(stream: Original<'_>, edge: &Edge, offer: &Offer) -> Result<(), OfferError> {
     let unfit = |problem: Problem| OfferError::Unfit(problem.brief());
     let session = Session::parse(&offer.sdp)
         .map_err(|error| unfit(Problem::error(&offer.file, error.what).at(error.line)))?;
-    let (address, rtcp): (IpAddr, _) = (edge.address, stream.rtcp);
-    let consent = Consented { file: &offer.file, session: &session, address, rtcp };
-    fit::pairs(&stream.session, arrivals, consent, &mut Vec::new()).map_err(unfit)?;
+    let consent = Consent { file: &offer.file, session: &session, address: edge.address };
+    sdp_match::pairs(stream, consent, &mut Vec::new()).map_err(unfit)?;
     Ok(())
 }

@@ -1,33 +1,32 @@
-//! dynrelay.toml, read as far as it can be.
+//! Reads dynrelay.toml, as far as it can be read.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use model::{Rules, is_name};
 use serde::Deserialize;
 
-use crate::config::{Config, Daemon, Limits, Origin, Rtcp};
-use crate::edge::Edge;
-use crate::fault::{ConfigError, Fault};
+use super::edge::Edge;
+use super::toml_file::{self, Table};
+use super::{Config, Daemon, Limits, Origin, Rtcp, Shutdown};
 use crate::file::read_at_most;
-use crate::problem::Problem;
-use crate::rules::Shutdown;
-use crate::toml_file::{self, Table};
+use crate::problem::{ConfigError, Fault, Problem};
+use model::Rules;
+use model::is_name;
 
-/// What was read, and what could not be.
+/// A dynrelay.toml that was read, with its faults.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    /// What a fault concerns has its default; an edge with a fault is left out.
+pub(crate) struct ConfigFile {
+    /// A setting with a fault has its default; an edge with a fault is left out.
     pub(crate) config: Config,
-    /// What is wrong, from the top down.
+    /// The faults, from the top down.
     pub(crate) faults: Vec<Fault>,
-    /// What may not be meant so. Nothing is said of a file with faults.
+    /// Settings that may not be meant so; none if the file has faults.
     pub(crate) warnings: Vec<Problem>,
     /// The names of all edges, also of those with faults.
     pub(crate) edges: BTreeSet<String>,
 }
 
-/// The file as it is written.
+/// The sections of the file.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct File {
@@ -52,24 +51,24 @@ struct Forward {
     rtcp: Rtcp,
 }
 
-/// More than anybody writes into dynrelay.toml, in bytes.
+/// The largest dynrelay.toml, in bytes.
 const MAX_CONFIG: usize = 1 << 20;
 
-impl Reading {
-    /// Reads `file`. An error is a file that can't be read, or that is no TOML.
+impl ConfigFile {
+    /// Reads `file`. Fails if it can't be read, or is not TOML.
     pub(crate) fn of(file: &Path) -> Result<Self, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };
         let bytes = read_at_most(MAX_CONFIG, file).map_err(unreadable)?;
         let invalid = |fault| ConfigError::Invalid { file: file.to_owned(), faults: vec![fault] };
-        let mut reading =
+        let mut read_file =
             Self::parse(&bytes, file.parent().unwrap_or(Path::new(""))).map_err(invalid)?;
-        if reading.faults.is_empty() {
-            reading.warnings = warnings(&reading.config, file);
+        if read_file.faults.is_empty() {
+            read_file.warnings = warnings(&read_file.config, file);
         }
-        Ok(reading)
+        Ok(read_file)
     }
 
-    /// Reads what is in the file; `folder` is the one that relative paths start from.
+    /// Reads the content of the file; relative paths start from `folder`.
     fn parse(bytes: &[u8], folder: &Path) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -97,8 +96,8 @@ impl Reading {
     }
 }
 
-/// The names of the edges, and what is wrong with their tables as a whole: keys that lack, names
-/// that are taken.
+/// The names of the edges, and the faults of their tables as a whole: missing keys, and names that are
+/// taken.
 fn survey(text: &str, table: &Table<'_>) -> (BTreeSet<String>, Vec<Fault>) {
     let edges = table.get_ref().get("edge").and_then(|edges| edges.get_ref().as_array());
     let (mut names, mut faults) = (BTreeSet::new(), Vec::new());
@@ -118,8 +117,8 @@ fn survey(text: &str, table: &Table<'_>) -> (BTreeSet<String>, Vec<Fault>) {
     (names, faults)
 }
 
-/// What serde says of a key that lacks. It stops at the first, and says so too of a key whose value
-/// was wrong, so that [`survey`] says it instead.
+/// Serde's message for a missing key. Serde stops at the first, and says so of a key with a wrong value
+/// as well, so [`survey`] reports missing keys instead.
 fn missing(key: &str) -> String {
     format!("missing key `{key}`")
 }

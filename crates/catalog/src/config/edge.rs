@@ -1,12 +1,12 @@
 //! The servers that streams are relayed to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use model::{MAX_NAME, is_name};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::url::RtspUrl;
+use super::url::RtspUrl;
+use model::{MAX_NAME, is_name};
 
 /// A streaming server that viewers are sent to: an `[[edge]]` of dynrelay.toml.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Edge {
     /// Its name in file names, requests and logs; see [`is_name`].
     #[serde(deserialize_with = "name")]
     pub name: String,
-    /// Where RTP is sent: no multicast group, nor an address that means any host.
+    /// Where RTP is sent: the address of one host.
     #[serde(deserialize_with = "address")]
     pub address: IpAddr,
     /// Where viewers are sent.
@@ -35,7 +35,7 @@ pub enum Consent {
     /// Its SDP file in the streams folder.
     #[default]
     File,
-    /// That file, and its answer to an RTSP DESCRIBE. Not for Darwin Streaming Server, where a
+    /// That file, and its answer to an RTSP DESCRIBE. Not for Darwin Streaming Server: there a
     /// DESCRIBE alone opens the ports and never closes them.
     Describe,
 }
@@ -49,22 +49,22 @@ impl Edge {
         self.url.viewer_url(stream)
     }
 
-    /// How near it is to `client`: the length of the longest prefix in `serves` that holds the
-    /// address, none if none does.
+    /// How near it is to `client`: the length of the longest prefix in `serves` that contains the
+    /// address; none if no prefix does.
     pub fn nearness(&self, client: IpAddr) -> Option<u8> {
         nearness(&self.serves, client)
     }
 }
 
-/// The length of the longest of the prefixes that hold `client`. An IPv4 client that came in over
-/// an IPv6 socket (`::ffff:192.0.2.1`) counts as IPv4.
-pub(crate) fn nearness(networks: &[IpNet], client: IpAddr) -> Option<u8> {
+/// The length of the longest of the prefixes that contain `client`. An IPv4 client of an IPv6 socket
+/// (`::ffff:192.0.2.1`) counts as IPv4.
+pub(super) fn nearness(networks: &[IpNet], client: IpAddr) -> Option<u8> {
     let client = client.to_canonical();
     networks.iter().filter(|net| net.contains(&client)).map(IpNet::prefix_len).max()
 }
 
 /// For serde: networks, or single addresses.
-pub(crate) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     #[derive(Deserialize)]
     struct Network(#[serde(deserialize_with = "network")] IpNet);
     Ok(Vec::<Network>::deserialize(from)?.into_iter().map(|Network(network)| network).collect())
@@ -99,10 +99,10 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
     };
     match address.to_canonical() {
         address if address.is_multicast() => no("is a multicast group; an edge is one host"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => no("is every host's address; an edge is one host"),
         address if address.is_unspecified() => no("is no host's address"),
-        IpAddr::V4(v4) if v4.is_broadcast() => no("is every host's address; an edge is one host"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            no("is link-local, and can't be told apart from another link's; use a global address")
+            no("is link-local, so its link is not known; use a global address")
         }
         address => Ok(address),
     }

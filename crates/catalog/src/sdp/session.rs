@@ -1,0 +1,106 @@
+//! A whole SDP file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::connection::{Connection, SourceFilter};
+use super::format::MediaFormat;
+use super::line::{self, MAX_LINES, SdpError};
+use super::media::{Media, bandwidth};
+use crate::file::{self, MAX_FILE};
+use crate::problem::Problem;
+
+/// The most media of a session. What the session's part says is copied to each, so without a limit a
+/// small file could take much memory.
+const MAX_MEDIA: usize = 256;
+
+/// What an SDP file says, as far as it matters for relaying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The name of the `s=` line; empty if there is none.
+    pub name: String,
+    /// `a=control` of the session's part: the URL of all tracks together in RTSP.
+    pub control: Option<String>,
+    /// The media, in order.
+    pub media: Vec<Media>,
+    original: Box<[u8]>,
+}
+
+impl Session {
+    /// Reads an SDP file.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let bytes = file::read(path)?;
+        Self::parse(&bytes).map_err(|error| Problem::error(path, error.what).at(error.line))
+    }
+
+    /// Reads SDP. Lines may come in any order within their part, and lines that relaying doesn't use
+    /// may be wrong or missing. A line that isn't SDP, or whose address, port or filter can't be read,
+    /// is an error, so that no media is lost unnoticed.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
+        if bytes.len() > MAX_FILE {
+            let what = format!("the file has {} bytes; SDP is at most {MAX_FILE}", bytes.len());
+            return Err(SdpError { line: 1, what });
+        }
+        let mut session =
+            Self { name: String::new(), control: None, media: Vec::new(), original: bytes.into() };
+        let mut connections: Vec<Connection> = Vec::new();
+        let mut filters: Vec<SourceFilter> = Vec::new();
+        let mut rate = None;
+        let mut lines = line::lines(bytes);
+        match lines.next().transpose()? {
+            Some(first) if first.key == 'v' && first.value.trim() == "0" => {}
+            Some(first) => return Err(first.error("SDP begins with `v=0`")),
+            None => return Err(SdpError { line: 1, what: "the file is empty".into() }),
+        }
+        for line in lines {
+            let line = line?;
+            match (line.key, session.media.last_mut()) {
+                ('m', _) => line.push(&mut session.media, Media::read(&line)?, MAX_MEDIA)?,
+                ('v', _) => return Err(line.error("a second `v=`: this is more than one SDP")),
+                (_, Some(media)) => media.add(&line)?,
+                ('c', None) => line.push(&mut connections, Connection::read(&line)?, MAX_LINES)?,
+                ('b', None) => rate = bandwidth(&line.value).or(rate),
+                ('s', None) => session.name = line.value.trim().to_owned(),
+                ('a', None) => match line.attribute() {
+                    Some(("source-filter", value)) => {
+                        line.push(&mut filters, SourceFilter::read(&line, value)?, MAX_LINES)?;
+                    }
+                    Some(("control", value)) => session.control = Some(value.to_owned()),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        for media in &mut session.media {
+            if media.connections.is_empty() {
+                media.connections.clone_from(&connections);
+            }
+            if media.source_filters.is_empty() {
+                media.source_filters.clone_from(&filters);
+            }
+        }
+        // With several media it is their sum.
+        if let [media] = &mut session.media[..] {
+            media.bandwidth = media.bandwidth.or(rate);
+        }
+        Ok(session)
+    }
+
+    /// What each media is, in order.
+    pub fn formats(&self) -> Vec<Arc<MediaFormat>> {
+        self.media.iter().map(|media| Arc::new(media.format())).collect()
+    }
+
+    /// The file as it was, byte by byte.
+    pub fn original(&self) -> &[u8] {
+        &self.original
+    }
+
+    /// The session's name, if it is one: encoders without a name write `-`, a space, or words such as
+    /// `No Name`.
+    pub fn title(&self) -> Option<&str> {
+        const NONE: [&str; 5] = ["", "-", "no name", "unnamed", "untitled"];
+        let name = self.name.trim();
+        (!NONE.iter().any(|none| name.eq_ignore_ascii_case(none))).then_some(name)
+    }
+}
