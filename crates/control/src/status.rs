@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use model::{CloseReason, FlowKind, Gate, Rules, State};
+use model::{Acceptance, CloseReason, FlowKind, Gate, Rules, State};
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
@@ -176,6 +176,9 @@ pub struct FlowStatus {
     pub via: SocketAddr,
     /// What is let through.
     pub gate: Gate,
+    /// Whether the edge takes it; of a closed relay it is unknown.
+    #[serde(default)]
+    pub acceptance: Acceptance,
     /// Packets sent.
     pub packets: u64,
     /// Bytes of UDP payload sent.

@@ -87,7 +87,7 @@ impl Edge {
                 }
             }
             Input::Viewers(count) => relay.watched(flow, count, &mut at),
-            Input::ReceiverReport => relay.reported(&mut at),
+            Input::ReceiverReport => relay.reported(flow, &mut at),
         }
         if let Some(reason) = relay.settle(&mut at) {
             self.close(id, reason, now, outputs);

@@ -33,6 +33,8 @@ pub(crate) struct Flow {
     /// When it last began to send at full rate.
     pub(crate) opened_at: Instant,
     pub(crate) refused_at: Option<Instant>,
+    /// Whether the edge proved to take it since it was last refused.
+    pub(crate) accepted: bool,
     /// Whether its last refusal came from the edge itself, which so was reached.
     pub(crate) reached: bool,
     /// Since when it can't be reached, with no pause as long as a grace, and when it last couldn't.
@@ -61,6 +63,7 @@ impl Flow {
             viewers: None,
             opened_at: now,
             refused_at: None,
+            accepted: false,
             reached: true,
             unreachable: None,
             turn_at: None,
@@ -97,6 +100,7 @@ impl Flow {
         self.reached = reached;
         self.refused_at = Some(now);
         self.answered = true;
+        self.accepted = false;
         self.sent_mark = self.sent;
     }
 
@@ -179,6 +183,7 @@ impl Flow {
 
     /// The edge takes it: what it refused before is forgotten.
     pub(crate) fn forgive(&mut self) {
+        self.accepted = true;
         self.errors = 0;
         self.misses = 0;
     }

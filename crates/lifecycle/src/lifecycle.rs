@@ -5,7 +5,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use model::{CloseReason, FlowKind, Gate, Rules, State};
+use model::{Acceptance, CloseReason, FlowKind, Gate, Rules, State};
 
 use crate::close_forecast::CloseForecast;
 use crate::edge::Edge;
@@ -125,6 +125,14 @@ impl Lifecycle {
     pub fn gates(&self, relay: u64) -> Vec<Gate> {
         self.relay(relay).map_or_else(Vec::new, |relay| {
             relay.flows.iter().map(crate::flow::Flow::gate).collect()
+        })
+    }
+
+    /// Whether the edge takes each flow, in order.
+    #[must_use]
+    pub fn acceptance(&self, relay: u64, now: Instant) -> Vec<Acceptance> {
+        self.relay(relay).map_or_else(Vec::new, |relay| {
+            relay.flows.iter().map(|flow| relay.acceptance(flow, now)).collect()
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::{CloseReason, FlowKind, Rules, State};
+use model::{Acceptance, CloseReason, FlowKind, Rules, State};
 
 use crate::flow::{Flow, Phase};
 use crate::output::Output;
@@ -131,6 +131,7 @@ impl Relay {
         }
         if !flow.is_rtp() {
             flow.viewers = None;
+            flow.accepted = false;
             at.schedule.rtcp_refused(at.now);
             self.change(index, at, |flow| flow.phase = Phase::Shut);
             return;
@@ -240,6 +241,9 @@ impl Relay {
         if let Some(flow) = self.flows.get_mut(index) {
             flow.viewers = Some(viewers);
         }
+        for flow in self.flows.iter_mut().filter(|flow| viewers > 0 && flow.phase == Phase::Open) {
+            flow.accepted = true;
+        }
         self.unwatched_since = match self.viewers() {
             Some(0) => self.unwatched_since.or(Some(at.now)),
             _ => None,
@@ -249,11 +253,25 @@ impl Relay {
         }
     }
 
-    /// Takes in a receiver report without a count.
-    pub(crate) fn reported(&mut self, at: &mut Moment<'_>) {
+    /// Takes in a receiver report without a count on one of its flows.
+    pub(crate) fn reported(&mut self, index: usize, at: &mut Moment<'_>) {
         self.accepted = true;
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.accepted = true;
+        }
         if !at.schedule.counts_viewers {
             self.leased_at = at.now;
+        }
+    }
+
+    /// Whether the edge takes a flow. The RTCP flows of a Suspect relay are shut without a refusal.
+    pub(crate) fn acceptance(&self, flow: &Flow, now: Instant) -> Acceptance {
+        let unproved = !flow.reached || (!flow.is_rtp() && self.state == State::Suspect);
+        match flow.is_refused(&self.rules, now) {
+            true if unproved => Acceptance::Unknown,
+            true => Acceptance::Refused,
+            false if flow.accepted => Acceptance::Accepted,
+            false => Acceptance::Unknown,
         }
     }
 

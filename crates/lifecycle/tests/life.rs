@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
 use lifecycle::{CloseForecast, Input, Lifecycle, Output, When};
-use model::{CloseReason, Gate, Rules, State};
+use model::{Acceptance, CloseReason, Gate, Rules, State};
 
 use Gate::{Open, Shut};
 
@@ -363,6 +363,26 @@ fn an_edge_that_never_answers_is_known() {
     bench.refuse(&[AUDIO_RTCP]);
     assert!(bench.life.edge_answers(EDGE));
     assert!(!Lifecycle::new().edge_answers(EDGE));
+}
+
+#[test]
+fn acceptance_needs_proof_and_ends_with_a_refusal() {
+    use Acceptance::{Accepted, Refused, Unknown};
+    let mut bench = Bench::start(Rules::default());
+    let acceptance = |bench: &Bench| bench.life.acceptance(1, bench.now);
+    assert_eq!(acceptance(&bench), [Unknown; 4]);
+    bench.pass(3);
+    assert_eq!(acceptance(&bench), [Accepted, Unknown, Accepted, Unknown]);
+    bench.refuse(&[AUDIO, AUDIO_RTCP]);
+    assert_eq!(acceptance(&bench), [Accepted, Unknown, Refused, Refused]);
+    bench.see(VIDEO_RTCP, Input::ReceiverReport);
+    assert_eq!(acceptance(&bench), [Accepted, Accepted, Refused, Refused]);
+    let mut bench = Bench::start(Rules::default());
+    bench.refuse(&[VIDEO]);
+    bench.see(AUDIO_RTCP, Input::Viewers(1));
+    assert_eq!(acceptance(&bench), [Refused, Accepted, Accepted, Accepted]);
+    let suspect = Bench::suspect(Rules::default());
+    assert_eq!(acceptance(&suspect), [Refused, Unknown, Refused, Unknown]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod source;
 mod word;
 
 pub use name::{MAX_NAME, is_name};
-pub use relay::{CloseReason, FlowKind, Gate, State};
+pub use relay::{Acceptance, CloseReason, FlowKind, Gate, State};
 pub use rules::Rules;
 pub use source::SourceState;
 pub use word::UnknownWord;

@@ -60,6 +60,26 @@ words! {
     }
 }
 
+words! {
+    /// Whether the edge takes a flow, as far as that is known.
+    pub enum Acceptance {
+        /// There is no proof yet, or the edge can't be reached.
+        Unknown = "unknown",
+        /// The edge takes it. The proof is a report from the edge, or packets at full rate for
+        /// `quiet` that could have been refused and were not.
+        Accepted = "accepted",
+        /// The edge refused it within `quiet`, and has not taken it since.
+        Refused = "refused",
+    }
+}
+
+/// An older daemon doesn't say.
+impl Default for Acceptance {
+    fn default() -> Self {
+        Self::Unknown
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

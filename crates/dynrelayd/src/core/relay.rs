@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use catalog::Route;
 use control::{FlowStatus, RelayDetail, RelayStatus};
 use forward::{Counters, Flow};
-use model::{FlowKind, State};
+use model::{Acceptance, FlowKind, State};
 
 use crate::core::rate_history::{Pace, per_second};
 use crate::core::viewer_time::Audience;
@@ -172,6 +172,7 @@ fn flow_status(path: &Path<'_>, flow: &Flow, rate: &Rate) -> FlowStatus {
         to: path.path.target,
         via: flow.local(),
         gate: flow.gate(),
+        acceptance: Acceptance::Unknown,
         packets: counters.packets,
         bytes: counters.bytes,
         rate: rate.per_second,

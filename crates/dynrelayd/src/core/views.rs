@@ -65,11 +65,15 @@ impl Supervisor {
         let answers = self.lifecycle.edge_answers(relay.address);
         let close_forecasts = self.lifecycle.close_forecasts(id).into_iter();
         let asked = self.lifecycle.asked(id).map(|at| now.saturating_duration_since(at).as_secs());
+        let mut detail = relay.detail(self.state(id), self.lifecycle.viewers(id), answers);
+        for (flow, acceptance) in detail.flows.iter_mut().zip(self.lifecycle.acceptance(id, now)) {
+            flow.acceptance = acceptance;
+        }
         RelayDetail {
             asked: asked.map(|ago| unix_time().saturating_sub(ago)),
             rules: self.lifecycle.rules(id),
             closes: close_forecasts.map(|forecast| told(forecast, now)).collect(),
-            ..relay.detail(self.state(id), self.lifecycle.viewers(id), answers)
+            ..detail
         }
     }
 
