@@ -1,13 +1,11 @@
 //! What a request asks for.
 
 use cgi::Environment;
+use model::is_name;
 use playlist::Format;
 
 use crate::page;
 use crate::problem::Problem;
-
-/// The longest name a stream can have, in bytes.
-const MAX_NAME: usize = 64;
 
 /// What a viewer asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,14 +73,9 @@ fn format(query: &[u8]) -> Result<Form, Problem> {
     std::str::from_utf8(&format).ok().and_then(Form::from_extension).ok_or(Problem::UnknownFormat)
 }
 
-/// A stream's name, if it can be one: letters, digits, `.`, `_` and `-`, no dot in front.
 fn name(bytes: &[u8]) -> Result<String, Problem> {
-    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    let fits = (1..=MAX_NAME).contains(&bytes.len());
-    if !fits || bytes.starts_with(b".") || !bytes.iter().all(in_name) {
-        return Err(Problem::BadName);
-    }
-    String::from_utf8(bytes.to_vec()).map_err(|_| Problem::BadName)
+    let name = std::str::from_utf8(bytes).ok().filter(|text| is_name(text));
+    name.map(str::to_owned).ok_or(Problem::BadName)
 }
 
 /// Whether the document is for QuickTime: the player says so itself, or the link does where a

@@ -6,8 +6,6 @@ use control::{Origin, ReplicaStatus};
 use model::{SourceState, State};
 use playlist::escape;
 
-use crate::moment;
-
 /// The pages' style.
 pub(crate) const STYLE: Asset = Asset::new(
     "style.css",
@@ -81,7 +79,7 @@ impl Site {
              <p id=\"tools\">{home}</p>\n</header>\n\
              <main>\n{main}<footer>\n<p>As of {} · <a href=\"{own}/metrics\">metrics</a> · \
              <a href=\"{own}/relays.json\">JSON</a></p>\n</footer>\n</main>\n",
-            moment::time(moment::now())
+            time(wording::now())
         );
         let page = Page {
             own,
@@ -103,6 +101,13 @@ impl Site {
             format!("<p id=\"sum\" role=\"status\" class=\"trouble\">{what}</p>\n<p>{why}</p>\n");
         self.page(status, "Status", what, &main)
     }
+}
+
+/// A time in UTC: the zone of the web server says nothing to readers. The script shows it in theirs.
+pub(crate) fn time(at: u64) -> String {
+    let time = wording::utc(at);
+    let clock = wording::time_of_day(at);
+    format!("<time datetime=\"{time}\">{} UTC</time>", clock.trim_end_matches('Z'))
 }
 
 /// A list of facts: each with its name, both HTML.

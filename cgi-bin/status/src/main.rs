@@ -7,7 +7,6 @@ mod answer;
 mod daemon;
 mod html;
 mod metrics;
-mod moment;
 mod overview;
 mod plot;
 mod relay;

@@ -10,9 +10,9 @@ use playlist::escape;
 use wording::{age, count, grouped, is_trouble, meaning, rate, size};
 
 use crate::daemon::Overview;
-use crate::html::{HOME, Site, facts, origin, state, viewers};
+use crate::html::{HOME, Site, facts, origin, state, time, viewers};
+use crate::plot;
 use crate::table::{Column, Table};
-use crate::{moment, plot};
 
 /// How many of the relays that closed are shown.
 const CLOSED: usize = 20;
@@ -59,7 +59,7 @@ pub(crate) fn page(seen: &Overview, site: &Site) -> Response {
     };
     let total = seen.relays.rates.as_ref();
     let plot = total.map(|rates| plot::large(rates, "All relays together")).unwrap_or_default();
-    let now = moment::now();
+    let now = wording::now();
     let main = format!(
         "<p id=\"sum\" role=\"status\">{sum}.</p>\n{}{plot}{}{}{}",
         figures(seen, &running, viewers),
@@ -144,7 +144,7 @@ pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> St
             [
                 site.relay(stream, edge),
                 relay.reason.map(why).unwrap_or_default(),
-                format!("{ago} ago <small>{}</small>", moment::time(*since)),
+                format!("{ago} ago <small>{}</small>", time(*since)),
                 age(since.saturating_sub(*started)),
                 size(relay.bytes),
                 grouped(relay.refusals),

@@ -5,14 +5,12 @@ use cgi::http::StatusCode;
 use control::{Origin, RelayDetail, RelayShow, RelayStatus};
 use model::{Gate, State};
 use playlist::escape;
-use wording::{
-    age, count, flow_name, flow_note, grouped, meaning, rate, silence, silence_note, size,
-};
+use wording::{age, count, flow_name, flow_note, grouped, rate, silence, silence_note, size};
 
-use crate::html::{Site, facts, origin, state, viewers};
+use crate::html::{Site, facts, origin, state, time, viewers};
 use crate::overview::{self, closed_table};
+use crate::plot;
 use crate::table::{Column, Table};
-use crate::{moment, plot};
 
 const fn column(name: &'static str, class: &'static str) -> Column {
     Column { name, class }
@@ -37,7 +35,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
                     closed lately.</p>\n";
         return site.page(StatusCode::NOT_FOUND, &heading, &name, main);
     };
-    let now = moment::now();
+    let now = wording::now();
     let relay = &latest.relay;
     let rates = relay.rates.as_ref().filter(|rates| !rates.bytes.is_empty());
     let until = if relay.state == State::Closed { "Rate until it closed" } else { "Rate" };
@@ -49,7 +47,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
     let main = format!(
         "<p id=\"sum\" role=\"status\">{}</p>\n{}{}{}{}{}{}{before}",
         sentence(relay),
-        story(latest, now),
+        explanation(latest, now),
         facts("facts", &told(latest, show.origin.as_ref(), now)),
         rates.map(|rates| plot::large(rates, until)).unwrap_or_default(),
         flows(latest),
@@ -70,9 +68,7 @@ fn sentence(relay: &RelayStatus) -> String {
 
 fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static str, String)> {
     let relay = &detail.relay;
-    let ago = |at: u64| {
-        format!("{} ago <small>{}</small>", age(now.saturating_sub(at)), moment::time(at))
-    };
+    let ago = |at: u64| format!("{} ago <small>{}</small>", age(now.saturating_sub(at)), time(at));
     let sent =
         format!("{} <small>in {}</small>", size(relay.bytes), count(relay.packets, "packet"));
     let mut facts = vec![("Sent to", detail.address.to_string()), ("Began", ago(relay.started))];
@@ -91,19 +87,16 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     facts
 }
 
-/// Why it is in its state; of why it closed, what the reason's meaning above doesn't say.
-fn story(detail: &RelayDetail, now: u64) -> String {
-    let why = wording::why(detail, now);
-    let above = detail.relay.reason.map(meaning).unwrap_or_default();
-    let said = why.get(..above.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(above));
-    let more = if said { why.get(above.len()..).unwrap_or_default() } else { &why };
-    match more.trim_start_matches(['.', ' ']) {
-        "" => String::new(),
-        more => format!("<p class=\"story\">{}</p>\n", prose(more)),
-    }
+/// Why it is in its state. Above a closed relay its reason is explained already: only advice follows.
+fn explanation(detail: &RelayDetail, now: u64) -> String {
+    let text = match detail.relay.state {
+        State::Closed => wording::advice(detail).unwrap_or_default(),
+        _ => wording::why(detail, now),
+    };
+    if text.is_empty() { text } else { format!("<p class=\"story\">{}</p>\n", prose(&text)) }
 }
 
-/// Sentences as HTML: what is between backticks can be typed.
+/// Sentences as HTML. Commands between backticks become code.
 fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     let parts = parts.map(|(at, part)| match at % 2 {

@@ -1,11 +1,9 @@
 //! What a request asks for.
 
 use cgi::{Asset, Environment};
+use model::is_name;
 
 use crate::html::{ICON, SCRIPT, STYLE};
-
-/// The longest name a stream or an edge can have, in bytes.
-const MAX_NAME: usize = 64;
 
 /// What somebody wants to see.
 #[derive(Clone, Debug)]
@@ -44,12 +42,6 @@ impl Wanted {
             _ => Self::Nothing,
         }
     }
-}
-
-/// Letters, digits, `.`, `_` and `-`, no dot in front.
-fn is_name(text: &str) -> bool {
-    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=MAX_NAME).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(in_name)
 }
 
 #[cfg(test)]

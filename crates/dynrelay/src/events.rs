@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use control::{ClientError, Event, Pong};
 
-use crate::clock::utc;
 use crate::color::Color;
 use crate::context::Context;
 use crate::event_stream::Told;
 use crate::failure::Failure;
 use crate::json;
-use crate::reason::explained;
 use crate::text::plain;
+use crate::wording::{explained, utc};
 
 /// How often it is looked whether the reader is still there.
 const GLANCE: Duration = Duration::from_secs(1);

@@ -1,7 +1,6 @@
 //! dynrelay, the administrators' command: nouns show, verbs change.
 
 mod check;
-mod clock;
 mod color;
 mod command;
 mod completions;
@@ -14,7 +13,6 @@ mod list;
 mod origin;
 mod ping;
 mod progress;
-mod reason;
 mod relay_arg;
 mod reload;
 mod report;
@@ -66,7 +64,7 @@ fn main() -> ExitCode {
         progress: io::stderr().is_terminal() && !is_dumb(),
         width: terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(w, _)| w.0.into()),
         terminal: io::stdout().is_terminal() && !is_dumb(),
-        now: clock::unix_time(),
+        now: wording::now(),
         reader_left,
     };
     let outcome = arguments.command.run(&mut context);

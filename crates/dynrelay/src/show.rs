@@ -3,7 +3,6 @@
 use control::{RelayDetail, RelayShow, RelayStatus, Request};
 use model::{Gate, State};
 
-use crate::clock::utc;
 use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -12,7 +11,7 @@ use crate::relay_arg::RelayArg;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 use crate::wording::{
-    age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, why,
+    age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, utc, why,
 };
 
 /// How far in a fact stands.
@@ -189,8 +188,8 @@ mod tests {
             out,
             "\
 news/dss2 is live (for 1m 0s)
-  why      The edge takes it. But it refuses video H264: only probes of that are
-           sent. Nothing arrives from the encoder.
+  why      The edge takes it. But it refuses video H264, which gets only probes.
+           Nothing arrives from the encoder.
   since    2024-07-16T11:59:00Z
   began    1h 1m ago
   sent     1.2 kB in 1 packet, 1.2 Mbit/s now
@@ -250,8 +249,8 @@ news/dss2 closed 1m 0s ago: no-viewers
         assert_eq!(
             end,
             "
-No refusal has ever come back from 198.51.100.7. If none comes when its viewers
-have left, a firewall drops ICMP errors, and refusals can't close this relay:
+No refusal has ever come back from 198.51.100.7. If none comes after its viewers
+have left, a firewall drops ICMP errors, and refusals cannot close this relay:
 let ICMP destination-unreachable through from there to here, or set a lease in
 [shutdown].
 "

@@ -1,11 +1,12 @@
-//! What people are told in the same words at a terminal and in a browser.
+//! The words that people read, the same at a terminal and in a browser: numbers, times, and what
+//! happens to a relay and why.
 
+mod explanation;
 mod number;
-mod reason;
 mod relay;
-mod story;
+mod time;
 
+pub use explanation::{advice, closing, why};
 pub use number::{age, count, grouped, rate, silence, size};
-pub use reason::{is_trouble, meaning};
-pub use relay::{flow_name, flow_note, silence_note};
-pub use story::{closing, why};
+pub use relay::{explained, flow_name, flow_note, is_trouble, meaning, silence_note};
+pub use time::{now, time_of_day, utc};

@@ -1,11 +1,36 @@
-//! What is worth knowing of a relay, in words.
-
-use std::net::IpAddr;
+//! A relay in short: its close reason, its flows, and notes on both.
 
 use control::{FlowStatus, RelayDetail};
-use model::{FlowKind, State};
+use model::{CloseReason, FlowKind, State};
 
 use crate::count;
+
+/// What a close reason means.
+pub fn meaning(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::NoViewers => "nobody watches there any more",
+        CloseReason::NeverAccepted => "the edge never took it: no consent there, or no player came",
+        CloseReason::EdgeUnreachable => "its host or the way to it went down",
+        CloseReason::SourceEnded => "nothing arrived from the encoder any more",
+        CloseReason::LeaseExpired => "nobody asked for it again in time",
+        CloseReason::Stopped => "by an administrator, or with the daemon",
+        CloseReason::NotInCatalog => "its files were removed or changed",
+        CloseReason::Failed => "it could not go on; the daemon's log says why",
+    }
+}
+
+/// A close reason with its meaning: `no-viewers (nobody watches there any more)`.
+pub fn explained(reason: CloseReason) -> String {
+    format!("{reason} ({})", meaning(reason))
+}
+
+/// Whether an administrator should look into it.
+pub fn is_trouble(reason: CloseReason) -> bool {
+    matches!(
+        reason,
+        CloseReason::NeverAccepted | CloseReason::EdgeUnreachable | CloseReason::Failed
+    )
+}
 
 /// A flow by its media and its kind: `video H264 RTP`.
 pub fn flow_name(media: &str, kind: FlowKind) -> String {
@@ -16,7 +41,7 @@ pub fn flow_name(media: &str, kind: FlowKind) -> String {
     format!("{media} {kind}")
 }
 
-/// What went wrong on a flow's way here, if anything did.
+/// The packets that a flow lost, and why; none if it lost none.
 pub fn flow_note(flow: &FlowStatus) -> Option<String> {
     let mut notes = Vec::new();
     if flow.gaps > 0 {
@@ -30,7 +55,7 @@ pub fn flow_note(flow: &FlowStatus) -> Option<String> {
     }
     if flow.returned > 0 {
         let packets = count(flow.returned, "packet");
-        notes.push(format!("{packets} came back from another host, and went no further"));
+        notes.push(format!("{packets} came back from another host and were not forwarded"));
     }
     if flow.ssrc_changes > 0 {
         notes.push(format!("the sender restarted {}", count(flow.ssrc_changes, "time")));
@@ -39,17 +64,16 @@ pub fn flow_note(flow: &FlowStatus) -> Option<String> {
         .then(|| format!("{}: {}", flow_name(&flow.media, flow.kind), notes.join("; ")))
 }
 
-/// What it means that a relay which runs was never refused, and what to do. Before anything was sent
-/// there was nothing to refuse.
+/// What it means that a running relay was never refused, and what to do about it. Until the relay has
+/// sent a packet, the edge had nothing to refuse.
 pub fn silence_note(relay: &RelayDetail) -> Option<String> {
     let silent = !relay.answers && relay.relay.packets > 0 && relay.relay.state != State::Closed;
-    silent.then(|| never_refused(relay.address))
-}
-
-fn never_refused(edge: IpAddr) -> String {
-    format!(
-        "No refusal has ever come back from {edge}. If none comes when its viewers have left, a \
-         firewall drops ICMP errors, and refusals can't close this relay: let ICMP \
-         destination-unreachable through from there to here, or set a lease in [shutdown]."
-    )
+    silent.then(|| {
+        format!(
+            "No refusal has ever come back from {}. If none comes after its viewers have left, a \
+             firewall drops ICMP errors, and refusals cannot close this relay: let ICMP \
+             destination-unreachable through from there to here, or set a lease in [shutdown].",
+            relay.address
+        )
+    })
 }

@@ -5,13 +5,11 @@ use std::collections::VecDeque;
 use control::{Event, Pong, RelayStatus};
 
 use super::screen::Size;
-use crate::clock::{time_of_day, utc};
 use crate::color::Color;
 use crate::list::{name, viewers};
-use crate::reason::explained;
 use crate::table::{Cell, Column, Table};
 use crate::text::plain;
-use crate::wording::{age, count, grouped, rate};
+use crate::wording::{age, count, explained, grouped, rate, time_of_day, utc};
 
 /// How many events are kept, and shown if there is room.
 const LATELY: usize = 20;

@@ -15,11 +15,11 @@ use signal_hook::low_level::emulate_default_handler;
 
 use self::frame::View;
 use self::screen::Screen;
-use crate::clock::unix_time;
 use crate::context::{Ask, Context};
 use crate::event_stream::Told;
 use crate::events;
 use crate::failure::Failure;
+use crate::wording::now;
 
 /// How often the table is drawn anew.
 const EVERY: Duration = Duration::from_secs(1);
@@ -57,11 +57,11 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
                 due = due.min(drawn + SOONEST);
             }
             Ok(Input::Told(Told::There(there))) => {
-                view.there(there, unix_time());
+                view.there(there, now());
                 due = drawn;
             }
             Ok(Input::Told(Told::Gone)) => {
-                view.gone(unix_time());
+                view.gone(now());
                 due = drawn;
             }
             Ok(Input::Key(b'q' | b'Q')) => return Ok(()),
@@ -81,7 +81,7 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
             Err(RecvTimeoutError::Timeout) => {
                 look(*daemon, &mut view);
                 let size = Screen::size();
-                screen.draw(&view.lines(size, unix_time(), *colors), size)?;
+                screen.draw(&view.lines(size, now(), *colors), size)?;
                 drawn = Instant::now();
                 due = drawn + EVERY;
             }

@@ -1,4 +1,4 @@
-//! Why a relay is as it is, and what would close it, in sentences.
+//! Why a relay is in its state and what would close it, in sentences.
 
 use std::time::Duration;
 
@@ -7,21 +7,24 @@ use model::{CloseReason, FlowKind, Gate, Rules, State};
 
 use crate::{age, count, meaning, silence};
 
-/// A media of which nothing has come for so many milliseconds is silent.
-const SILENT: u64 = 2000;
+/// A media counts as silent after so many milliseconds without a packet.
+const SILENT_MS: u64 = 2000;
 
-/// Why a relay is in its state, as of `now`, in seconds since 1970.
+/// Why a relay is in its state. `now` is in seconds since 1970.
 pub fn why(detail: &RelayDetail, now: u64) -> String {
     let sentences = match detail.relay.state {
         State::Starting => starting(detail, now),
         State::Live => live(detail),
         State::Suspect => suspect(detail),
-        State::Closed => closed(detail),
+        State::Closed => {
+            let meaning = detail.relay.reason.map(|reason| sentence(meaning(reason)));
+            meaning.into_iter().chain(advice(detail)).collect()
+        }
     };
     sentences.join(" ")
 }
 
-/// What would close a relay and when, as of `now`, the likeliest first.
+/// What would close a relay and when, the likeliest first. `now` is in seconds since 1970.
 pub fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
     let mut all: Vec<String> = detail.closes.iter().map(|one| forecast(detail, one)).collect();
     all.extend(detail.rules.and_then(|rules| later(detail, rules, now)));
@@ -30,95 +33,87 @@ pub fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
 
 fn starting(detail: &RelayDetail, now: u64) -> Vec<String> {
     if rtp(detail).all(|flow| flow.idle_ms.is_none()) {
-        return vec!["It was asked for, and nothing arrives from the encoder yet.".into()];
+        return vec!["A viewer asked for it. Nothing arrives from the encoder yet.".into()];
     }
-    let mut said = vec![
-        "It was asked for, and the edge may refuse it until the player has got there.".to_owned(),
-    ];
-    said.extend(detail.rules.map(|rules| {
+    let asked = "A viewer asked for it. The edge may refuse it until the player arrives there.";
+    let mut sentences = vec![asked.to_owned()];
+    sentences.extend(detail.rules.map(|rules| {
         let (quiet, left) = (silence(millis(rules.quiet)), within(grace_left(detail, rules, now)));
         format!(
-            "It is live once nothing was refused for {quiet}, and suspect if all is still \
+            "It becomes live after {quiet} without refusals, or suspect if everything is still \
              refused{left}."
         )
     }));
-    said.extend(silent(detail));
-    said
+    sentences.extend(silent(detail));
+    sentences
 }
 
 fn live(detail: &RelayDetail) -> Vec<String> {
-    let mut said = vec![match detail.relay.viewers {
+    let mut sentences = vec![match detail.relay.viewers {
         Some(viewers) => {
-            let watch = if viewers == 1 { "watches" } else { "watch" };
-            format!("The edge takes it, and says that {viewers} {watch}.")
+            format!("The edge takes it and reports {}.", count(viewers, "viewer"))
         }
         None => "The edge takes it.".to_owned(),
     }];
     let refused = labels(rtp(detail).filter(|flow| flow.gate != Gate::Open));
     if !refused.is_empty() {
-        said.push(format!("But it refuses {refused}: only probes of that are sent."));
+        sentences.push(format!("But it refuses {refused}, which gets only probes."));
     }
-    said.extend(silent(detail));
-    said
+    sentences.extend(silent(detail));
+    sentences
 }
 
 fn suspect(detail: &RelayDetail) -> Vec<String> {
-    let reason = detail.closes.first().map(|forecast| forecast.reason);
-    let why = match reason {
+    let why = match detail.closes.first().map(|forecast| forecast.reason) {
         Some(CloseReason::NeverAccepted) => {
-            "The edge has refused it ever since it was asked for: no player has come there, or it \
-             takes it on other ports."
+            "The edge has refused it since a viewer asked for it: no player has come there, or the \
+             edge expects it on other ports."
         }
         Some(CloseReason::EdgeUnreachable) if is_kept_in(detail) => {
             "This host lets nothing out to the edge: `dynrelay check` names the firewall's rule."
         }
         Some(CloseReason::EdgeUnreachable) => {
-            "The edge, or the way to it, is down: nothing gets there."
+            "Nothing reaches the edge: it is down, or the network to it."
         }
-        _ => "The edge took it and now refuses it: nobody watches there any more, it seems.",
+        _ => "The edge took it and now refuses it: apparently nobody watches there any more.",
     };
-    let next = "Only probes are sent. It is live again when one is not refused, and starts again \
-                when a viewer asks.";
+    let next = "Only probes are sent. It becomes live when the edge does not refuse one, and starts \
+                again when a viewer asks.";
     vec![why.to_owned(), next.to_owned()]
 }
 
-fn closed(detail: &RelayDetail) -> Vec<String> {
-    let reason = detail.relay.reason;
+/// Where to look for the cause when a relay has closed, if its reason alone does not tell.
+pub fn advice(detail: &RelayDetail) -> Option<String> {
+    let (stream, edge) = (&detail.relay.stream, &detail.relay.edge);
     let arrived = detail.flows.iter().any(|flow| flow.idle_ms.is_some());
-    if reason == Some(CloseReason::SourceEnded) && !arrived && !detail.flows.is_empty() {
-        let stream = &detail.relay.stream;
-        let look = format!("`dynrelay scan {stream}` tells what does.");
-        return vec!["Nothing ever arrived from the encoder.".to_owned(), look];
+    match detail.relay.reason? {
+        CloseReason::SourceEnded if !arrived && !detail.flows.is_empty() => {
+            Some(format!("In fact nothing ever arrived: `dynrelay scan {stream}` shows what does."))
+        }
+        CloseReason::EdgeUnreachable if is_kept_in(detail) => Some(
+            "Or rather, this host lets nothing out: `dynrelay check` names the firewall's rule."
+                .to_owned(),
+        ),
+        CloseReason::NeverAccepted => Some(format!(
+            "If a player did come: are the ports of {stream}.{edge}.sdp those of the edge's own file?"
+        )),
+        _ => None,
     }
-    let mut said: Vec<String> =
-        reason.map(|reason| sentence(meaning(reason))).into_iter().collect();
-    if reason == Some(CloseReason::EdgeUnreachable) && is_kept_in(detail) {
-        let look =
-            "or rather, this host let nothing out: `dynrelay check` names the firewall's rule";
-        said.push(sentence(look));
-    }
-    if reason == Some(CloseReason::NeverAccepted) {
-        let file = format!("{}.{}.sdp", detail.relay.stream, detail.relay.edge);
-        said.push(format!(
-            "If one did come: are the ports of {file} those of the edge's own file?"
-        ));
-    }
-    said
 }
 
-/// Whether its media could not even be sent, and nobody has refused any.
+/// Whether this host could not send its media, and nobody has refused any.
 fn is_kept_in(detail: &RelayDetail) -> bool {
     rtp(detail).any(|flow| flow.lost > 0) && rtp(detail).all(|flow| flow.refusals == 0)
 }
 
-/// That nothing arrives, of some medias or at all.
+/// Says if nothing arrives, for some media or for all.
 fn silent(detail: &RelayDetail) -> Option<String> {
-    let (silent, heard): (Vec<_>, Vec<_>) =
-        rtp(detail).partition(|flow| flow.idle_ms.is_none_or(|idle| idle >= SILENT));
-    match (silent.is_empty(), heard.is_empty()) {
+    let (silent, running): (Vec<_>, Vec<_>) =
+        rtp(detail).partition(|flow| flow.idle_ms.is_none_or(|idle| idle >= SILENT_MS));
+    match (silent.is_empty(), running.is_empty()) {
         (true, _) => None,
         (false, true) => Some("Nothing arrives from the encoder.".to_owned()),
-        (false, false) => Some(format!("Nothing arrives of {}.", labels(silent.into_iter()))),
+        (false, false) => Some(format!("Nothing arrives for {}.", labels(silent.into_iter()))),
     }
 }
 
@@ -131,14 +126,14 @@ fn labels<'a>(flows: impl Iterator<Item = &'a FlowStatus>) -> String {
     labels.join(" and ")
 }
 
-/// A meaning as a sentence of its own.
-fn sentence(meaning: &str) -> String {
-    let mut letters = meaning.chars();
+/// A phrase as a sentence of its own.
+fn sentence(phrase: &str) -> String {
+    let mut letters = phrase.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).chain(['.']).collect()
 }
 
-/// Something that is under way.
+/// A close that is under way.
 fn forecast(detail: &RelayDetail, CloseForecast { reason, after }: &CloseForecast) -> String {
     match after {
         After::Refusals(left) => {
@@ -151,15 +146,15 @@ fn forecast(detail: &RelayDetail, CloseForecast { reason, after }: &CloseForecas
         }
         After::Seconds(left) => {
             let unless = match reason {
-                CloseReason::NoViewers => "if the edge still says then that nobody watches",
-                _ => "if nobody asks for it before",
+                CloseReason::NoViewers => "if the edge still reports no viewer then",
+                _ => "unless a viewer asks for it",
             };
             format!("as {reason} in {} {unless}", age(*left))
         }
     }
 }
 
-/// What is not under way, and would close it if it came.
+/// The events that would also close it, but have not begun.
 fn later(detail: &RelayDetail, rules: Rules, now: u64) -> Option<String> {
     let refuses = match detail.relay.state {
         State::Live => "refuses every media".to_owned(),
@@ -176,14 +171,14 @@ fn later(detail: &RelayDetail, rules: Rules, now: u64) -> Option<String> {
     }
     if detail.relay.viewers.is_some() && !under_way(CloseReason::NoViewers) {
         let time = silence(millis(rules.no_viewers));
-        when.push(format!("the edge says for {time} that nobody watches"));
+        when.push(format!("the edge reports no viewer for {time}"));
     }
     let last = when.pop()?;
     let all = if when.is_empty() { last } else { format!("{}, or {last}", when.join(", ")) };
     Some(if detail.closes.is_empty() { format!("when {all}") } else { format!("else when {all}") })
 }
 
-/// ` in 17s`, or nothing if that is now.
+/// ` in 17s`, or nothing for 0.
 fn within(seconds: u64) -> String {
     if seconds == 0 { String::new() } else { format!(" in {}", age(seconds)) }
 }
@@ -192,7 +187,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// For how many seconds refusals are still expected.
+/// For how many more seconds the edge may refuse it.
 fn grace_left(detail: &RelayDetail, rules: Rules, now: u64) -> u64 {
     let until = detail.asked.unwrap_or(detail.relay.since);
     let until = until.saturating_add(millis(rules.grace).div_ceil(1000));
@@ -211,7 +206,7 @@ mod tests {
     const RULES: &str = r#"{"errors":10,"quiet_ms":3000,"grace_ms":20000,
         "source_silence_ms":30000,"no_viewers_ms":30000}"#;
 
-    /// A relay of video and audio that somebody asked for three seconds ago, changed by `change`.
+    /// A relay of video and audio that a viewer asked for three seconds ago, changed by `change`.
     fn relay(state: &str, change: impl FnOnce(&mut Value)) -> RelayDetail {
         let flow = |media: &str| {
             json!({
@@ -234,12 +229,12 @@ mod tests {
     fn same(_: &mut Value) {}
 
     #[test]
-    fn a_relay_that_starts() {
+    fn a_starting_relay() {
         let starting = relay("starting", same);
         assert_eq!(
             why(&starting, NOW),
-            "It was asked for, and the edge may refuse it until the player has got there. It is \
-             live once nothing was refused for 3s, and suspect if all is still refused in 17s."
+            "A viewer asked for it. The edge may refuse it until the player arrives there. It becomes \
+             live after 3s without refusals, or suspect if everything is still refused in 17s."
         );
         assert_eq!(
             closing(&starting, NOW),
@@ -251,7 +246,7 @@ mod tests {
             relay["flows"][1]["idle_ms"] = Value::Null;
             relay["closes"] = json!([{"reason": "source-ended", "silence": 12}]);
         });
-        assert!(why(&silent, NOW).contains("nothing arrives from the encoder yet"));
+        assert!(why(&silent, NOW).contains("Nothing arrives from the encoder yet"));
         let closes = closing(&silent, NOW);
         assert_eq!(closes[0], "as source-ended in 12s if the source stays silent");
         assert_eq!(
@@ -272,10 +267,10 @@ mod tests {
         });
         assert_eq!(
             why(&odd, NOW),
-            "The edge takes it, and says that 1 watches. But it refuses video H264: only probes \
-             of that are sent. Nothing arrives of audio MPA."
+            "The edge takes it and reports 1 viewer. But it refuses video H264, which gets only \
+             probes. Nothing arrives for audio MPA."
         );
-        assert!(closing(&odd, NOW)[0].ends_with("or the edge says for 30s that nobody watches"));
+        assert!(closing(&odd, NOW)[0].ends_with("or the edge reports no viewer for 30s"));
         let silent = relay("live", |relay| {
             relay["flows"][0]["idle_ms"] = 3000.into();
             relay["flows"][1]["idle_ms"] = Value::Null;
@@ -287,11 +282,8 @@ mod tests {
                 {"reason": "lease-expired", "seconds": 7200}]);
         });
         let closes = closing(&unwatched, NOW);
-        assert_eq!(
-            closes[0],
-            "as no-viewers in 25s if the edge still says then that nobody watches"
-        );
-        assert_eq!(closes[1], "as lease-expired in 2h 0m if nobody asks for it before");
+        assert_eq!(closes[0], "as no-viewers in 25s if the edge still reports no viewer then");
+        assert_eq!(closes[1], "as lease-expired in 2h 0m unless a viewer asks for it");
         assert_eq!(closes[2], format!("else {all}"));
     }
 
@@ -304,7 +296,7 @@ mod tests {
         };
         for (reason, said) in [
             ("no-viewers", "The edge took it and now refuses it"),
-            ("never-accepted", "The edge has refused it ever since"),
+            ("never-accepted", "The edge has refused it since"),
             ("edge-unreachable", "is down"),
         ] {
             assert!(why(&suspect(reason), NOW).contains(said), "{reason}");
@@ -315,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_that_this_host_lets_not_out() {
+    fn a_relay_that_this_host_does_not_let_out() {
         let kept = |state: &str, refusals: u64| {
             let kept = relay(state, |relay| {
                 relay["reason"] = "edge-unreachable".into();
@@ -329,7 +321,7 @@ mod tests {
         };
         for state in ["suspect", "closed"] {
             assert!(kept(state, 0).contains("`dynrelay check` names the firewall's rule"));
-            assert!(!kept(state, 9).contains("firewall"), "what was refused did get out");
+            assert!(!kept(state, 9).contains("firewall"), "a refused packet did leave this host");
         }
     }
 
@@ -346,6 +338,6 @@ mod tests {
             why(&ended, NOW)
         };
         assert_eq!(ended(30_000.into()), "Nothing arrived from the encoder any more.");
-        assert!(ended(Value::Null).contains("`dynrelay scan news` tells what does"));
+        assert!(ended(Value::Null).contains("`dynrelay scan news` shows what does"));
     }
 }
