@@ -1,4 +1,4 @@
-//! `dynrelay check`: prints what crate `doctor` finds.
+//! `dynrelay check`: prints the findings of the crate `doctor`.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::scan::ears;
 use crate::text::{plain, wrapped};
 use crate::wording::{count, silence};
 
-/// What to check.
+/// The options of `dynrelay check`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Check {
     /// The configuration to check
@@ -26,10 +26,10 @@ pub(crate) struct Check {
     /// The user that the web server runs as [default: www-data]
     #[arg(long, value_name = "USER")]
     web_user: Option<String>,
-    /// Instead, walk a stream's whole way to this edge, step by step
+    /// Instead, follow a stream to this edge, step by step
     #[arg(long, value_name = "EDGE")]
     edge: Option<String>,
-    /// The stream to walk through [default: the first that the edge takes]
+    /// The stream to follow [default: the first that the edge takes]
     #[arg(value_name = "STREAM", requires = "edge")]
     stream: Option<String>,
     /// How long to wait for the edge to accept the stream
@@ -41,7 +41,7 @@ fn time(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// Checks, prints what was found, and fails if there are errors.
+/// Checks, prints the findings, and fails if one is an error.
 pub(crate) fn run(context: &mut Context<'_>, check: &Check) -> Result<(), Failure> {
     if let Some(edge) = &check.edge {
         return walk(context, check, edge);

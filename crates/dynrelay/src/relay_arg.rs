@@ -1,10 +1,10 @@
-//! RelayArg relay a command is about.
+//! The relay that a command is about.
 
 use clap::Args;
 
 use crate::failure::Failure;
 
-/// A stream, and perhaps an edge; `STREAM/EDGE` is how relays are written everywhere else.
+/// A stream, and perhaps an edge. `STREAM/EDGE` is a relay's name everywhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct RelayArg {
     /// The stream's name, or STREAM/EDGE in one word

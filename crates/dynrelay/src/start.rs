@@ -1,4 +1,4 @@
-//! `dynrelay start`: relay a stream as if a viewer had asked for it.
+//! `dynrelay start`: relays a stream as if a viewer had asked for it.
 
 use std::net::IpAddr;
 
@@ -13,15 +13,15 @@ use crate::failure::Failure;
 pub(crate) struct Start {
     /// The stream's name
     stream: String,
-    /// The edge to relay to; else the daemon chooses one for the client
+    /// The edge to relay to [default: the daemon chooses one for the client]
     #[arg(long, value_name = "EDGE")]
     edge: Option<String>,
-    /// The viewer's address, which the choice of an edge goes by
+    /// The viewer's address; the daemon chooses the edge by it
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
 }
 
-/// Starts, and prints where to watch.
+/// Starts the relay and prints where to watch it.
 pub(crate) fn run(context: &mut Context<'_>, start: Start) -> Result<(), Failure> {
     let Start { stream, edge, client } = start;
     let request = Request::Start { stream: stream.clone(), edge, client };

@@ -1,4 +1,4 @@
-//! `dynrelay report`: what logs say of streams, edges, days and viewers' networks.
+//! `dynrelay report`: sums up logs by stream, edge, day and viewers' network.
 
 mod html;
 mod plot;
@@ -23,7 +23,7 @@ use crate::{json, text};
 use progress::Progress;
 use sheet::Sheet;
 
-/// What is reported on, and how.
+/// The options of `dynrelay report`.
 #[derive(Debug, Args)]
 pub(crate) struct Wanted {
     /// Logs of dynrelayd or of streaming servers, also compressed by gzip; `-` is standard input
@@ -32,26 +32,25 @@ pub(crate) struct Wanted {
     /// Print a page for browsers
     #[arg(long)]
     html: bool,
-    /// From this time on: 2026-11-22, or 2026-11-22T18:30:00 (UTC)
+    /// Leave out what was before this time: 2026-11-22, or 2026-11-22T18:30:00 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<u64>,
-    /// Up to this time
+    /// Leave out what was after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<u64>,
     /// Only this stream
     #[arg(long)]
     stream: Option<String>,
-    /// Only this edge: its name, its address, or what its own log calls it
+    /// Only this edge: its name, its address, or its name in its own log
     #[arg(long)]
     edge: Option<String>,
 }
 
 fn time(text: &str) -> Result<u64, &'static str> {
-    report::parse_time(text)
-        .ok_or("write a day, 2026-11-22, or a moment of UTC, 2026-11-22T18:30:00")
+    report::parse_time(text).ok_or("write a day, 2026-11-22, or a time in UTC, 2026-11-22T18:30:00")
 }
 
-/// Reads the logs, and prints what they say.
+/// Reads the logs and prints the sums.
 pub(crate) fn run(context: &mut Context<'_>, wanted: Wanted) -> Result<(), Failure> {
     let Wanted { files, html, since, until, stream, edge } = wanted;
     if html && context.json {

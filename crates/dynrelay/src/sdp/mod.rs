@@ -1,4 +1,4 @@
-//! `dynrelay sdp`: looking into SDP files, and making an edge's.
+//! `dynrelay sdp`: shows and compares SDP files, and makes one for an edge.
 
 mod compare;
 mod offer;
@@ -16,13 +16,13 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::suggest;
 
-/// More names than this are not listed in an error.
+/// An error lists at most this many names.
 const FEW: usize = 8;
 
-/// What can be done with SDP files. None of it needs a daemon.
+/// The commands for SDP files. None of them needs a daemon.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sdp {
-    /// Show what is understood of an SDP file; needs no daemon
+    /// Show how dynrelay reads an SDP file; needs no daemon
     #[command(after_help = "Examples:\n  dynrelay sdp show /etc/dynrelay/streams/news.sdp\n  \
         dynrelay sdp show news.sdp --json | jq -r '.media[].port'")]
     Show {
@@ -31,43 +31,42 @@ pub(crate) enum Sdp {
     },
     /// Write the SDP file by which an edge takes a stream
     ///
-    /// It is the stream's own, with the edge's address and ports, and without what is true of the
-    /// multicast alone; the codecs' lines stay as they are. The edge's administrator puts it in
-    /// place as STREAM.sdp: that is the edge's consent. The same file goes into the streams folder
-    /// as STREAM.EDGE.sdp.
+    /// The file is the stream's own, with the edge's address and ports, and without lines about
+    /// the multicast. The edge's administrator saves it on the edge as STREAM.sdp: that is the
+    /// edge's consent. The same file goes into the streams folder as STREAM.EDGE.sdp.
     #[command(after_help = "Examples:\n  \
         dynrelay sdp offer news dss2 >news.sdp            for dss2's administrator\n  \
-        dynrelay sdp offer news dss2 --save               once it is in place there\n  \
+        dynrelay sdp offer news dss2 --save               once it is on the edge\n  \
         dynrelay sdp offer news dss2 --ports 48028,58030  video and audio on these\n\n\
-        Without --ports the choice goes by the stream's name: the same each time, even, and none \
-        that another SDP file of that edge in the streams folder has.")]
+        Without --ports, the command derives even ports from the stream's name, the same each \
+        time. It avoids the ports of other SDP files of that edge in the streams folder.")]
     Offer(Offering),
     /// Say whether an edge's SDP file fits a stream's, media by media
     #[command(after_help = "Examples:\n  dynrelay sdp check news dss2\n  \
         dynrelay sdp check news.sdp news.dss2.sdp\n  \
         dynrelay sdp check ./mine ./theirs --json | jq .fits\n\n\
-        Exit codes: 0 they fit, 1 they don't.")]
+        Exit codes: 0 the files fit, 1 they do not fit.")]
     Check(Compare),
-    /// Write what makes Darwin Streaming Server replicate a stream
+    /// Print the configuration that makes Darwin Streaming Server replicate a stream
     ///
-    /// For a stream whose encoder sends to Darwin Streaming Server on this host, where that must
-    /// keep its ports: prints the part of Darwin's relayconfig.xml by which Darwin itself sends the
-    /// stream on to the group of [replica] in STREAM.toml, from where dynrelayd takes it.
-    #[command(after_help = "Example, where STREAM.toml says\n\n  [replica]\n  \
+    /// Use this if Darwin Streaming Server on this host must keep the encoder's ports. It prints the
+    /// part of relayconfig.xml that makes Darwin send the stream to the group of [replica] in
+    /// STREAM.toml. dynrelayd receives the stream from that group.
+    #[command(after_help = "Example, with this in STREAM.toml:\n\n  [replica]\n  \
         group = \"239.255.1.2\"\n  run = \"elsewhere\"\n\n  \
         dynrelay sdp relayconfig news    put this into relayconfig.xml, and restart Darwin\n  \
-        dynrelay scan news               see that it arrives")]
+        dynrelay scan news               see whether it arrives")]
     Relayconfig {
         /// The stream
         stream: String,
-        /// The configuration to read it from
+        /// The configuration that has the stream
         #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
         config: PathBuf,
     },
 }
 
 impl Sdp {
-    /// Does it.
+    /// Runs the command.
     pub(crate) fn run(self, context: &mut Context<'_>) -> Result<(), Failure> {
         match self {
             Self::Show { file } => show::run(context, &file),
@@ -78,12 +77,12 @@ impl Sdp {
     }
 }
 
-/// The catalogue, as far as it can be read, with what is wrong in dynrelay.toml.
+/// Reads as much of the catalogue as it can, with the faults of dynrelay.toml.
 fn catalogue(config: &Path) -> Result<(Catalog, Vec<Fault>), Failure> {
     Ok(Catalog::salvage(config)?)
 }
 
-/// Why there is no such stream or no such edge, and which there are.
+/// The error for an unknown stream or edge, with the known names. None if both are known.
 fn unknown(catalog: &Catalog, faults: &[Fault], stream: &str, edge: &str) -> Option<Failure> {
     let streams = &catalog.config().streams;
     if catalog.stream(stream).is_none() {
