@@ -32,12 +32,12 @@ impl Edge {
         &mut self,
         id: u64,
         flows: &[FlowKind],
-        rules: Rules,
+        (rules, tried): (Rules, Option<Instant>),
         now: Instant,
         outputs: &mut Vec<Output>,
     ) {
         let mut at = Moment { now, schedule: &mut self.schedule, outputs };
-        let relay = Relay::start(id, flows, rules, &mut at);
+        let relay = Relay::start(id, flows, rules, tried, &mut at);
         self.relays.insert(id, relay);
     }
 

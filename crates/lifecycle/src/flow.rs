@@ -29,7 +29,8 @@ pub(crate) struct Flow {
     pub(crate) errors: u32,
     /// Turns since then in which the source sent nothing to probe with.
     pub(crate) misses: u32,
-    pub(crate) viewers: Option<u32>,
+    /// How many watch, and when the edge said so.
+    pub(crate) viewers: Option<(u32, Instant)>,
     /// When it last began to send at full rate.
     pub(crate) opened_at: Instant,
     pub(crate) refused_at: Option<Instant>,

@@ -34,19 +34,24 @@ impl Lifecycle {
     /// A new relay to the address `edge`. Its `flows` are in the order of the data plane's (RTP and
     /// RTCP, media by media), begin [`Gate::Open`], and have had no traffic yet. A relay that runs
     /// already is renewed instead. After a crash this is all there is to do.
+    ///
+    /// `tried` is what [`Output::Closed`] said of the last relay of this stream to this edge: when
+    /// a grace at full rate began that the edge refused. For an hour after that the relay begins
+    /// with probes, so that requests without a viewer cost one grace an hour at most.
     pub fn start(
         &mut self,
         relay: u64,
         edge: IpAddr,
         flows: &[FlowKind],
         rules: Rules,
+        tried: Option<Instant>,
         now: Instant,
     ) {
         if self.relay(relay).is_some() {
             return self.renew(relay, now);
         }
         let edge = self.edges.entry(edge).or_insert_with(|| Edge::new(edge));
-        edge.start(relay, flows, rules, now, &mut self.outputs);
+        edge.start(relay, flows, (rules, tried), now, &mut self.outputs);
     }
 
     /// Somebody asked for a relay that runs: a viewer is on the way. Everything that is shut opens
@@ -143,10 +148,10 @@ impl Lifecycle {
             .map_or_else(Vec::new, |relay| relay.flows.iter().map(|flow| flow.errors).collect())
     }
 
-    /// How many watch, as the edge last reported.
+    /// How many watch, as the edge reported in the last 20 seconds.
     #[must_use]
-    pub fn viewers(&self, relay: u64) -> Option<u32> {
-        self.relay(relay)?.viewers()
+    pub fn viewers(&self, relay: u64, now: Instant) -> Option<u32> {
+        self.relay(relay)?.viewers(now)
     }
 
     /// What would close the relay if all stays as it is, the likeliest first; empty while nothing

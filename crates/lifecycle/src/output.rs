@@ -1,5 +1,7 @@
 //! What is to be done.
 
+use std::time::Instant;
+
 use model::{CloseReason, Gate, State};
 
 /// What the daemon is to do, in the order given.
@@ -28,5 +30,7 @@ pub enum Output {
         relay: u64,
         /// Why.
         reason: CloseReason,
+        /// When its last grace at full rate began, if the edge has accepted nothing since.
+        tried: Option<Instant>,
     },
 }

@@ -1,6 +1,6 @@
 //! One relay's life.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{Acceptance, CloseReason, FlowKind, Rules, State};
 
@@ -8,11 +8,33 @@ use crate::flow::{Flow, Phase};
 use crate::output::Output;
 use crate::schedule::Schedule;
 
+/// A viewer count that is not repeated for so long is no longer known. Darwin Streaming Server
+/// repeats it every 5 to 6 seconds.
+const FRESH: Duration = Duration::from_secs(20);
+
+/// So many reports in a row must count no viewer before they close a relay.
+const SEVERAL: u32 = 3;
+
+/// A higher viewer count is not believed.
+const MOST_VIEWERS: u32 = 1_000_000;
+
+/// A relay that was refused through a whole grace sends at full rate again only after so long,
+/// unless the edge accepts a probe.
+const PENANCE: Duration = Duration::from_secs(3600);
+
 /// The time, the edge's schedule, and where outputs go.
 pub(crate) struct Moment<'a> {
     pub(crate) now: Instant,
     pub(crate) schedule: &'a mut Schedule,
     pub(crate) outputs: &'a mut Vec<Output>,
+}
+
+/// A run of reports that all counted no viewer, with no pause as long as [`FRESH`].
+#[derive(Clone, Copy, Debug)]
+struct Unwatched {
+    since: Instant,
+    last: Instant,
+    reports: u32,
 }
 
 #[derive(Debug)]
@@ -24,18 +46,30 @@ pub(crate) struct Relay {
     pub(crate) flows: Vec<Flow>,
     /// While it is Starting, refusals are expected until then.
     grace_until: Instant,
-    /// Whether the edge ever took any of it.
+    /// Whether the edge ever accepted any of it.
     accepted: bool,
-    /// Since when the edge reports that nobody watches.
-    unwatched_since: Option<Instant>,
+    /// Whether the edge has reported anything since the relay came into Starting.
+    reported: bool,
+    /// When the last grace at full rate began, if nothing was accepted since.
+    tried: Option<Instant>,
+    /// The edge reports that nobody watches.
+    unwatched: Option<Unwatched>,
     /// The last start or sign of a viewer.
     leased_at: Instant,
 }
 
 impl Relay {
-    pub(crate) fn start(id: u64, flows: &[FlowKind], rules: Rules, at: &mut Moment<'_>) -> Self {
+    /// A relay whose last unaccepted grace at full rate began at `tried`. If that is less than
+    /// [`PENANCE`] ago, it begins with probes.
+    pub(crate) fn start(
+        id: u64,
+        flows: &[FlowKind],
+        rules: Rules,
+        tried: Option<Instant>,
+        at: &mut Moment<'_>,
+    ) -> Self {
         at.outputs.push(Output::Entered { relay: id, state: State::Starting });
-        Self {
+        let mut relay = Self {
             id,
             rules,
             state: State::Starting,
@@ -43,9 +77,34 @@ impl Relay {
             flows: flows.iter().map(|kind| Flow::new(*kind, at.now)).collect(),
             grace_until: at.now + rules.grace,
             accepted: false,
-            unwatched_since: None,
+            reported: false,
+            tried,
+            unwatched: None,
             leased_at: at.now,
+        };
+        if relay.may_try(at.now) {
+            relay.tried = Some(at.now);
+        } else {
+            relay.shut(true, at);
         }
+        relay
+    }
+
+    /// Whether it may send at full rate to an edge that has not accepted.
+    fn may_try(&self, now: Instant) -> bool {
+        self.tried.is_none_or(|tried| tried + PENANCE <= now)
+    }
+
+    /// Until when the edge may refuse it at full rate, while it is Starting.
+    fn full_rate_until(&self) -> Option<Instant> {
+        let tried = self.tried.map(|tried| tried + self.rules.grace)?;
+        Some(tried.min(self.grace_until))
+    }
+
+    /// The edge accepts: what it refused before is forgiven.
+    fn accept(&mut self) {
+        self.accepted = true;
+        self.tried = None;
     }
 
     pub(crate) fn rtp(&self) -> impl Iterator<Item = &Flow> {
@@ -80,12 +139,19 @@ impl Relay {
 
     fn suspect(&mut self, at: &mut Moment<'_>) {
         self.enter(State::Suspect, at);
+        self.unwatched = None;
+        self.flows.iter_mut().for_each(|flow| flow.viewers = None);
+        self.shut(false, at);
+    }
+
+    /// Sends nothing but probes from now on.
+    fn shut(&mut self, ahead: bool, at: &mut Moment<'_>) {
         for index in 0..self.flows.len() {
             let flow = &self.flows[index];
             if !flow.is_rtp() {
                 self.change(index, at, |flow| flow.phase = Phase::Shut);
             } else if flow.phase == Phase::Open {
-                self.wait(index, false, at);
+                self.wait(index, ahead, at);
             }
         }
     }
@@ -103,17 +169,23 @@ impl Relay {
 
     /// A viewer is on the way.
     pub(crate) fn renew(&mut self, at: &mut Moment<'_>) {
-        self.leased_at = at.now;
-        self.unwatched_since = self.unwatched_since.map(|_| at.now);
-        if self.state == State::Suspect {
-            self.enter(State::Starting, at);
-            self.open(at, |_| true);
-        } else {
+        let (now, grace) = (at.now, self.rules.grace);
+        self.leased_at = now;
+        self.unwatched = None;
+        match self.state {
+            State::Suspect => {
+                self.enter(State::Starting, at);
+                self.reported = false;
+                if self.may_try(now) {
+                    self.tried = Some(now);
+                    self.open(at, |_| true);
+                }
+            }
             // A crowd must not keep a refused flow at full rate: once a grace is enough.
-            let (now, grace) = (at.now, self.rules.grace);
-            self.open(at, |flow| flow.opened_at + grace <= now);
+            State::Live => self.open(at, |flow| flow.opened_at + grace <= now),
+            State::Starting | State::Closed => {}
         }
-        self.grace_until = at.now + self.rules.grace;
+        self.grace_until = now + grace;
     }
 
     /// Takes in a refusal; `reached`: by the edge itself. Whether other relays' flows wait for
@@ -141,7 +213,8 @@ impl Relay {
             Phase::Open => {
                 at.schedule.flooded(at.now);
                 let starting = self.state == State::Starting;
-                let expected = starting && at.now < self.grace_until;
+                let full_rate = self.full_rate_until().is_some_and(|until| at.now < until);
+                let expected = starting && full_rate;
                 if !expected || !at.schedule.bears(others_wait, &self.rules, at.now) {
                     self.count(index);
                     self.wait(index, starting, at);
@@ -224,28 +297,42 @@ impl Relay {
         }
     }
 
+    /// A probe was not refused. The edge of a relay that it accepted before is back; to another
+    /// edge this is a hint, and full rate has to prove it.
     fn answered_by_silence(&mut self, index: usize, at: &mut Moment<'_>) {
-        if self.state == State::Suspect {
-            self.enter(State::Live, at);
-            self.open(at, |_| true);
-        } else {
-            let now = at.now;
-            self.change(index, at, |flow| flow.opened(now));
+        let now = at.now;
+        match self.state {
+            State::Suspect if self.accepted => {
+                self.enter(State::Live, at);
+                self.open(at, |_| true);
+            }
+            State::Suspect => {
+                self.enter(State::Starting, at);
+                self.open(at, Flow::is_rtp);
+            }
+            State::Starting => self.open(at, Flow::is_rtp),
+            State::Live | State::Closed => self.change(index, at, |flow| flow.opened(now)),
         }
     }
 
     /// Takes in how many watch, as the edge says on one of its flows.
     pub(crate) fn watched(&mut self, index: usize, viewers: u32, at: &mut Moment<'_>) {
+        if viewers > MOST_VIEWERS {
+            return;
+        }
         at.schedule.counts_viewers = true;
-        self.accepted = true;
+        self.reported = true;
         if let Some(flow) = self.flows.get_mut(index) {
-            flow.viewers = Some(viewers);
+            flow.viewers = Some((viewers, at.now));
         }
         for flow in self.flows.iter_mut().filter(|flow| viewers > 0 && flow.phase == Phase::Open) {
             flow.accepted = true;
         }
-        self.unwatched_since = match self.viewers() {
-            Some(0) => self.unwatched_since.or(Some(at.now)),
+        self.unwatched = match (self.viewers(at.now), self.unwatched) {
+            (Some(0), Some(run)) if at.now < run.last + FRESH => {
+                Some(Unwatched { last: at.now, reports: run.reports.saturating_add(1), ..run })
+            }
+            (Some(0), _) => Some(Unwatched { since: at.now, last: at.now, reports: 1 }),
             _ => None,
         };
         if viewers > 0 {
@@ -255,7 +342,7 @@ impl Relay {
 
     /// Takes in a receiver report without a count on one of its flows.
     pub(crate) fn reported(&mut self, index: usize, at: &mut Moment<'_>) {
-        self.accepted = true;
+        self.reported = true;
         if let Some(flow) = self.flows.get_mut(index) {
             flow.accepted = true;
         }
@@ -275,21 +362,26 @@ impl Relay {
         }
     }
 
-    pub(crate) fn viewers(&self) -> Option<u32> {
-        self.flows.iter().filter_map(|flow| flow.viewers).max()
+    /// How many watch, as the edge said in the last [`FRESH`].
+    pub(crate) fn viewers(&self, now: Instant) -> Option<u32> {
+        let counts = self.flows.iter().filter_map(|flow| flow.viewers);
+        counts.filter(|(_, at)| now < *at + FRESH).map(|(viewers, _)| viewers).max()
     }
 
     /// Draws what conclusions there are: changes of state, or the reason to close.
     pub(crate) fn settle(&mut self, at: &mut Moment<'_>) -> Option<CloseReason> {
-        let proved = self.forgive_what_is_taken(at);
+        let proved = self.forgive_what_is_taken(at) || self.is_reported_as_taken(at.now);
+        if proved {
+            self.accept();
+        }
         self.over(at.now).or_else(|| {
             match self.state {
                 State::Starting if proved => self.live(at),
-                State::Starting if self.grace_until <= at.now => self.end_grace(at),
+                State::Starting => self.end_full_rate(at),
                 State::Live if self.all_refused(|flow| flow.phase != Phase::Open) => {
                     self.suspect(at);
                 }
-                State::Starting | State::Live | State::Suspect | State::Closed => {}
+                State::Live | State::Suspect | State::Closed => {}
             }
             self.given_up()
         })
@@ -303,8 +395,13 @@ impl Relay {
                 proved = true;
             }
         }
-        self.accepted |= proved;
         proved
+    }
+
+    /// Whether the edge reports, and an RTP flow at full rate is not refused.
+    fn is_reported_as_taken(&self, now: Instant) -> bool {
+        let taken = |flow: &Flow| flow.has_sent() && !flow.is_refused(&self.rules, now);
+        self.reported && self.rtp().any(taken)
     }
 
     fn live(&mut self, at: &mut Moment<'_>) {
@@ -312,14 +409,22 @@ impl Relay {
         self.open(at, |flow| !flow.is_rtp());
     }
 
-    fn end_grace(&mut self, at: &mut Moment<'_>) {
+    /// Ends full rate for the flows that the edge refuses, once their grace is over. A flow that it
+    /// does not refuse goes on: errors are few, and only time tells whether it is accepted.
+    fn end_full_rate(&mut self, at: &mut Moment<'_>) {
         let (rules, now) = (self.rules, at.now);
-        if self.rtp().any(|flow| flow.has_sent() && !flow.is_refused(&rules, now)) {
-            self.live(at);
-        } else if self.all_refused(|flow| flow.is_refused(&rules, now)) {
+        if self.full_rate_until().is_some_and(|until| now < until) {
+            return;
+        }
+        for index in 0..self.flows.len() {
+            let flow = &self.flows[index];
+            if flow.is_rtp() && flow.phase == Phase::Open && flow.is_refused(&rules, now) {
+                self.wait(index, true, at);
+            }
+        }
+        if self.grace_until <= now && self.all_refused(|flow| flow.phase != Phase::Open) {
             self.suspect(at);
         }
-        // Else nothing came in yet that could be refused.
     }
 
     /// Whether every RTP flow that has a say is refused, and there is one.
@@ -333,7 +438,7 @@ impl Relay {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if !self.rtp().any(|flow| flow.speaks(&self.rules)) {
             Some(CloseReason::SourceEnded)
-        } else if due(self.unwatched_until()) {
+        } else if self.is_unwatched(now) {
             Some(CloseReason::NoViewers)
         } else if due(self.lease_until()) {
             Some(CloseReason::LeaseExpired)
@@ -342,8 +447,16 @@ impl Relay {
         }
     }
 
+    /// When it closes if the edge goes on reporting that nobody watches.
     pub(crate) fn unwatched_until(&self) -> Option<Instant> {
-        self.unwatched_since.map(|since| since + self.rules.no_viewers)
+        self.unwatched.map(|run| run.since + self.rules.no_viewers)
+    }
+
+    fn is_unwatched(&self, now: Instant) -> bool {
+        self.unwatched.is_some_and(|run| {
+            let fresh = now < run.last + FRESH;
+            fresh && run.reports >= SEVERAL && run.since + self.rules.no_viewers <= now
+        })
     }
 
     pub(crate) fn lease_until(&self) -> Option<Instant> {
@@ -385,7 +498,7 @@ impl Relay {
         for index in 0..self.flows.len() {
             self.change(index, at, |flow| flow.phase = Phase::Shut);
         }
-        at.outputs.push(Output::Closed { relay: self.id, reason });
+        at.outputs.push(Output::Closed { relay: self.id, reason, tried: self.tried });
     }
 
     /// The earliest time later than `polled` at which something follows by itself.
@@ -405,8 +518,12 @@ impl Relay {
             .rtp()
             .filter(|_| starting)
             .flat_map(|flow| [flow.quiet_at(&self.rules), flow.proved_at(schedule, &self.rules)]);
-        let ends =
-            [starting.then_some(self.grace_until), self.unwatched_until(), self.lease_until()];
+        let ends = [
+            starting.then_some(self.grace_until),
+            self.full_rate_until().filter(|_| starting),
+            self.unwatched_until(),
+            self.lease_until(),
+        ];
         turns.chain(proofs.chain(ends).flatten()).filter(|at| Some(*at) > polled).min()
     }
 }

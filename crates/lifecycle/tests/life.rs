@@ -9,7 +9,7 @@ use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
 use lifecycle::{CloseForecast, Input, Lifecycle, Output, When};
 use model::{Acceptance, CloseReason, Gate, Rules, State};
 
-use Gate::{Open, Shut};
+use Gate::{Open, Probe, Shut};
 
 #[test]
 fn a_relay_that_nobody_refuses_is_live_after_quiet() {
@@ -51,16 +51,72 @@ fn a_relay_refused_to_the_end_of_its_grace_is_suspect() {
 }
 
 #[test]
-fn one_media_taken_is_enough_at_the_end_of_grace() {
+fn one_accepted_media_makes_a_relay_live_once_the_other_is_quiet() {
     let mut bench = Bench::start(Rules::default());
     for _ in 0..20 {
         bench.refuse(&[AUDIO]);
         bench.pass(1);
     }
-    assert_eq!(bench.state(), Some(State::Live));
-    bench.refuse(&[AUDIO]);
+    assert_eq!(bench.state(), Some(State::Starting), "the end of the grace proves nothing");
     assert_eq!(bench.gates(), [Open, Open, Shut, Open]);
-    assert_eq!(bench.life.errors(1), [0, 0, 1, 0]);
+    bench.pass(3);
+    assert_eq!(bench.state(), Some(State::Live));
+    assert_ne!(bench.gates()[AUDIO], Open);
+}
+
+#[test]
+fn a_relay_that_nobody_accepts_costs_one_grace_however_often_it_is_asked_for() {
+    let mut bench = Bench::start(Rules::default());
+    let mut full_rate = 0;
+    for second in 0..600 {
+        full_rate += u32::from(bench.gates()[VIDEO] == Open);
+        bench.refuse(&[VIDEO, AUDIO]);
+        bench.pass(1);
+        if second % 19 == 0 {
+            bench.life.renew(1, bench.now);
+            bench.settle();
+        }
+    }
+    assert_eq!(full_rate, 20);
+    assert_ne!(bench.state(), Some(State::Live));
+}
+
+#[test]
+fn a_relay_that_was_never_accepted_begins_its_next_start_with_probes() {
+    let mut bench = Bench::start(Rules::default());
+    bench.life.stop(1, CloseReason::Stopped, bench.now);
+    bench.settle();
+    let Some(Output::Closed { tried: tried @ Some(_), .. }) = bench.log.pop() else { panic!() };
+    bench.now += Duration::from_secs(3599);
+    bench.life.start(1, EDGE, &FLOWS, Rules::default(), tried, bench.now);
+    bench.settle();
+    assert_eq!(bench.gates(), [Probe, Shut, Shut, Shut], "the first probe goes out at once");
+    bench.probe();
+    bench.silence();
+    assert_eq!(bench.gates(), [Open, Shut, Open, Shut], "an accepted probe opens every media");
+    assert_eq!(bench.state(), Some(State::Starting), "but full rate has to prove it");
+    bench.pass(5);
+    assert_eq!((bench.state(), bench.gates()), (Some(State::Live), vec![Open; 4]));
+    bench.life.stop(1, CloseReason::Stopped, bench.now);
+    bench.settle();
+    assert!(matches!(bench.log.pop(), Some(Output::Closed { tried: None, .. })));
+    // An hour later the edge may have changed.
+    bench.now += Duration::from_secs(1);
+    bench.life.start(2, EDGE, &FLOWS, Rules::default(), tried, bench.now);
+    assert_eq!(bench.life.gates(2), [Open; 4]);
+}
+
+#[test]
+fn a_report_proves_acceptance() {
+    let mut bench = Bench::start(Rules::default());
+    bench.pass(1);
+    bench.see(VIDEO_RTCP, Input::Viewers(1));
+    assert_eq!(bench.state(), Some(State::Live));
+    let mut refused = Bench::start(Rules::default());
+    refused.pass(1);
+    refused.refuse(&[VIDEO, AUDIO]);
+    refused.see(VIDEO_RTCP, Input::ReceiverReport);
+    assert_eq!(refused.state(), Some(State::Starting), "but not against refusals");
 }
 
 #[test]
@@ -196,24 +252,50 @@ fn a_crowd_of_starts_opens_a_refused_media_once_a_grace() {
 #[test]
 fn reported_viewers_keep_a_relay_and_their_absence_closes_it() {
     let mut bench = Bench::live(Rules::default());
-    bench.see(VIDEO_RTCP, Input::Viewers(0));
-    bench.see(AUDIO_RTCP, Input::Viewers(2));
-    bench.pass(40);
-    assert_eq!(bench.life.viewers(1), Some(2));
-    bench.see(AUDIO_RTCP, Input::Viewers(0));
-    bench.pass(29);
+    for _ in 0..8 {
+        bench.see(VIDEO_RTCP, Input::Viewers(0));
+        bench.see(AUDIO_RTCP, Input::Viewers(2));
+        bench.pass(5);
+    }
+    assert_eq!(bench.life.viewers(1, bench.now), Some(2));
+    let nobody = |bench: &mut Bench| {
+        for _ in 0..6 {
+            bench.see(VIDEO_RTCP, Input::Viewers(0));
+            bench.see(AUDIO_RTCP, Input::Viewers(0));
+            bench.pass(4);
+        }
+    };
+    nobody(&mut bench);
+    let at = When::At(bench.now + Duration::from_secs(6));
     assert_eq!(
         bench.life.close_forecasts(1),
-        [CloseForecast {
-            reason: CloseReason::NoViewers,
-            when: When::At(bench.now + Duration::from_secs(1))
-        }]
+        [CloseForecast { reason: CloseReason::NoViewers, when: at }]
     );
     bench.life.renew(1, bench.now);
-    bench.pass(29);
+    nobody(&mut bench);
     assert_eq!(bench.state(), Some(State::Live), "a start gives it time anew");
-    bench.pass(1);
+    bench.pass(6);
     assert_eq!(bench.closed(), Some(CloseReason::NoViewers));
+}
+
+#[test]
+fn a_viewer_count_ages_and_a_single_report_closes_nothing() {
+    let mut bench = Bench::live(Rules::default());
+    bench.see(VIDEO_RTCP, Input::Viewers(0));
+    bench.pass(60);
+    assert_eq!((bench.state(), bench.life.viewers(1, bench.now)), (Some(State::Live), None));
+    for _ in 0..5 {
+        bench.see(VIDEO_RTCP, Input::Viewers(0));
+        bench.pass(21);
+    }
+    assert_eq!(bench.state(), Some(State::Live), "these reports are no run");
+    bench.see(VIDEO_RTCP, Input::Viewers(1_000_001));
+    assert_eq!(bench.life.viewers(1, bench.now), None, "nobody has so many viewers");
+    bench.see(VIDEO_RTCP, Input::Viewers(1_000_000));
+    assert_eq!(bench.life.viewers(1, bench.now), Some(1_000_000));
+    bench.refuse(&[VIDEO, AUDIO]);
+    assert_eq!(bench.state(), Some(State::Suspect));
+    assert_eq!(bench.life.viewers(1, bench.now), None, "the viewers are gone");
 }
 
 #[test]
@@ -250,13 +332,13 @@ fn a_media_that_is_not_broadcast_has_no_say() {
 fn a_turn_without_a_packet_passes_on() {
     let mut bench = Bench::suspect(Rules::default());
     bench.pass(1);
-    while bench.gates() != [Gate::Probe, Shut, Shut, Shut] {
+    while bench.gates() != [Probe, Shut, Shut, Shut] {
         bench.pass(1);
     }
-    while bench.gates()[VIDEO] == Gate::Probe {
+    while bench.gates()[VIDEO] == Probe {
         bench.pass(1);
     }
-    assert_eq!(bench.gates(), [Shut, Shut, Gate::Probe, Shut]);
+    assert_eq!(bench.gates(), [Shut, Shut, Probe, Shut]);
     // The video's packet went out just before its gate was shut.
     bench.see(VIDEO, Input::Probed);
     assert_eq!(bench.gates(), [Shut; 4], "two probes in an interval would be one too many");
@@ -268,7 +350,7 @@ fn a_turn_without_a_packet_passes_on() {
 #[test]
 fn an_answer_that_overtakes_the_news_of_its_probe_counts() {
     let mut bench = Bench::suspect(Rules::default());
-    while bench.gates()[VIDEO] != Gate::Probe {
+    while bench.gates()[VIDEO] != Probe {
         bench.now = bench.life.next_wake().unwrap();
         bench.settle();
     }
@@ -282,7 +364,7 @@ fn an_answer_that_overtakes_the_news_of_its_probe_counts() {
 #[test]
 fn silence_proves_nothing_while_others_are_refused_at_full_rate() {
     let mut bench = Bench::suspect(Rules::default());
-    bench.life.start(2, EDGE, &FLOWS, Rules::default(), bench.now);
+    bench.life.start(2, EDGE, &FLOWS, Rules::default(), None, bench.now);
     let flow = bench.probe();
     bench.now += Duration::from_millis(500);
     bench.life.observe(2, 0, Input::Refused, bench.now);
@@ -302,7 +384,7 @@ fn silence_proves_nothing_while_others_are_refused_at_full_rate() {
 #[test]
 fn a_relay_that_starts_again_and_again_does_not_hold_back_the_others_for_ever() {
     let mut bench = Bench::suspect(Rules::default());
-    bench.life.start(2, EDGE, &FLOWS, Rules::default(), bench.now);
+    bench.life.start(2, EDGE, &FLOWS, Rules::default(), None, bench.now);
     let mut probes = 0;
     for second in 0..80 {
         if second % 10 == 0 {
@@ -321,7 +403,7 @@ fn a_relay_that_starts_again_and_again_does_not_hold_back_the_others_for_ever() 
         }
         bench.pass(1);
         for relay in [1, 2] {
-            if let Some(flow) = bench.life.gates(relay).iter().position(|g| *g == Gate::Probe) {
+            if let Some(flow) = bench.life.gates(relay).iter().position(|g| *g == Probe) {
                 bench.life.observe(relay, flow, Input::Probed, bench.now);
                 bench.life.observe(relay, flow, Input::Refused, bench.now);
                 probes += u32::from(relay == 1);
@@ -341,7 +423,8 @@ fn stop_closes_once_and_what_comes_late_is_passed_over() {
     bench.pass(5);
     let closed = |output: &&Output| matches!(output, Output::Closed { .. });
     assert_eq!(bench.log.iter().filter(closed).count(), 1);
-    assert_eq!(bench.log.last(), Some(&Output::Closed { relay: 1, reason: CloseReason::Stopped }));
+    assert_eq!(bench.closed(), Some(CloseReason::Stopped));
+    assert!(matches!(bench.log.last(), Some(Output::Closed { relay: 1, .. })));
     assert!(bench.gates().is_empty());
 }
 
@@ -392,7 +475,7 @@ fn a_flow_that_does_not_exist_is_passed_over() {
         bench.see(17, seen);
     }
     assert_eq!(bench.gates(), [Open; 4]);
-    bench.life.start(2, EDGE, &[], Rules::default(), bench.now);
+    bench.life.start(2, EDGE, &[], Rules::default(), None, bench.now);
     bench.settle();
     assert_eq!(bench.closed(), Some(CloseReason::SourceEnded), "nothing to relay");
 }

@@ -211,5 +211,6 @@ fn sixteen_relays_that_nobody_takes_close_as_never_accepted() {
     world.run(secs(600));
     for relay in world.relays.values() {
         assert_eq!(relay.closed, Some(CloseReason::NeverAccepted), "{:?}", relay.history);
+        assert!(relay.history.iter().all(|(_, state)| *state != Some(State::Live)));
     }
 }

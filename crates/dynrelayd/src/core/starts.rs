@@ -297,7 +297,8 @@ impl Supervisor {
         let kinds: Vec<FlowKind> = paths(&route).map(|path| path.kind).collect();
         let rules = self.catalog.rules(stream);
         info!(name: "opened", stream, edge, %address, "a relay starts");
-        self.lifecycle.start(id, address, &kinds, rules, now);
+        let tried = self.tried.get(&(stream.to_owned(), edge.to_owned())).copied();
+        self.lifecycle.start(id, address, &kinds, rules, tried, now);
         self.changed = true;
         self.relays.insert(id, Relay::new(stream, edge, route, pulled, address, flows, now));
         Ok(())

@@ -64,6 +64,9 @@ pub(crate) struct Supervisor {
     pub(crate) allowance: Allowance,
     pub(crate) guests: Arc<Guests>,
     pub(crate) turnstile: Turnstile,
+    /// Of each stream and edge whose last relay was not accepted: when its grace at full rate
+    /// began.
+    pub(crate) tried: BTreeMap<(String, String), Instant>,
     watchers: Vec<Watcher>,
     began: Instant,
     /// When the counters were read last.
@@ -117,6 +120,7 @@ impl Supervisor {
             allowance: Allowance::new(starts, now),
             guests,
             turnstile: Turnstile::default(),
+            tried: BTreeMap::new(),
             watchers: Vec::new(),
             began: now,
             glanced: now,
@@ -287,7 +291,7 @@ impl Supervisor {
             Request::Stop { stream, edge } => line(self.stop(&stream, &edge, now)),
             Request::List { all, rates } => {
                 self.step(now);
-                line(Ok(self.list(all, rates)))
+                line(Ok(self.list(all, rates, now)))
             }
             Request::Show { stream, edge } => line(self.show(&stream, edge.as_deref(), now)),
             Request::Streams { .. } => line(Ok(self.streams(now))),
@@ -321,29 +325,33 @@ impl Supervisor {
                 Output::Entered { relay, state } => {
                     if let Some(relay) = self.relays.get_mut(&relay) {
                         relay.since = unix_time();
+                        if state == State::Live {
+                            relay.storm.forgive(relay.media_refusals());
+                        }
                         let (stream, edge) = (relay.stream.clone(), relay.edge.clone());
                         info!(name: "state", stream, edge, %state, "the relay is {state}");
                         self.tell(stream, edge, state, None);
                     }
                 }
-                Output::Closed { relay, reason } => self.closed(relay, reason),
+                Output::Closed { relay, reason, tried } => self.closed(relay, reason, tried),
             }
         }
     }
 
     /// Takes a relay out of the data plane and remembers it.
-    fn closed(&mut self, id: RelayId, reason: CloseReason) {
+    fn closed(&mut self, id: RelayId, reason: CloseReason, tried: Option<Instant>) {
         let Some(mut relay) = self.relays.remove(&id) else { return };
         self.changed = true;
         relay.since = unix_time();
-        let mut end = relay.detail(
-            State::Closed,
-            self.lifecycle.viewers(id),
-            self.lifecycle.edge_answers(relay.address),
-        );
+        let mut end = relay.detail(State::Closed, None, self.lifecycle.edge_answers(relay.address));
         end.relay.reason = Some(reason);
         tell_of_end(&relay, &end, reason);
         let (stream, edge) = (relay.stream, relay.edge);
+        let name = (stream.clone(), edge.clone());
+        match tried {
+            Some(tried) => self.tried.insert(name, tried),
+            None => self.tried.remove(&name),
+        };
         self.history.remember(end);
         self.tell(stream, edge, State::Closed, Some(reason));
     }

@@ -49,7 +49,7 @@ impl Supervisor {
             self.look_for_returns(now);
             for (id, relay) in &mut self.relays {
                 relay.measure(now);
-                relay.audience.count(self.lifecycle.viewers(*id), now);
+                relay.audience.count(self.lifecycle.viewers(*id, now), now);
                 if let Some(count) = relay.storm.look(relay.media_refusals(), now) {
                     tell_of_storm(relay, self.lifecycle.state(*id), count);
                 }

@@ -18,12 +18,12 @@ use crate::core::supervisor::{Answer, Supervisor};
 impl Supervisor {
     /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently. With
     /// how fast those that run went lately, if `rates`.
-    pub(crate) fn list(&self, all: bool, rates: bool) -> RelayList {
+    pub(crate) fn list(&self, all: bool, rates: bool, now: Instant) -> RelayList {
         let origins = self.origins();
         let running = self.relays.iter().map(|(id, relay)| RelayStatus {
             rates: rates.then(|| relay.pace.coarse()),
             origin: origins.of(&relay.stream),
-            ..relay.status(self.state(*id), self.lifecycle.viewers(*id))
+            ..relay.status(self.state(*id), self.lifecycle.viewers(*id, now))
         });
         let mut relays: Vec<RelayStatus> = running.collect();
         relays.sort_by(|a, b| (&a.stream, &a.edge).cmp(&(&b.stream, &b.edge)));
@@ -65,7 +65,7 @@ impl Supervisor {
         let answers = self.lifecycle.edge_answers(relay.address);
         let close_forecasts = self.lifecycle.close_forecasts(id).into_iter();
         let asked = self.lifecycle.asked(id).map(|at| now.saturating_duration_since(at).as_secs());
-        let mut detail = relay.detail(self.state(id), self.lifecycle.viewers(id), answers);
+        let mut detail = relay.detail(self.state(id), self.lifecycle.viewers(id, now), answers);
         for (flow, acceptance) in detail.flows.iter_mut().zip(self.lifecycle.acceptance(id, now)) {
             flow.acceptance = acceptance;
         }

@@ -21,6 +21,11 @@ impl Storm {
         Self { told: 0, next: now + FIRST, pause: FIRST }
     }
 
+    /// Passes over the first `total` refusals: they came before the edge accepted.
+    pub(crate) fn forgive(&mut self, total: u64) {
+        self.told = self.told.max(total);
+    }
+
     /// How many of `total` refusals were not told of yet, if it is time to.
     pub(crate) fn look(&mut self, total: u64, now: Instant) -> Option<u64> {
         if now < self.next {
@@ -49,6 +54,15 @@ mod tests {
         assert_eq!(told[..4], [(60, 60), (180, 120), (420, 240), (900, 480)]);
         assert_eq!(told.last().unwrap().1, 3600);
         assert!(told.len() < 12, "{told:?}");
+    }
+
+    #[test]
+    fn refusals_from_before_the_edge_accepted_are_not_told() {
+        let began = Instant::now();
+        let mut storm = Storm::new(began);
+        storm.forgive(40);
+        assert_eq!(storm.look(40, began + FIRST), None);
+        assert_eq!(storm.look(43, began + FIRST * 2), Some(3));
     }
 
     #[test]

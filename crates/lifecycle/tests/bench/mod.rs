@@ -29,7 +29,7 @@ impl Bench {
     pub(crate) fn start(rules: Rules) -> Self {
         let now = Instant::now();
         let mut life = Lifecycle::new();
-        life.start(1, EDGE, &FLOWS, rules, now);
+        life.start(1, EDGE, &FLOWS, rules, None, now);
         let sources = vec![VIDEO, AUDIO];
         let mut bench = Self { life, now, totals: [(0, 0); 4], sources, log: Vec::new() };
         bench.settle();

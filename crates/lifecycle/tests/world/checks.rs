@@ -65,6 +65,7 @@ impl World {
         let settled =
             self.rules.quiet + self.edges[stream.edge].delay * 2 + Duration::from_millis(100);
         let taken = path.kind == FlowKind::Rtp
+            && relay.started < self.now
             && path.open_for(self.now).is_some_and(|time| time > settled)
             && !path.is_paused(self.now);
         assert!(!taken, "{output:?} takes packets from a viewer");

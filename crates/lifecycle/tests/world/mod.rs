@@ -22,6 +22,8 @@ pub(crate) struct Stream {
     pub(crate) edge: usize,
     pub(crate) paths: Vec<Path>,
     pub(crate) relay: Option<u64>,
+    /// When its last grace at full rate began without acceptance.
+    tried: Option<Instant>,
 }
 
 /// A flow as the data plane knows it.
@@ -129,7 +131,7 @@ impl World {
         if self.edges[edge].counts {
             self.at(self.now + Duration::from_secs(5), Event::Report { stream });
         }
-        self.streams.push(Stream { edge, paths, relay: None });
+        self.streams.push(Stream { edge, paths, relay: None, tried: None });
         stream
     }
 
@@ -241,7 +243,7 @@ impl World {
             return self.settle();
         }
         let relay = u64::try_from(self.relays.len()).unwrap() + 1;
-        let Stream { edge, paths, .. } = &self.streams[stream];
+        let Stream { edge, paths, tried, .. } = &self.streams[stream];
         let kinds: Vec<FlowKind> = paths.iter().map(|path| path.kind).collect();
         let (gate, asked) = (Gate::Open, Gate::Open);
         let output = Socket { gate, asked, received: 0, sent: 0, pending: false, refusals: 0 };
@@ -249,7 +251,7 @@ impl World {
         let (started, state) = (self.now, State::Starting);
         let history = Vec::new();
         self.relays.insert(relay, Relay { stream, started, state, history, closed: None, outputs });
-        self.life.start(relay, self.edges[*edge].address, &kinds, self.rules, now);
+        self.life.start(relay, self.edges[*edge].address, &kinds, self.rules, *tried, now);
         self.streams[stream].relay = Some(relay);
         self.settle();
     }
@@ -323,11 +325,12 @@ impl World {
                 relay.state = state;
                 relay.history.push((self.now, Some(state)));
             }
-            Output::Closed { relay, reason } => {
+            Output::Closed { relay, reason, tried } => {
                 let relay = self.relays.get_mut(&relay).unwrap();
                 relay.closed = Some(reason);
                 relay.history.push((self.now, None));
-                self.streams[relay.stream].relay = None;
+                let stream = &mut self.streams[relay.stream];
+                (stream.relay, stream.tried) = (None, tried);
             }
         }
     }
