@@ -1,4 +1,4 @@
-//! One request's way to its answer.
+//! Turns one request into its answer.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::page;
 use crate::problem::Problem;
 use crate::wanted::{Form, Wanted, is_quicktime};
 
-/// The answer to a request, whatever it is. What is not for viewers goes to `log`, a line at most.
+/// Answers a request. `log` receives what is not for viewers, at most one line.
 pub(crate) fn answer(
     environment: &Environment,
     daemon: &mut impl Daemon,
@@ -32,7 +32,7 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Respon
     }
     let (stream, form) = match Wanted::read(environment)? {
         Wanted::Stream(stream, form) => (stream, form),
-        // A HEAD of the page is answered by what is known.
+        // A HEAD of the page uses what the daemon already knows.
         Wanted::List => {
             let streams = daemon.streams(!environment.is_head())?;
             return Ok(page::list(&streams, &environment.script));
@@ -55,8 +55,8 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Respon
     Ok(send(&stream, form, Some(&entry)))
 }
 
-/// What sends a player on to `entry`; without one, what the header of that would be as far as it
-/// can be known before anything is started: a redirection's target can't.
+/// The response that sends a player to `entry`. Without an entry, nothing was started: the response
+/// has the same headers, except the target of a redirection.
 fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
     match form {
         Form::Redirect => {
@@ -70,7 +70,7 @@ fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
         Form::Document(format) => {
             let body = entry.map(|entry| entry.document(format)).unwrap_or_default();
             let mut response = cgi::binary_response(200, format.content_type(), body.into_bytes());
-            // Players that go by a file's name get the right one for `?stream=` too.
+            // For `?stream=`, gives players that look at the file name the right one.
             let name = format!("inline; filename=\"{stream}.{}\"", format.extension());
             set(&mut response, header::CONTENT_DISPOSITION, &name);
             response
@@ -78,14 +78,14 @@ fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
     }
 }
 
-/// What a viewer is told, and what the admin is told besides.
+/// What the viewer sees, and what only the administrator sees.
 struct Failure {
     problem: Problem,
     cause: Option<String>,
 }
 
 impl Failure {
-    /// Writes the cause down. If there is no log, nobody reads it.
+    /// Writes the cause to the log. A missing log is no error.
     fn tell(&self, log: &mut impl Write) {
         if let Some(cause) = &self.cause {
             let _ = writeln!(log, "relay.cgi: {}", cause.replace(char::is_control, " "));
@@ -103,7 +103,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let cause = error.to_string();
         match Problem::from(error) {
-            // These are the viewer's own mistakes.
+            // These are mistakes of the viewer.
             problem @ (Problem::BadName | Problem::UnknownStream) => problem.into(),
             problem => Self { problem, cause: Some(cause) },
         }

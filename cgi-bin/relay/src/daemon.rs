@@ -1,4 +1,4 @@
-//! The daemon, as far as a viewer's request needs it.
+//! What relay.cgi asks the daemon.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use cgi::Socket;
 use control::{ClientError, Request, Started, StreamList};
 
-/// How long the daemon may take, connecting included: a viewer has an answer within two seconds.
+/// The time that the daemon may take, with connecting. A viewer gets an answer within two seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1900);
 
-/// Who can be asked for streams, once.
+/// A daemon that relay.cgi can ask once.
 pub(crate) trait Daemon {
-    /// Have a stream relayed for the viewer at this address.
+    /// Relays a stream for the viewer at this address.
     fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError>;
-    /// What streams there are; with `listen`, which of them are on air.
+    /// Lists the streams; with `listen`, says which of them are on air.
     fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError>;
 }
 

@@ -1,8 +1,8 @@
-//! relay.cgi: a viewer's player asks for a stream, dynrelayd is asked to relay it, and the player
-//! is sent to where it can be watched.
+//! relay.cgi: asks dynrelayd to relay a stream, and sends the viewer's player to where it can
+//! watch.
 //!
-//! It is started by a web server for each request (RFC 3875), and answers whatever the request:
-//! no environment makes it panic, hang or say nothing.
+//!  A web server runs it for each request (RFC 3875). It answers every request: no environment
+//! makes it panic, hang, or end without an answer.
 
 mod answer;
 mod daemon;

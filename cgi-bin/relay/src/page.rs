@@ -1,4 +1,4 @@
-//! The streams, for a viewer with a browser.
+//! The page that shows a viewer the streams.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use cgi::{Asset, Page, Response, own_path, percent_encode};
 use control::{StreamList, StreamStatus};
 use playlist::{Format, escape};
 
-/// The page's style. No stream's name begins with a dot, so that none is in its way.
+/// The path of the page's style. No stream's name begins with a dot, so no stream has this path.
 pub(crate) const STYLE: Asset = Asset::new(
     ".style.css",
     "text/css",
     concat!(include_str!("../../../crates/cgi/src/base.css"), include_str!("page.css")),
 );
 
-/// The links to a stream: how each ends, and which players follow it.
+/// The links to a stream: the ending of each, and the players that follow it.
 const LINKS: [(&str, &str, &str); 6] = [
     (Format::M3u.extension(), "M3U", "mpv, VLC"),
     (Format::Smil.extension(), "SMIL", "MPlayer, Totem"),
@@ -24,7 +24,7 @@ const LINKS: [(&str, &str, &str); 6] = [
     ("redirect", "RTSP address", "any other player"),
 ];
 
-/// A page with links to every stream for every player, those on air first. `script` is the
+/// A page with links to every stream for every player; streams on air come first. `script` is the
 /// program's own path.
 pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
     let own = own_path(script);
@@ -37,7 +37,7 @@ pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
     let on_air = streams.iter().filter(|stream| stream.on_air == Some(true)).count();
     let lead = match (streams.len(), on_air) {
         (0, _) => "There are no streams.".to_owned(),
-        (_, 0) => "Nothing is known to be on air just now.".to_owned(),
+        (_, 0) => "No stream is known to be on air now.".to_owned(),
         (_, 1) => "One stream is on air now.".to_owned(),
         (_, many) => format!("{many} streams are on air now."),
     };
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_linked_for_every_player() {
+    fn each_stream_has_a_link_for_every_player() {
         let page = page("news", None, None, b"/cgi-bin/relay.cgi");
         for extension in Format::ALL.map(Format::extension).iter().chain(&["redirect"]) {
             let href = format!("href=\"/cgi-bin/relay.cgi/news.{extension}\"");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_air_is_said_and_comes_first() {
+    fn streams_on_air_come_first() {
         for (on_air, said) in
             [(Some(true), ">On air<"), (Some(false), ">Off air<"), (None, ">May be on air<")]
         {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_streams_is_said() {
+    fn the_page_says_that_there_are_no_streams() {
         assert!(text(list(&StreamList::default(), b"")).contains("There are no streams."));
     }
 }

@@ -1,36 +1,36 @@
-//! Why a viewer can't be sent on, in words for viewers.
+//! Errors, in words for viewers.
 
 use cgi::Response;
 use cgi::http::{HeaderValue, StatusCode, header};
 use control::{ClientError, ErrorCode};
 
-/// What went wrong. The viewer is told this much and no more: what the daemon says of edges and
-/// files is for the web server's error log.
+/// An error. The viewer learns this much and no more. The daemon's message about edges and files
+/// goes to the web server's error log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     /// Neither GET nor HEAD.
     Method,
-    /// What can't be a stream's name.
+    /// Text that cannot be a stream's name.
     BadName,
-    /// A `format=` that there is not.
+    /// An unknown `format=`.
     UnknownFormat,
     /// The catalogue has no such stream.
     UnknownStream,
-    /// No edge agreed to take the stream.
+    /// No edge has agreed to take the stream.
     NoConsent,
     /// The edge does not answer.
     EdgeUnreachable,
     /// There is no edge.
     NoEdge,
-    /// The stream's source doesn't give it.
+    /// The stream's source refuses it.
     SourceRefuses,
-    /// The stream's source doesn't answer.
+    /// The stream's source does not answer.
     SourceUnreachable,
-    /// The stream is being fetched.
+    /// The daemon is pulling the stream.
     SourceStarting,
-    /// The daemon's limits are reached.
+    /// A limit of the daemon is reached.
     Limit,
-    /// The daemon is not there, does not answer in time, or fails.
+    /// The daemon does not run, does not answer in time, or fails.
     Unavailable,
 }
 
@@ -47,7 +47,7 @@ impl From<ClientError> for Problem {
             ErrorCode::SourceUnreachable => Self::SourceUnreachable,
             ErrorCode::SourceStarting => Self::SourceStarting,
             ErrorCode::Limit => Self::Limit,
-            // It is the web server that may not ask, so the viewer can do nothing about it.
+            // The daemon refuses the web server, and the viewer can do nothing about it.
             ErrorCode::Forbidden | ErrorCode::Internal => Self::Unavailable,
         }
     }
@@ -85,7 +85,7 @@ impl Problem {
             }
             Self::NoEdge => "There is no streaming server that could show this stream.\n",
             Self::SourceRefuses => {
-                "The server that this stream comes from refuses to give it. Try again later.\n"
+                "The server that this stream comes from refuses it. Try again later.\n"
             }
             Self::SourceUnreachable => {
                 "The server that this stream comes from does not send it. Try again later.\n"
@@ -98,7 +98,7 @@ impl Problem {
         }
     }
 
-    /// The answer that tells of it.
+    /// The response for this error.
     pub(crate) fn response(self) -> Response {
         let mut response = cgi::text_response(self.status(), self.text());
         let (name, value) = match self {

@@ -1,4 +1,4 @@
-//! Whatever the environment and whatever the daemon says, the answer is a CGI answer.
+//! Every environment and every answer of the daemon gives a valid CGI answer.
 
 #[path = "../tests/relay/reply.rs"]
 mod reply;
@@ -17,7 +17,7 @@ use crate::answer::answer;
 use crate::daemon::Daemon;
 use reply::Reply;
 
-/// A daemon that says the same whatever it is asked.
+/// A daemon that always gives the same answer.
 #[derive(Debug)]
 struct Says {
     text: String,
@@ -79,7 +79,7 @@ fn daemons() -> impl Strategy<Value = Says> {
         .prop_map(|(text, code, answers, audio)| Says { text, code, answers, audio, starts: 0 })
 }
 
-/// Bytes as they could be, and as they are meant to be.
+/// Arbitrary bytes, and well-formed ones.
 fn values() -> impl Strategy<Value = Vec<u8>> {
     let meant = select(vec![
         "GET",

@@ -7,23 +7,23 @@ use playlist::Format;
 use crate::page;
 use crate::problem::Problem;
 
-/// What a viewer asks for.
+/// A viewer's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// The streams there are.
+    /// The page with the streams.
     List,
-    /// The style of their list.
+    /// The page's style.
     Style,
-    /// To watch a stream.
+    /// A stream to watch.
     Stream(String, Form),
 }
 
-/// How a player is sent on.
+/// How to send a player to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// By a document.
+    /// With a document.
     Document(Format),
-    /// By a redirection to the stream's own URL.
+    /// With a redirection to the stream's URL.
     Redirect,
 }
 
@@ -39,7 +39,7 @@ impl Form {
 const DEFAULT: Form = Form::Document(Format::Smil);
 
 impl Wanted {
-    /// Reads `…/relay.cgi/news.smil`, or `?stream=news&format=smil`. The path goes first.
+    /// Reads `…/relay.cgi/news.smil`, or `?stream=news&format=smil`. The path takes precedence.
     pub(crate) fn read(environment: &Environment) -> Result<Self, Problem> {
         let path = environment.path.strip_prefix(b"/").unwrap_or(&environment.path);
         let query = &environment.query;
@@ -59,7 +59,7 @@ impl Wanted {
     }
 }
 
-/// `news.one.smil` as `news.one` and SMIL; none if it doesn't end in a known extension.
+/// Splits `news.one.smil` into `news.one` and SMIL. None if it does not end in a known extension.
 fn split_extension(path: &[u8]) -> Option<(&[u8], Form)> {
     let dot = path.iter().rposition(|byte| *byte == b'.')?;
     let (stream, extension) = path.split_at(dot);
@@ -67,7 +67,7 @@ fn split_extension(path: &[u8]) -> Option<(&[u8], Form)> {
     Some((stream, Form::from_extension(extension)?))
 }
 
-/// What `format=` asks for.
+/// Reads `format=`.
 fn format(query: &[u8]) -> Result<Form, Problem> {
     let Some(format) = parameter(query, b"format") else { return Ok(DEFAULT) };
     std::str::from_utf8(&format).ok().and_then(Form::from_extension).ok_or(Problem::UnknownFormat)
@@ -78,14 +78,14 @@ fn name(bytes: &[u8]) -> Result<String, Problem> {
     name.map(str::to_owned).ok_or(Problem::BadName)
 }
 
-/// Whether the document is for QuickTime: the player says so itself, or the link does where a
-/// browser fetches the document (`player=quicktime`).
+/// Whether the document is for QuickTime. The player says so itself, or the link does
+/// (`player=quicktime`) if a browser fetches the document.
 pub(crate) fn is_quicktime(environment: &Environment) -> bool {
     environment.quicktime
         || parameter(&environment.query, b"player").is_some_and(|player| player == b"quicktime")
 }
 
-/// The first parameter of this name in a query, decoded.
+/// The first parameter with this name in a query, decoded.
 fn parameter(query: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     query.split(|byte| *byte == b'&').find_map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
@@ -94,7 +94,7 @@ fn parameter(query: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Takes percent-encoding away, and `+` for a space. A `%` without two digits stays one.
+/// Decodes percent-encoding, and `+` as a space. A `%` without two digits stays.
 fn decode(encoded: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -115,7 +115,7 @@ fn decode(encoded: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// A hexadecimal digit's value.
+/// The value of a hexadecimal digit.
 fn digit(char: u8) -> Option<u8> {
     char::from(char).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn so_does_the_query() {
+    fn the_query_names_stream_and_form() {
         for query in
             ["stream=news", "a=b&stream=news&stream=other", "str%65am=n%65ws", "&&stream=news&"]
         {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn text_that_is_no_name_is_refused() {
         let long = format!("/{}.smil", "x".repeat(65));
         for path in ["/.smil", "/..", "/.news.smil", "//news", "/a/b.smil", "/a b", "/a%62", &long]
         {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_encoding_comes_off_once() {
+    fn percent_encoding_is_decoded_once() {
         assert_eq!(decode(b"a+b%2Bc%2bd%252B%4"), b"a b+c+d%2B%4");
         assert_eq!(decode(b"%+1%"), b"% 1%");
     }

@@ -1,4 +1,4 @@
-//! The web server's side: the answer goes out, and the body that nobody wants comes in.
+//! Writes the answer, and discards the request's body.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -12,27 +12,25 @@ use socket2::SockRef;
 
 use crate::Environment;
 
-/// How much of a body is read, in bytes, and for how long.
+/// The limits for reading a body: bytes, and time.
 const DRAIN: u64 = 1 << 20;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
-/// Answers the request that `environment` holds. If the web server hung up there is nobody left to
-/// tell.
+/// Answers the request in `environment`. If the web server has hung up, the answer is lost.
 pub fn serve(environment: &Environment, response: &Response) {
     if print(response, environment.is_head(), &mut io::stdout()).is_ok() && environment.has_body {
         drain();
     }
 }
 
-/// Sets a header. A value that can't be in one, such as a line's end, leaves it out.
+/// Sets a header. Leaves it out if its value is not allowed in a header.
 pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// Says that an answer is nothing to keep, unless it says otherwise, and no other than it says it
-/// is.
+/// Adds headers: caches keep no answer unless it says otherwise, and browsers trust its type.
 pub fn guard(response: &mut Response) {
     if !response.headers().contains_key(header::CACHE_CONTROL) {
         set(response, header::CACHE_CONTROL, "no-store");
@@ -40,8 +38,8 @@ pub fn guard(response: &mut Response) {
     set(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
 }
 
-/// Writes a response as RFC 3875 section 6 has it, in one piece. `head` leaves out the body, and
-/// its length, which is not known when nothing was started.
+/// Writes a response in one piece (RFC 3875 section 6). With `head` it leaves out the body and its
+/// length, which is unknown because nothing was started.
 pub fn print(response: &Response, head: bool, out: &mut impl Write) -> io::Result<()> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
@@ -62,11 +60,11 @@ pub fn print(response: &Response, head: bool, out: &mut impl Write) -> io::Resul
     out.flush()
 }
 
-/// Reads what the web server still sends, within bounds.
+/// Reads the rest of the request, within limits.
 ///
-/// Apache's mod_cgid hands over one socket for both ways: if anything unread is left in it at the
-/// end, the kernel resets it and the answer in it is lost. So where bounds are reached the socket
-/// is shut for reading, and what had come by then is read. A pipe needs no such care.
+///  Apache's mod_cgid uses one socket for both ways. If unread data is left in it at the end, the
+/// kernel resets it and the answer is lost. So at a limit this shuts the socket for reading and
+/// then reads what has arrived. A pipe needs none of this.
 fn drain() {
     let (done, finished) = mpsc::channel();
     let reader = thread::Builder::new().spawn(move || {
@@ -82,7 +80,7 @@ fn drain() {
     }
 }
 
-/// Shuts standard input, if it is a socket. Whether it is.
+/// Shuts standard input for reading. True if it is a socket.
 fn shut() -> bool {
     SockRef::from(&io::stdin()).shutdown(Shutdown::Read).is_ok()
 }

@@ -1,12 +1,12 @@
-//! What a page needs besides itself: a style, a script, an icon.
+//! Files that a page needs: a style, a script, an icon.
 
 use cgi_response::Response;
 use cgi_response::http::header;
 
 use crate::set;
 
-/// A file that the program itself serves. Its link changes with what is in it, so that a browser
-/// may keep it.
+/// A file that the program itself serves. Its link changes with its contents, so browsers may cache
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     name: &'static str,
@@ -15,7 +15,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// A file of this name, below the program's own path.
+    /// A file with this name, below the program's own path.
     pub const fn new(name: &'static str, content_type: &'static str, text: &'static str) -> Self {
         Self { name, content_type, text }
     }
@@ -30,7 +30,7 @@ impl Asset {
         format!("{own}/{}?{:016x}", self.name, fingerprint(self.text.as_bytes()))
     }
 
-    /// The file, to be kept for a day.
+    /// The response with the file. Browsers may cache it for a day.
     pub fn response(&self) -> Response {
         let body = self.text.as_bytes().to_vec();
         let mut response = cgi_response::binary_response(200, self.content_type, body);
@@ -39,7 +39,7 @@ impl Asset {
     }
 }
 
-/// FNV-1a: another text has another one, as far as the next release goes.
+/// FNV-1a. Another text has another hash, except by rare chance.
 fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_be_kept() {
+    fn browsers_may_cache_it() {
         let response = Asset::new("style.css", "text/css", "b{}").response();
         assert_eq!(response.headers()[header::CACHE_CONTROL], "max-age=86400");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/css");

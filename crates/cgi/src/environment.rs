@@ -1,41 +1,41 @@
-//! What the web server says about a request.
+//! The environment of a request.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// The meta-variables of RFC 3875 that matter here; no other is looked at. They are bytes as they
-/// came: a client can put anything into most of them.
+/// The meta-variables of RFC 3875 that the programs use. They are raw bytes: a client can put
+/// anything into most of them.
 #[derive(Debug)]
 pub struct Environment {
     /// REQUEST_METHOD.
     pub method: Vec<u8>,
-    /// PATH_INFO: what follows the program's own path, percent-decoded by the web server.
+    /// PATH_INFO: the path after the program's own, percent-decoded by the web server.
     pub path: Vec<u8>,
     /// QUERY_STRING, not decoded.
     pub query: Vec<u8>,
     /// SCRIPT_NAME: the program's own path, decoded.
     pub script: Vec<u8>,
-    /// The peer's address: never what a header claims.
+    /// The peer's address, never one from a header.
     pub client: Option<IpAddr>,
-    /// SERVER_NAME, if it can be a host's name or address.
+    /// SERVER_NAME, if it can be the name or address of a host.
     pub host: Option<String>,
-    /// HTTP_ACCEPT: the media types that the client takes.
+    /// HTTP_ACCEPT: the media types that the client accepts.
     pub accept: Vec<u8>,
     /// HTTP_USER_AGENT says that the player is QuickTime.
     pub quicktime: bool,
-    /// Whether a body may wait on standard input.
+    /// Whether standard input may have a body.
     pub has_body: bool,
     /// The daemon's socket.
     pub socket: PathBuf,
 }
 
 impl Environment {
-    /// Looks the variables up with `variable`.
+    /// Reads the variables through `variable`.
     pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let bytes = |name| variable(name).map(OsString::into_vec).unwrap_or_default();
-        // Any length but zero, be it absurd: what can't be read as one may be followed by a body.
+        // Any length but zero, even an absurd or unreadable one, may announce a body.
         let length = bytes("CONTENT_LENGTH");
         Self {
             method: bytes("REQUEST_METHOD"),
@@ -54,20 +54,20 @@ impl Environment {
         }
     }
 
-    /// Whether only the header of the answer is wanted.
+    /// Whether the client wants only the headers.
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"
     }
 }
 
-/// A name that could be a host's: a client may have made it up.
+/// Whether this can be a host's name. A client may have invented it.
 fn host(name: Vec<u8>) -> Option<String> {
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(byte);
     let fits = (1..=255).contains(&name.len()) && name.iter().all(in_name);
     String::from_utf8(name).ok().filter(|_| fits)
 }
 
-/// An address without its IPv6 zone; an IPv4 one also when it comes dressed up as IPv6.
+/// Reads an address without its IPv6 zone. An IPv4 address mapped into IPv6 becomes IPv4.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let (address, _zone) = text.split_once('%').unwrap_or((text, ""));

@@ -1,10 +1,9 @@
-//! What every CGI program here needs (RFC 3875): the request that a web server's environment
-//! holds, an answer that gets through, links to the program itself, and a way to ask the
-//! daemon.
+//! What every CGI program here needs (RFC 3875): the request from the web server's environment, an
+//! answer, links to the program itself, and a connection to the daemon.
 //!
-//! Of the crate `cgi` on crates.io the response types and their constructors serve. Its `handle` does not: it
-//! panics on an environment that isn't UTF-8, an odd method or protocol, a CONTENT_LENGTH that
-//! lies and a web server that hung up, and neither its reader nor its writer can be called alone.
+//!  This crate uses the response types of the crate `cgi` on crates.io, but not its `handle`. That
+//! panics on an environment that is not UTF-8, on an odd method or protocol, on a wrong
+//! CONTENT_LENGTH, and if the web server has hung up. Its reader and writer cannot be called alone.
 
 mod answer;
 mod asset;

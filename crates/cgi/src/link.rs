@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// The program's path for a link, from SCRIPT_NAME: with one slash in front, so that it can't name
-/// another host, and none behind. What comes out needs no escaping in HTML.
+/// The program's path for a link, from SCRIPT_NAME. It begins with exactly one slash, so it cannot
+/// name another host, and does not end in one. It needs no escaping in HTML.
 pub fn own_path(script: &[u8]) -> String {
     let encoded = percent_encode(script);
     match encoded.trim_matches('/') {
@@ -12,8 +12,8 @@ pub fn own_path(script: &[u8]) -> String {
     }
 }
 
-/// Encodes all but the unreserved characters of RFC 3986 and slashes, so that what comes out needs
-/// no escaping in HTML.
+/// Encodes everything except slashes and the unreserved characters of RFC 3986. The result needs no
+/// escaping in HTML.
 pub fn percent_encode(bytes: &[u8]) -> String {
     let mut encoded = String::with_capacity(bytes.len());
     for byte in bytes {

@@ -5,28 +5,28 @@ use cgi_response::http::{StatusCode, header};
 
 use crate::{Asset, set};
 
-/// A page, well-formed as HTML and as XML. All that is in it is HTML already: whoever makes it has escaped what needs it.
+/// A page, well-formed as HTML and as XML. All fields are HTML; the caller has escaped them.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// The program's own path, as [`crate::own_path`] gives it.
+    /// The program's own path, see [`crate::own_path`].
     pub own: &'a str,
     /// Its title.
     pub title: &'a str,
     /// Its style.
     pub style: &'a Asset,
-    /// Its script and its icon, if it has any.
+    /// Its script.
     pub script: Option<&'a Asset>,
-    /// See there.
+    /// Its icon.
     pub icon: Option<&'a Asset>,
-    /// What else is in its head.
+    /// More elements for its head.
     pub head: &'a str,
-    /// What is in its body.
+    /// Its body.
     pub body: &'a str,
 }
 
 impl Page<'_> {
-    /// The answer that it is. Whatever gets into it, a browser loads nothing but what is named
-    /// here, from this host, and runs no script that is written into it.
+    /// The response with this page. Its policy lets a browser load only the files named here, from
+    /// this host, and run no inline script.
     pub fn response(&self, status: StatusCode) -> Response {
         let Self { own, title, style, head, body, .. } = self;
         let style = format!("<link rel=\"stylesheet\" href=\"{}\"/>\n", style.href(own));
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_may_load_what_it_names_and_no_more() {
+    fn a_page_may_load_only_the_files_that_it_names() {
         let asset = Asset::new("a", "text/css", "");
         let mut page = Page {
             own: "/x.cgi",

@@ -1,4 +1,4 @@
-//! The daemon behind its socket.
+//! The daemon's control socket.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use control::{Client, ClientError, Request};
 use serde::de::DeserializeOwned;
 
-/// Where the daemon is, and how long it may take. Nothing is opened before something is asked.
+/// The daemon's socket, and the time that an answer may take. It connects at the first question.
 #[derive(Clone, Copy, Debug)]
 pub struct Socket<'a> {
     path: &'a Path,
@@ -14,7 +14,7 @@ pub struct Socket<'a> {
 }
 
 impl<'a> Socket<'a> {
-    /// The socket at `path`. Each answer comes within `patience`, connecting included, or not at all.
+    /// The socket at `path`. Each answer must come within `patience`, with connecting.
     pub fn new(path: &'a Path, patience: Duration) -> Self {
         Self { path, patience }
     }

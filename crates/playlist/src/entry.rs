@@ -1,4 +1,4 @@
-//! One place to watch, and how each document tells a player of it.
+//! A place to watch, and the documents that lead a player there.
 
 use crate::{Format, escape};
 
@@ -10,10 +10,10 @@ pub struct Entry {
     audio: Option<String>,
 }
 
-/// A URL that no document can carry safely: it is not absolute, or has a character in it that
-/// RFC 3986 does not allow (a space, a quote, a line's end, anything beyond ASCII).
+/// A URL that cannot be in a document safely: it is not absolute, or contains a character that RFC
+/// 3986 does not allow (a space, a quote, a line end, anything beyond ASCII).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an absolute URL as RFC 3986 has it")]
+#[error("{0:?} is not an absolute URL (RFC 3986)")]
 pub struct BadUrl(String);
 
 impl Entry {
@@ -28,9 +28,9 @@ impl Entry {
         Ok(Self { url: url.to_owned(), title: title.trim().to_owned(), audio: None })
     }
 
-    /// With an Icecast stream to be played along, such as `http://dss2.example.net:8000/news.mp3`.
-    /// QuickTime knows such streams by `icy://`, which has no form with TLS: `https://` stays. Of the
-    /// documents only SMIL has room for it.
+    /// Adds an Icecast stream that plays with it, such as `http://dss2.example.net:8000/news.mp3`.
+    /// For QuickTime, `http://` becomes `icy://`; `https://` stays, because `icy://` has no TLS.
+    /// Only SMIL documents contain it.
     pub fn with_audio(self, url: &str, quicktime: bool) -> Result<Self, BadUrl> {
         if !is_absolute(url) {
             return Err(BadUrl(url.to_owned()));
@@ -45,18 +45,18 @@ impl Entry {
         &self.url
     }
 
-    /// The document in this format. All but the title is ASCII; the title is UTF-8.
+    /// The document in this format, in ASCII except for the title, which is UTF-8.
     pub fn document(&self, format: Format) -> String {
         let Self { url, title, audio } = self;
         let (xml_url, xml_title) = (escape(url), escape(title));
         match format {
-            // MPlayer, Totem and xine each stumble over more than this: an XML declaration, a
-            // comment, upper case, <ref>, <par>, <switch>, a title.
+            // MPlayer, Totem and xine each fail on some of these: an XML declaration, a comment,
+            // upper case, <ref>, <par>, <switch>, a title.
             Format::Smil => {
                 let video = format!("<video src=\"{xml_url}\"/>\n");
                 let body = match audio.as_deref().map(escape) {
                     None => video,
-                    // Both at the same time can't be said with less.
+                    // Playing both at the same time needs <par>.
                     Some(audio) => format!("<par>\n{video}<audio src=\"{audio}\"/>\n</par>\n"),
                 };
                 format!("<smil>\n<body>\n{body}</body>\n</smil>\n")
@@ -81,12 +81,12 @@ impl Entry {
     }
 }
 
-/// Whether a character would break a line, or can't be in XML at all.
+/// Whether a character would break a line, or is not allowed in XML.
 fn breaks(char: char) -> bool {
     char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Scheme, `://` and more, in nothing but the characters of RFC 3986 section 2.
+/// Whether this is a scheme, `://` and more, in the characters of RFC 3986 section 2.
 fn is_absolute(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);

@@ -1,9 +1,9 @@
-//! Text between tags and in quoted attributes.
+//! Escaping for XML and HTML.
 
 use std::borrow::Cow;
 
-/// `text` with the five characters that mean something to XML or HTML written as references.
-/// `'` becomes `&#39;`, since HTML 4 has no `&apos;`.
+/// `text` with the five special characters of XML and HTML as references. `'` becomes `&#39;`,
+/// because HTML 4 has no `&apos;`.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_is_escaped() {
+    fn special_characters_are_escaped() {
         assert_eq!(escape("plain – text"), "plain – text");
         assert_eq!(escape(r#"<a b="c">'&amp;"#), "&lt;a b=&quot;c&quot;&gt;&#39;&amp;amp;");
     }

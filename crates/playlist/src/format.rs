@@ -1,9 +1,9 @@
 //! The kinds of document.
 
-/// A kind of document that sends a player on.
+/// A kind of document that sends a player to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// SMIL, in the form that the most players take.
+    /// SMIL, in the form that most players follow.
     Smil,
     /// A QuickTime media link.
     QuickTime,
@@ -16,10 +16,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, the best known first.
+    /// All formats, the best known first.
     pub const ALL: [Self; 5] = [Self::Smil, Self::QuickTime, Self::Ram, Self::M3u, Self::Xspf];
 
-    /// How a document's name ends, without the dot.
+    /// The extension of a document's name, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Smil => "smil",
@@ -30,12 +30,12 @@ impl Format {
         }
     }
 
-    /// The format whose documents' names end so.
+    /// The format with this extension.
     pub fn from_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.extension() == extension)
     }
 
-    /// The media type. All but SMIL's and XSPF's were never registered, but are what players know.
+    /// The media type. Only those of SMIL and XSPF are registered; players know the others.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Smil => "application/smil+xml",

@@ -1,7 +1,7 @@
 //! The documents a player follows: SMIL, QuickTime link, RAM, M3U, XSPF.
 //!
-//! An [`Entry`] is one place to watch, with its title; [`Entry::document`] writes it in any
-//! [`Format`]. What each document holds is what most players follow, and nothing else.
+//! An [`Entry`] is a place to watch, with its title. [`Entry::document`] writes it in any
+//! [`Format`]. Each document has only what most players follow.
 
 mod entry;
 mod escape;

@@ -1,11 +1,10 @@
-//! Whatever the URL and the title, a document says them and no more.
+//! Every document contains exactly its URL and title, whatever these are.
 
 use playlist::{Entry, Format};
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 
-/// What an XML parser reads in the one element of this name, whatever its namespace: its text, or
-/// an attribute's value.
+/// The text or an attribute of the only element with this name, as an XML parser reads it.
 fn said<'a>(xml: &'a Document<'_>, element: &str, attribute: Option<&str>) -> Option<&'a str> {
     let node = xml.descendants().find(|node| node.tag_name().name() == element)?;
     match attribute {

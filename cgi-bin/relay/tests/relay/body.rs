@@ -1,4 +1,4 @@
-//! Nobody wants a request's body, but unread it could cost the answer.
+//! An unread request body must not cost the answer.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -12,8 +12,8 @@ use crate::run::{command, reply};
 
 const POST: [(&str, &[u8]); 2] = [("REQUEST_METHOD", b"POST"), ("CONTENT_LENGTH", b"16777216")];
 
-/// relay.cgi with one socket for both ways, as Apache's mod_cgid starts it. When such a socket is
-/// closed with something unread in it, the server's end is reset.
+/// Runs relay.cgi with one socket for both ways, as Apache's mod_cgid does. The kernel resets such
+/// a socket if it is closed with unread data.
 fn on_a_socket() -> (UnixStream, Child) {
     let (server, program) = UnixStream::pair().unwrap();
     server.set_nonblocking(true).unwrap();

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-/// A socket that something listens on, gone after the test.
+/// A listening socket. It is removed after the test.
 pub(crate) struct Daemon {
     path: PathBuf,
-    /// The lines it was asked.
+    /// The lines that it received.
     pub(crate) asked: Receiver<String>,
 }
 
-/// A path for a socket that no other test has.
+/// A path for a socket that no other test uses.
 pub(crate) fn fresh_path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +22,7 @@ pub(crate) fn fresh_path() -> PathBuf {
 }
 
 impl Daemon {
-    /// Lets `serve` have each connection after the line that it was asked.
+    /// Calls `serve` with each connection, after the connection's first line.
     pub(crate) fn serving(mut serve: impl FnMut(UnixStream) + Send + 'static) -> Self {
         let path = fresh_path();
         let listener = UnixListener::bind(&path).unwrap();
@@ -41,14 +41,14 @@ impl Daemon {
         Self { path, asked }
     }
 
-    /// Answers everything with these bytes.
+    /// Answers every request with these bytes.
     pub(crate) fn saying(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         // A client that has read enough may hang up before the end.
         Self::serving(move |mut stream| drop(stream.write_all(&answer)))
     }
 
-    /// Sends everybody to this URL, and knows `news` and `news.one`.
+    /// Sends every viewer to this URL, and knows `news` and `news.one`.
     pub(crate) fn sending_to(url: &str) -> Self {
         let started = format!(
             r#"{{"ok":{{"url":"{url}","via":"edge","edge":"dss2","title":"The <News>","#,
@@ -62,7 +62,7 @@ impl Daemon {
         &self.path
     }
 
-    /// What it was asked, all in all; call when the asking is over.
+    /// The lines that it received. Call it after the last request.
     pub(crate) fn questions(&self) -> Vec<String> {
         self.asked.try_iter().collect()
     }

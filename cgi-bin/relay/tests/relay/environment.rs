@@ -1,4 +1,4 @@
-//! Whatever a web server or a client puts into the environment gets an answer.
+//! relay.cgi answers whatever a web server or a client puts into the environment.
 
 use std::process::Stdio;
 

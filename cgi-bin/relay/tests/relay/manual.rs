@@ -1,4 +1,4 @@
-//! relay.cgi(8) knows the documents that there are.
+//! relay.cgi(8) lists the documents that exist.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A viewer can't be sent on, and is told why.
+//! relay.cgi tells a viewer why it cannot send them to a stream.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -39,7 +39,7 @@ fn each_refusal_has_its_status_and_keeps_the_daemons_words_to_the_log() {
 }
 
 #[test]
-fn what_is_no_request_is_not_passed_on() {
+fn an_invalid_request_does_not_reach_the_daemon() {
     let daemon = Daemon::sending_to("rtsp://dss2.example.net/news.sdp");
     for (method, path, query, status) in [
         ("GET", "/.news.smil", "", 400),
@@ -65,7 +65,7 @@ fn what_is_no_request_is_not_passed_on() {
 }
 
 #[test]
-fn no_daemon_is_said() {
+fn a_missing_daemon_is_reported() {
     for socket in [fresh_path(), "/".into(), format!("/{}", "x".repeat(4000)).into()] {
         let reply = request(&socket, &NEWS);
         assert_eq!((reply.status, reply.header("retry-after")), (503, "30"));

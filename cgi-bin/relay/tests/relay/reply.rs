@@ -1,12 +1,12 @@
-//! A strict reader of what a CGI program prints (RFC 3875 section 6).
+//! A strict parser for the output of a CGI program (RFC 3875 section 6).
 
 use std::collections::BTreeMap;
 
-/// An answer, taken apart.
+/// A parsed answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    /// By lower-case name.
+    /// Headers by lower-case name.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! Runs the program with an environment.
+//! Runs relay.cgi with an environment.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::reply::Reply;
 
-/// relay.cgi with nothing in its environment but a method, the socket and these variables.
+/// relay.cgi with a method, the socket and these variables in its environment, and nothing else.
 pub(crate) fn command(socket: &Path, variables: &[(&str, &[u8])]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_relay-cgi"));
     command.env_clear().env("REQUEST_METHOD", "GET").env("DYNRELAY_SOCKET", socket);
@@ -18,7 +18,7 @@ pub(crate) fn command(socket: &Path, variables: &[(&str, &[u8])]) -> Command {
     command
 }
 
-/// The answer to a request; it has to be one, and the program has to end well.
+/// Runs relay.cgi and parses its answer. Fails if the answer is invalid or the program fails.
 pub(crate) fn request(socket: &Path, variables: &[(&str, &[u8])]) -> Reply {
     reply(&command(socket, variables).output().unwrap())
 }

@@ -1,4 +1,4 @@
-//! A viewer asks for a stream, and is sent there.
+//! A viewer asks for a stream, and relay.cgi sends them there.
 
 use roxmltree::Document;
 
@@ -83,7 +83,7 @@ fn a_head_starts_nothing() {
 }
 
 #[test]
-fn without_a_stream_they_are_listed() {
+fn without_a_stream_the_page_lists_all() {
     let daemon = Daemon::sending_to(URL);
     let reply = get(&daemon, "", "f=\"a\"&f=<a>");
     assert_eq!((reply.status, reply.header("content-type")), (200, "text/html; charset=utf-8"));
@@ -95,7 +95,7 @@ fn without_a_stream_they_are_listed() {
 }
 
 #[test]
-fn the_lists_style_is_no_stream() {
+fn the_style_of_the_page_is_not_a_stream() {
     let daemon = Daemon::sending_to(URL);
     let reply = get(&daemon, "/.style.css", "");
     assert_eq!((reply.status, reply.header("content-type")), (200, "text/css"));
