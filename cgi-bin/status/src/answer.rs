@@ -1,4 +1,4 @@
-//! One request's way to its answer.
+//! Turns one request into its answer.
 
 use std::io::ErrorKind::PermissionDenied;
 use std::io::Write;
@@ -14,10 +14,10 @@ use crate::metrics::{self, Dialect};
 use crate::wanted::Wanted;
 use crate::{overview, relay};
 
-/// Nobody else's page may read what is answered here.
+/// Stops pages of other sites from reading the answer.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// The answer to a request, whatever it is. Why the daemon doesn't answer goes to `log` too.
+/// Answers a request. If the daemon does not answer, `log` receives the reason too.
 pub(crate) fn answer(
     environment: &Environment,
     daemon: &mut impl Daemon,
@@ -39,7 +39,7 @@ pub(crate) fn answer(
 fn respond(environment: &Environment, daemon: &mut impl Daemon, log: &mut impl Write) -> Response {
     let site = Site::new(environment);
     let mut down = |error: ClientError| {
-        // If there is no log, nobody reads it.
+        // A missing log is no error.
         let _ = writeln!(log, "status.cgi: {}", plain(&error));
         error
     };
@@ -65,13 +65,13 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon, log: &mut impl W
         },
         Wanted::Asset(asset) => asset.response(),
         Wanted::Nothing => {
-            let why = "Every page can be reached from “All relays”, above.";
+            let why = "“All relays”, above, leads to every page.";
             site.trouble(StatusCode::NOT_FOUND, "There is no such page.", why)
         }
     }
 }
 
-/// A stream or an edge that the catalogue doesn't have is not relayed; that is no fault of the daemon.
+/// An unknown stream or edge is no fault of the daemon: there is no such relay.
 fn known(show: Result<RelayShow, ClientError>) -> Result<RelayShow, ClientError> {
     match show {
         Err(ClientError::Refused(refused))
@@ -86,7 +86,7 @@ fn known(show: Result<RelayShow, ClientError>) -> Result<RelayShow, ClientError>
 fn unavailable(site: &Site, error: &ClientError) -> Response {
     let what = match error {
         ClientError::Unreachable { .. } => "dynrelayd can't be reached.",
-        _ => "dynrelayd does not answer as it should.",
+        _ => "dynrelayd gives no valid answer.",
     };
     let advice = match error {
         ClientError::Unreachable { source, .. } if source.kind() == PermissionDenied => {

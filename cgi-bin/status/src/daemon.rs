@@ -1,29 +1,29 @@
-//! The daemon, as far as its state is looked at.
+//! What status.cgi asks the daemon.
 
 use std::time::Duration;
 
 use cgi::Socket;
 use control::{ClientError, Pong, RelayList, RelayShow, Request, StreamStatus};
 
-/// How long the daemon may take for each answer.
+/// The time that each answer of the daemon may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// All there is to see.
+/// Everything that the first page shows.
 #[derive(Clone, Debug)]
 pub(crate) struct Overview {
     pub(crate) daemon: Pong,
-    /// The relays, the recently closed included, with their rates.
+    /// The relays, with the recently closed ones and their rates.
     pub(crate) relays: RelayList,
     pub(crate) streams: Vec<StreamStatus>,
 }
 
-/// Who can be asked what is relayed.
+/// A daemon that status.cgi can ask.
 pub(crate) trait Daemon {
-    /// Everything, in short.
+    /// The state of everything.
     fn overview(&mut self) -> Result<Overview, ClientError>;
-    /// Every relay, the recently closed included.
+    /// All relays, with the recently closed ones.
     fn relays(&mut self) -> Result<RelayList, ClientError>;
-    /// One relay, and those of the same name that closed recently.
+    /// One relay, and recently closed ones with the same name.
     fn show(&mut self, stream: &str, edge: &str) -> Result<RelayShow, ClientError>;
 }
 

@@ -1,4 +1,4 @@
-//! What all pages have in common.
+//! The common parts of all pages.
 
 use cgi::http::StatusCode;
 use cgi::{Asset, Environment, Page, Response, own_path, percent_encode};
@@ -12,20 +12,20 @@ pub(crate) const STYLE: Asset = Asset::new(
     "text/css",
     concat!(include_str!("../../../crates/cgi/src/base.css"), include_str!("../assets/style.css")),
 );
-/// What keeps a page up to date.
+/// The script that keeps a page up to date.
 pub(crate) const SCRIPT: Asset =
     Asset::new("live.js", "text/javascript", include_str!("../assets/live.js"));
-/// A small picture.
+/// The icon.
 pub(crate) const ICON: Asset =
     Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg"));
 
 /// The first page's heading.
 pub(crate) const HOME: &str = "Relays";
 
-/// Without a script, a page is asked for anew after so many seconds.
+/// Without a script, the browser reloads a page after this many seconds.
 const REFRESH: u32 = 30;
 
-/// Where a page is: the program's path, the origin's name.
+/// The program's path and the origin's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) own: String,
@@ -44,7 +44,7 @@ impl Site {
         self.link(stream, edge, &text)
     }
 
-    /// The same, where the stream was named already.
+    /// The same link, for a place where the stream is already named.
     pub(crate) fn edge(&self, stream: &str, edge: &str) -> String {
         self.link(stream, edge, &escape(edge))
     }
@@ -55,8 +55,8 @@ impl Site {
         format!("<a href=\"{href}\">{text}</a>")
     }
 
-    /// A page. `heading`, `title` and `main` are HTML; what is in `main` is kept up to date. All but
-    /// the first have a link back to it.
+    /// A page. `heading`, `title` and `main` are HTML; the script keeps `main` up to date. All
+    /// pages except the first have a link back to it.
     pub(crate) fn page(
         &self,
         status: StatusCode,
@@ -95,7 +95,7 @@ impl Site {
         page.response(status)
     }
 
-    /// A page that has nothing to show but why.
+    /// A page that says only why it has no contents.
     pub(crate) fn trouble(&self, status: StatusCode, what: &str, why: &str) -> Response {
         let main =
             format!("<p id=\"sum\" role=\"status\" class=\"trouble\">{what}</p>\n<p>{why}</p>\n");
@@ -103,14 +103,15 @@ impl Site {
     }
 }
 
-/// A time in UTC: the zone of the web server says nothing to readers. The script shows it in theirs.
+/// A time in UTC, because the web server's zone means nothing to readers. The script shows it in
+/// the reader's zone.
 pub(crate) fn time(at: u64) -> String {
     let time = wording::utc(at);
     let clock = wording::time_of_day(at);
     format!("<time datetime=\"{time}\">{} UTC</time>", clock.trim_end_matches('Z'))
 }
 
-/// A list of facts: each with its name, both HTML.
+/// A list of facts with their names, both in HTML.
 pub(crate) fn facts(class: &str, facts: &[(&str, String)]) -> String {
     let facts: String = facts
         .iter()
@@ -119,12 +120,12 @@ pub(crate) fn facts(class: &str, facts: &[(&str, String)]) -> String {
     format!("<dl class=\"{class}\">\n{facts}</dl>\n")
 }
 
-/// A state, for the eye too.
+/// A state, with its colour.
 pub(crate) fn state(state: State) -> String {
     format!("<span class=\"state {state}\">{state}</span>")
 }
 
-/// Where a stream comes from, and how that goes; below it, its replicas.
+/// Where a stream comes from and the state of its source; its replicas below.
 pub(crate) fn origin(origin: &Origin) -> String {
     let Origin { kind, state, detail, replicas } = origin;
     let own = format!("{kind}, {}", going(*state, detail.as_deref()));
@@ -136,7 +137,7 @@ pub(crate) fn origin(origin: &Origin) -> String {
     std::iter::once(own).chain(replicas).collect()
 }
 
-/// How an origin or a replica goes, and why.
+/// The state of an origin or a replica, and its reason.
 fn going(state: SourceState, detail: Option<&str>) -> String {
     let class = if state == SourceState::Failed { "trouble" } else { "calm" };
     let state = match state {
@@ -147,10 +148,10 @@ fn going(state: SourceState, detail: Option<&str>) -> String {
     format!("<span class=\"{class}\">{state}</span>{}", detail.unwrap_or_default())
 }
 
-/// A number that the edge may not say.
+/// A number that the edge may not report.
 pub(crate) fn viewers(viewers: Option<u32>) -> String {
     viewers.map_or_else(
-        || "<span class=\"none\" title=\"the edge does not say\">not said</span>".to_owned(),
+        || "<span class=\"none\" title=\"the edge does not report it\">unknown</span>".to_owned(),
         |viewers| wording::grouped(viewers.into()),
     )
 }

@@ -1,7 +1,7 @@
-//! status.cgi: what is relayed now, for people with a browser, for scripts and for Prometheus.
+//! status.cgi: shows what is relayed, to people with a browser, to scripts and to Prometheus.
 //!
-//! It is started by a web server for each request (RFC 3875), asks dynrelayd, and changes nothing.
-//! Who may see it is the web server's business.
+//!  A web server runs it for each request (RFC 3875). It asks dynrelayd and changes nothing. The
+//! web server decides who may see it.
 
 mod answer;
 mod daemon;

@@ -1,4 +1,4 @@
-//! Everything that can be counted, for Prometheus.
+//! All counters and gauges, for Prometheus.
 
 use std::fmt::Write;
 
@@ -9,20 +9,20 @@ use model::{CloseReason, State};
 
 use crate::daemon::Overview;
 
-/// The states of a relay that runs.
+/// The states of an open relay.
 const STATES: [State; 3] = [State::Starting, State::Live, State::Suspect];
 
-/// How the numbers are written.
+/// The format of the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// OpenMetrics 1.0.
     OpenMetrics,
-    /// Prometheus' own text format 0.0.4, for those who know no other, and for a browser's window.
+    /// Prometheus' own text format 0.0.4, for clients that know no other, and for browsers.
     Text,
 }
 
 impl Dialect {
-    /// OpenMetrics, unless only other types are asked for.
+    /// OpenMetrics, unless the client accepts only other types.
     pub(crate) fn of(accept: &[u8]) -> Self {
         let accept = String::from_utf8_lossy(accept).to_ascii_lowercase();
         let names = |kind: &str| accept.contains(kind);
@@ -40,7 +40,7 @@ impl Dialect {
     }
 }
 
-/// The numbers; without an overview, that the daemon is down.
+/// The metrics. Without an overview, they say that the daemon is down.
 pub(crate) fn response(seen: Option<&Overview>, dialect: Dialect) -> Response {
     let mut told = Told { text: String::new(), dialect };
     told.gauge("dynrelay_up", "", "Whether dynrelayd answers.");
@@ -69,7 +69,7 @@ impl Told {
         self.gauge("dynrelay_uptime_seconds", "seconds", "How long dynrelayd has been running.");
         self.sample("dynrelay_uptime_seconds", &[], seen.daemon.uptime);
         self.counter("dynrelay_relays_closed", "", "Relays that have closed since it started.");
-        // A counter that isn't there can't be seen to grow: each reason begins with none.
+        // A counter must exist before it can grow, so each reason begins with 0.
         for reason in CloseReason::ALL {
             let count = seen.daemon.closed.get(reason).copied().unwrap_or_default();
             self.sample("dynrelay_relays_closed_total", &[("reason", reason.word())], count);
@@ -77,7 +77,7 @@ impl Told {
     }
 
     fn states(&mut self, running: &[&RelayStatus]) {
-        self.gauge("dynrelay_relays", "", "Relays that run, by state.");
+        self.gauge("dynrelay_relays", "", "Open relays, by state.");
         for state in STATES {
             let count = running.iter().filter(|relay| relay.state == state).count();
             self.sample("dynrelay_relays", &[("state", state.word())], count as u64);
@@ -95,7 +95,7 @@ impl Told {
         }
     }
 
-    /// What each relay counts.
+    /// The counters of each relay.
     fn relays(&mut self, running: &[&RelayStatus]) {
         if running.is_empty() {
             return;
@@ -105,7 +105,7 @@ impl Told {
         self.each(name, running, |relay| Some(relay.started));
         if running.iter().any(|relay| relay.viewers.is_some()) {
             let name = "dynrelay_relay_viewers";
-            self.gauge(name, "", "How many watch at the edge, where it says so.");
+            self.gauge(name, "", "Viewers at the edge, if it reports them.");
             self.each(name, running, |relay| relay.viewers.map(u64::from));
         }
         type Of = fn(&RelayStatus) -> u64;
@@ -137,7 +137,7 @@ impl Told {
             self.gauge(
                 "dynrelay_stream_on_air",
                 "",
-                "Whether a stream is broadcast, if it is known.",
+                "Whether a stream is on air, if that is known.",
             );
         }
         for (stream, on_air) in known {
@@ -163,7 +163,8 @@ impl Told {
         self.family(name, "gauge", unit, help);
     }
 
-    /// A counter, whose samples' names end in `_total`. To OpenMetrics that is no part of its name.
+    /// A counter. Its samples' names end in `_total`, which OpenMetrics does not count as part of
+    /// its name.
     fn counter(&mut self, name: &str, unit: &str, help: &str) {
         match self.dialect {
             Dialect::OpenMetrics => self.family(name, "counter", unit, help),
@@ -190,7 +191,7 @@ impl Told {
     }
 }
 
-/// A label's text: what would end it or its line is written otherwise.
+/// A label's text, with escapes for characters that would end it or its line.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dialect_is_what_is_asked_for() {
+    fn the_client_chooses_the_dialect() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5,*/*";
         for (accept, dialect) in [
             (prometheus, Dialect::OpenMetrics),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_cannot_be_broken_out_of() {
+    fn a_label_is_escaped() {
         assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
     }
 }

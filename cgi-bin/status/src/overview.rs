@@ -1,4 +1,4 @@
-//! All relays and streams on one page.
+//! The page of all relays and streams.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::html::{HOME, Site, facts, origin, state, time, viewers};
 use crate::plot;
 use crate::table::{Column, Table};
 
-/// How many of the relays that closed are shown.
+/// The number of closed relays that the page shows.
 const CLOSED: usize = 20;
 
 const fn column(name: &'static str, class: &'static str) -> Column {
@@ -70,8 +70,8 @@ pub(crate) fn page(seen: &Overview, site: &Site) -> Response {
     site.page(StatusCode::OK, HOME, &title, &main)
 }
 
-/// `3 relays: 2 live, 1 starting`. It changes when a state does, and not with every number, so that
-/// a screen reader has something to say only then.
+/// `3 relays: 2 live, 1 starting`. It changes only when a state does, so that a screen reader
+/// speaks only then.
 fn in_words(running: &[&RelayStatus]) -> String {
     if running.is_empty() {
         return "Nothing is relayed now".to_owned();
@@ -90,7 +90,7 @@ fn figures(seen: &Overview, running: &[&RelayStatus], viewers: u64) -> String {
     let silent = running.iter().filter(|relay| relay.viewers.is_none()).count();
     let viewers = match silent {
         0 => grouped(viewers),
-        _ if silent == running.len() => "<span class=\"none\">not said</span>".to_owned(),
+        _ if silent == running.len() => "<span class=\"none\">unknown</span>".to_owned(),
         _ => format!("{}<small> or more</small>", grouped(viewers)),
     };
     let on_air = seen.streams.iter().filter(|stream| stream.on_air == Some(true)).count();
@@ -125,16 +125,16 @@ fn running_table(relays: &[&RelayStatus], site: &Site, now: u64) -> String {
             ],
         );
     }
-    table.html("Nothing: a relay starts when a viewer asks for a stream.")
+    table.html("None: a relay starts when a viewer asks for a stream.")
 }
 
-/// The relays that closed lately, the latest first.
+/// The recently closed relays, the latest first.
 pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> String {
-    let mut table = Table::new("Closed lately", &CLOSED_COLUMNS);
+    let mut table = Table::new("Recently closed", &CLOSED_COLUMNS);
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     for relay in relays.iter().take(CLOSED) {
         let RelayStatus { stream, edge, started, since, .. } = relay;
-        // One may have begun and closed several times in a second.
+        // A relay may begin and close several times in a second.
         let id = format!("closed/{stream}/{edge}/{started}");
         let times = ids.entry(id.clone()).or_default();
         *times += 1;
@@ -151,10 +151,10 @@ pub(crate) fn closed_table(relays: &[&RelayStatus], site: &Site, now: u64) -> St
             ],
         );
     }
-    table.html("None, as far as the daemon remembers.")
+    table.html("None that the daemon remembers.")
 }
 
-/// A close reason with what it means.
+/// A close reason and its meaning.
 pub(crate) fn why(reason: CloseReason) -> String {
     let class = if is_trouble(reason) { "trouble" } else { "calm" };
     format!("<span class=\"{class}\">{reason}</span> <small>{}</small>", meaning(reason))
@@ -169,7 +169,7 @@ fn stream_table(streams: &[StreamStatus], site: &Site) -> String {
         let on_air = match stream.on_air {
             Some(true) => "<span class=\"air on\">on air</span>",
             Some(false) => "<span class=\"air off\">off air</span>",
-            None => "<span class=\"air unknown\">not known</span>",
+            None => "<span class=\"air unknown\">unknown</span>",
         };
         let relays = stream.relayed_to.iter().map(|edge| site.edge(&stream.name, edge));
         table.row(

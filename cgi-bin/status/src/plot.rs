@@ -1,18 +1,18 @@
-//! A rate over the last minutes, drawn.
+//! A plot of a rate over the last minutes.
 
 use std::fmt::Write;
 
 use control::Rates;
 use wording::rate;
 
-/// How much time a plot shows, in seconds.
+/// The time that a plot shows, in seconds.
 const SPAN: u64 = 600;
-/// So far out of sight that a line from there looks level.
+/// So far outside the plot that a line from there looks level.
 const BEYOND: u64 = 1000;
-/// How high a plot is, in its own units.
+/// The height of a plot, in its own units.
 const HEIGHT: u64 = 100;
 
-/// A plot as it stands in a table: a line, and what it says in words for who can't see it.
+/// A plot in a table: a line, and a description in words for screen readers.
 pub(crate) fn small(rates: &Rates) -> String {
     drawn(rates, "spark")
 }
@@ -36,8 +36,8 @@ fn drawn(rates: &Rates, class: &str) -> String {
     let bytes = &bytes[bytes.len().saturating_sub(shown)..];
     let Some(top) = bytes.iter().copied().max() else { return String::new() };
     let first = slots - u64::try_from(bytes.len()).unwrap_or(slots);
-    // The line begins and ends at the foot, so that what is below it can be filled; the foot itself
-    // is below what is seen. What goes on to the left comes from there.
+    // The line begins and ends at the foot, so that the area below it can be filled. The foot is
+    // below the visible part. The line comes from the left at its first height.
     let foot = HEIGHT + 20;
     let mut points = match first {
         0 => format!("-{BEYOND},{foot}"),
@@ -56,7 +56,7 @@ fn drawn(rates: &Rates, class: &str) -> String {
     )
 }
 
-/// Of the height, as much as these bytes are of the most.
+/// The height of a point with these bytes, in relation to the largest.
 fn share(bytes: u64, top: u64) -> u64 {
     let share = u128::from(bytes) * u128::from(HEIGHT) / u128::from(top.max(1));
     u64::try_from(share).unwrap_or(HEIGHT)

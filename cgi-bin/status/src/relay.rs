@@ -1,4 +1,4 @@
-//! One relay on a page of its own.
+//! The page of one relay.
 
 use cgi::Response;
 use cgi::http::StatusCode;
@@ -58,7 +58,7 @@ pub(crate) fn page(stream: &str, edge: &str, show: &RelayShow, site: &Site) -> R
     site.page(StatusCode::OK, &heading, &title, &main)
 }
 
-/// What it is, in words that change only when it does.
+/// The relay's state in words. They change only when the state does.
 fn sentence(relay: &RelayStatus) -> String {
     match &relay.reason {
         Some(reason) => format!("Closed: {}", overview::why(*reason)),
@@ -87,7 +87,7 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     facts
 }
 
-/// Why it is in its state. Above a closed relay its reason is explained already: only advice follows.
+/// Explains the state. A closed relay's reason is explained above; this adds only advice.
 fn explanation(detail: &RelayDetail, now: u64) -> String {
     let text = match detail.relay.state {
         State::Closed => wording::advice(detail).unwrap_or_default(),
@@ -96,7 +96,7 @@ fn explanation(detail: &RelayDetail, now: u64) -> String {
     if text.is_empty() { text } else { format!("<p class=\"story\">{}</p>\n", prose(&text)) }
 }
 
-/// Sentences as HTML. Commands between backticks become code.
+/// Sentences as HTML. Commands in backticks become code.
 fn prose(text: &str) -> String {
     let parts = text.split('`').enumerate();
     let parts = parts.map(|(at, part)| match at % 2 {
@@ -142,7 +142,7 @@ fn flows(detail: &RelayDetail) -> String {
     table.html("None.")
 }
 
-/// What is worth knowing besides the numbers.
+/// Notes beside the numbers.
 fn notes(detail: &RelayDetail) -> Vec<String> {
     let flows = detail.flows.iter().filter_map(flow_note);
     flows.chain(silence_note(detail)).collect()

@@ -1,4 +1,4 @@
-//! Tables that are read well on a wide screen, on a phone, and by a screen reader.
+//! Tables for wide screens, phones and screen readers.
 
 use playlist::escape;
 
@@ -6,14 +6,14 @@ use playlist::escape;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
-    /// Its cells' class.
+    /// The class of its cells.
     pub(crate) class: &'static str,
 }
 
-/// Rows under headings. Each row begins with the cell that names it.
+/// Rows below headings. The first cell of each row names the row.
 ///
-/// On a phone the style lays each row out as a block, in which browsers forget that it is a row:
-/// that is why the roles are said, and each cell has its column's name.
+///  On a phone the style lays out each row as a block, and browsers then forget that it is a row.
+/// So the roles are explicit, and each cell has its column's name.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
     caption: &'a str,
@@ -22,12 +22,12 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// No rows yet.
+    /// An empty table.
     pub(crate) fn new(caption: &'a str, columns: &'a [Column]) -> Self {
         Self { caption, columns, rows: String::new() }
     }
 
-    /// Adds a row of HTML, a cell for each column. `id` is unique on the page.
+    /// Adds a row of HTML, with a cell for each column. `id` is unique on the page.
     pub(crate) fn row<const N: usize>(&mut self, id: &str, cells: [String; N]) {
         self.rows.push_str(&format!("<tr role=\"row\" id=\"{}\">", escape(id)));
         for (at, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
         self.rows.push_str("</tr>\n");
     }
 
-    /// The table; nothing but `empty`, a sentence, if it has no rows.
+    /// The table, or only the sentence `empty` if it has no rows.
     pub(crate) fn html(&self, empty: &str) -> String {
         let Self { caption, columns, rows } = self;
         if rows.is_empty() {

@@ -1,5 +1,5 @@
-//! Whatever the environment and whatever the daemon says, the answer is a CGI answer, and a page
-//! is well-formed.
+//! Every environment and every answer of the daemon gives a valid CGI answer with a well-formed
+//! page.
 
 #[path = "../../relay/tests/relay/reply.rs"]
 mod reply;
@@ -22,12 +22,12 @@ use crate::daemon::{Daemon, Overview};
 use reply::Reply;
 use serde_json::{Value, json};
 
-/// What the daemon would say in JSON; fields that don't matter here may be left out.
+/// The daemon's answer in JSON. Irrelevant fields may be absent.
 fn from<T: serde::de::DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).unwrap()
 }
 
-/// A daemon that has these words for everything.
+/// A daemon that always gives the same answer.
 #[derive(Clone, Debug)]
 struct Says {
     text: String,
@@ -130,7 +130,7 @@ impl Daemon for Says {
 
 fn daemons() -> impl Strategy<Value = Says> {
     let codes = select(vec![ErrorCode::UnknownStream, ErrorCode::Limit, ErrorCode::Internal]);
-    // Without control characters, which no XML can hold.
+    // XML cannot contain control characters.
     let text = prop_oneof!["[^\\p{C}]{0,30}", "[<>&\"'\\\\/a-z]{1,12}"];
     let number = prop_oneof![0_u64..2000, any::<u64>()];
     (text, number, prop::option::weighted(0.1, codes), prop::bool::weighted(0.9))
@@ -176,7 +176,7 @@ fn ask(environment: &BTreeMap<&'static str, Vec<u8>>, daemon: &mut Says) -> (Rep
     (Reply::parse(&printed).unwrap(), String::from_utf8(log).unwrap())
 }
 
-/// A page, taken apart; whatever is in it, it has but the elements it should have.
+/// A parsed page. It has only the elements of a page, whatever its contents.
 fn check_page(html: &str) -> Result<(), TestCaseError> {
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
     let page = roxmltree::Document::parse_with_options(html, options)
@@ -231,12 +231,12 @@ fn well() -> Says {
 }
 
 #[test]
-fn a_daemon_that_is_down_is_said_in_each_ones_words() {
+fn each_format_says_that_the_daemon_is_down() {
     let down = Says { answers: false, ..well() };
     for path in ["", "/relay/news/dss2"] {
         let page = get(path, &down);
         assert_eq!((page.status, page.header("retry-after")), (503, "5"));
-        assert!(page.text().contains("dynrelayd does not answer as it should."));
+        assert!(page.text().contains("dynrelayd gives no valid answer."));
     }
     let json = get("/relays.json", &down);
     assert_eq!((json.status, json.header("content-type")), (503, "application/json"));
@@ -247,7 +247,7 @@ fn a_daemon_that_is_down_is_said_in_each_ones_words() {
 }
 
 #[test]
-fn a_relay_that_nobody_knows_is_not_found() {
+fn an_unknown_relay_is_not_found() {
     for code in [ErrorCode::UnknownStream, ErrorCode::NoEdge] {
         let unknown = Says { code: Some(code), ..well() };
         assert_eq!(get("/relay/news/dss2", &unknown).status, 404);
@@ -256,7 +256,7 @@ fn a_relay_that_nobody_knows_is_not_found() {
 }
 
 #[test]
-fn a_relays_page_tells_why_it_is_as_it_is_and_what_would_close_it() {
+fn a_relays_page_explains_its_state_and_what_would_close_it() {
     let page = get("/relay/news/dss2", &well());
     let text = page.text();
     assert!(text.contains("<p class=\"story\">The edge takes it"), "{text}");

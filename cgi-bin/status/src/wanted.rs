@@ -5,20 +5,20 @@ use model::is_name;
 
 use crate::html::{ICON, SCRIPT, STYLE};
 
-/// What somebody wants to see.
+/// What a client asks for.
 #[derive(Clone, Debug)]
 pub(crate) enum Wanted {
     /// All relays and streams.
     Overview,
     /// One relay: its stream and its edge.
     Relay(String, String),
-    /// All, for Prometheus.
+    /// The metrics, for Prometheus.
     Metrics,
-    /// The relays, for scripts.
+    /// The relays as JSON, for scripts.
     Json,
-    /// What the pages need.
+    /// A file that the pages need.
     Asset(Asset),
-    /// There is no such thing.
+    /// An unknown path.
     Nothing,
 }
 
