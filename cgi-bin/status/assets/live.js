@@ -1,7 +1,7 @@
 "use strict";
 
-// Keeps the page up to date. It is fetched anew every few seconds, and what differs is changed in
-// place, so that nothing flickers, and focus, selection and scroll position stay where they are.
+// Keeps the page up to date: fetches it every few seconds and changes only what differs. Nothing
+// flickers, and focus, selection and scroll position stay.
 (() => {
   const PERIOD = 5000;
   const PATIENCE = 10000;
@@ -11,7 +11,7 @@
   let timer = 0;
   let asking = false;
 
-  // Times are written in UTC; here they are the reader's.
+  // Shows the page's UTC times in the reader's zone.
   function localise(root) {
     const today = new Date().toDateString();
     for (const time of root.querySelectorAll("time[datetime]")) {
@@ -46,7 +46,7 @@
     mergeChildren(old, fresh);
   }
 
-  // A child with an id is the same as the one of that id before; others go by their places.
+  // Matches children by id, and children without an id by place.
   function mergeChildren(old, fresh) {
     const stay = new Set([...fresh.children].map((child) => child.id));
     const before = new Map();
