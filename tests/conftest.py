@@ -39,6 +39,22 @@ def _builder(scenery, request):
         scene.strike()
 
 
+def pytest_configure(config):
+    """Names the mark of tests that begin first."""
+    config.addinivalue_line("markers", "long: takes half a minute or more, and begins first")
+
+
+def pytest_collection_modifyitems(items):
+    """Long tests come first, so that no worker has one left at the end. One of them makes a Debian
+    image; the other tests that need it come last."""
+
+    def place(item):
+        long, image = item.get_closest_marker("long") is not None, "tree" in item.fixturenames
+        return (not long, image != long)
+
+    items.sort(key=place)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """Remembers a failure, so that the fixture can show what the programs said."""

@@ -1,9 +1,12 @@
 """A relay closes by itself, and a new player brings it back."""
 
+import pytest
+
 from lab.player import Ffmpeg, Mplayer
 from lab.web import SITE, fetch
 
 
+@pytest.mark.long
 def test_when_the_last_player_leaves_the_relay_closes_and_a_new_player_starts_it_again(stage):
     scene = stage()
     one = Mplayer(scene["viewer"], f"{SITE}/news.smil")
@@ -36,6 +39,7 @@ def test_when_the_last_player_leaves_the_relay_closes_and_a_new_player_starts_it
     )
 
 
+@pytest.mark.long
 def test_when_the_encoder_stops_the_relay_closes_and_a_new_broadcast_plays(stage):
     scene = stage()
     player = Mplayer(scene["viewer"], f"{SITE}/news.smil")

@@ -1,5 +1,7 @@
 """Refusals under the kernel's ICMP limits: who is found out, and who comes back."""
 
+import pytest
+
 from lab.broadcast import RATE
 from lab.rehearsal import DEFAULT_RULES
 from lab.rtp import gaps, numbers, runs
@@ -21,6 +23,7 @@ def reports_after_the_first_probe(packets, port):
     return sum(packet.target_port == port + 1 for packet in flow[rtp[full_rate] :])
 
 
+@pytest.mark.long
 def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_plays_on(rehearsal):
     scene = rehearsal(streams=16, shutdown={**DEFAULT_RULES, "errors": 3})
     scene.watch()

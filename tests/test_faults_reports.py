@@ -1,5 +1,7 @@
 """What an edge says or keeps to itself: firewalls, and servers that report their viewers."""
 
+import pytest
+
 from lab.broadcast import RATE
 from lab.rtp import gaps
 
@@ -20,6 +22,7 @@ def silent_edges(scene):
     return [one["what"] for one in scene.daemon.check()["findings"] if one["about"] == "edges"]
 
 
+@pytest.mark.long
 def test_where_icmp_is_dropped_the_relay_runs_on_and_show_and_check_say_so(rehearsal):
     scene = rehearsal()
     firewall(scene, f"{UNREACHABLE} counter drop")
@@ -86,6 +89,7 @@ def test_ports_leaked_open_with_nobody_watching_close_the_relay(rehearsal):
     assert (closed["reason"], closed["refusals"]) == ("no-viewers", 0)
 
 
+@pytest.mark.long
 def test_with_one_viewer_reported_the_relay_never_closes(rehearsal):
     scene = rehearsal(shutdown={"no_viewers": "2s", "lease": "3s"})
     scene.edge.report_viewers(1)

@@ -68,16 +68,21 @@ def test_the_events_of_the_log():
     assert set(re.findall(r"^\.It Li (\S+)", events, re.MULTILINE)) == logged | {"note"}
 
 
+def spelled(text, enum):
+    """The words of an enum that spells them itself."""
+    return set(re.findall(r'= "([a-z-]+)"', text.partition(f"pub enum {enum} {{")[2].partition("}")[0]))
+
+
 def test_states_reasons_and_refusals():
-    life, control = source("crates/lifecycle/src"), source("crates/control/src")
-    states = variants(life, "State") | variants(life, "CloseReason") | {"closed"}
+    model, control = source("crates/model/src"), source("crates/control/src")
+    states = spelled(model, "State") | spelled(model, "CloseReason")
     assert Manual("dynrelay.1").items("STATES", "Li") == states
     codes = Manual("dynrelayd.8").section("CONTROL PROTOCOL").partition("The codes of errors:")[2]
     assert set(re.findall(r"^\.It Li (\S+)", codes, re.MULTILINE)) == variants(control, "ErrorCode")
 
 
 def test_requests_and_answers():
-    control, page = source("crates/control/src", "crates/scan/src"), Manual("dynrelayd.8")
+    control, page = source("crates/control/src", "crates/scan/src", "crates/model/src"), Manual("dynrelayd.8")
     protocol = page.section("CONTROL PROTOCOL")
     requests = variants(control, "Request")
     assert set(re.findall(r'^\.It Li \{"op":"(\w+)"', protocol, re.MULTILINE)) == requests
@@ -90,6 +95,7 @@ def test_requests_and_answers():
         assert sent and sent <= told, sent - told
     enums = set(re.findall(r"enum (\w+) \{", control))
     known = fields | {"ok", "error", "op", "v"}.union(*(variants(control, enum) for enum in enums))
+    known |= set(re.findall(r'^\s+\w+ = "([a-z-]+)"', control, re.MULTILINE))
     known |= set(re.findall(r'"([a-z-]+)"', source("crates/dynrelayd/src")))
     marked = {word.strip('{}[]":,') for word in page.marked("CONTROL PROTOCOL", "Li")}
     marked = {word for word in marked if re.fullmatch("[a-z_]+", word)}

@@ -17,8 +17,6 @@ from lab.programs import BUILT, PROJECT
 from lab.stand_in import StandIn
 from lab.web import SITE
 
-pytestmark = pytest.mark.timeout(1200)
-
 CONFIG = "/etc/dynrelay/dynrelay.toml"
 SOCKET = "/run/dynrelay/control.sock"
 
@@ -155,6 +153,7 @@ def serve_by_apache(machine):
     machine.run(["systemctl", "restart", "apache2"])
 
 
+@pytest.mark.long
 def test_a_package_from_its_installation_to_its_purge(scene, packages):
     machine = scene.machine
     before, users_before = files(machine), users(machine)

@@ -77,6 +77,8 @@ def is_sound(browser, but_for=None):
     return heard
 
 
+@pytest.mark.xdist_group("browser")
+@pytest.mark.long
 def test_the_status_page_follows_a_relay_and_disturbs_nobody(watched):
     browser = Browser(watched["origin"])
     browser.show(DESK, height=300)
@@ -106,6 +108,8 @@ def test_the_status_page_follows_a_relay_and_disturbs_nobody(watched):
     is_sound(browser)
 
 
+@pytest.mark.xdist_group("browser")
+@pytest.mark.long
 def test_a_relays_page_tells_its_story(watched):
     browser = Browser(watched["origin"])
     browser.open(f"{STATUS}/relay/s01/dss2")
@@ -123,6 +127,8 @@ def test_a_relays_page_tells_its_story(watched):
     assert browser.complaints() == []
 
 
+@pytest.mark.xdist_group("browser")
+@pytest.mark.long
 def test_without_scripts_there_is_all_to_see(watched):
     browser = Browser(watched["origin"], scripts=False)
     browser.open(STATUS)
@@ -132,6 +138,8 @@ def test_without_scripts_there_is_all_to_see(watched):
     is_sound(browser)
 
 
+@pytest.mark.xdist_group("browser")
+@pytest.mark.long
 def test_a_daemon_that_is_down_is_said_and_comes_back(watched):
     browser = Browser(watched["origin"])
     browser.open(STATUS)
@@ -176,6 +184,8 @@ def test_relays_json_is_what_the_command_prints(watched):
     assert relay.keys() == printed.keys() and relay["started"] == printed["started"]
 
 
+@pytest.mark.xdist_group("browser")
+@pytest.mark.long
 def test_viewers_see_what_is_on_air_and_a_link_for_their_player(watched):
     browser = Browser(watched["origin"])
     browser.open("http://localhost/cgi-bin/relay.cgi")

@@ -100,6 +100,7 @@ def assert_no_password(scene, *texts):
             assert secret not in text, text
 
 
+@pytest.mark.long
 def test_over_udp_the_packets_come_to_the_edge_unchanged_and_only_while_they_are_watched(pulled):
     scene = pulled()
     assert scene.origin_of_news() == {"kind": "rtsp", "state": "idle", "detail": URL}
@@ -130,6 +131,7 @@ def test_over_udp_the_packets_come_to_the_edge_unchanged_and_only_while_they_are
     assert connections(scene) == 0
 
 
+@pytest.mark.long
 def test_one_pull_serves_all_edges(pulled):
     scene = pulled(edges=["dss2", "dss3"], serves={"dss3": ["203.0.113.128/25"]})
     viewer = watch(scene)
@@ -170,6 +172,7 @@ def test_one_pull_serves_all_edges(pulled):
     ],
     ids=["udp-basic", "tcp-digest"],
 )
+@pytest.mark.long
 def test_a_password_opens_dss1_and_is_seen_nowhere(pulled, options, source, files):
     scene = pulled(options=options, source=source, files=files)
     events = scene.daemon.follow("events", "--json")

@@ -92,6 +92,7 @@ def test_a_source_that_falls_silent_over_udp_is_asked_again(pulled):
     plays(scene)
 
 
+@pytest.mark.long
 def test_a_source_that_fails_amid_the_broadcast_plays_on_when_it_is_mended(pulled):
     scene = pulled(dss1=MoodyDss1, shutdown=STAYS)
     plays(scene)

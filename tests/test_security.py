@@ -83,7 +83,8 @@ def add_streams(scene, count):
     scene.daemon.ask("reload")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.long
+@pytest.mark.xdist_group("flood")
 @pytest.mark.parametrize("web", [Apache, Lighttpd])
 def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(stage, web):
     scene = stage(web=web, shutdown=PATIENT)

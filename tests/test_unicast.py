@@ -97,8 +97,10 @@ def test_who_may_not_be_told_hears_a_clear_word(rehearsal):
 
 def test_another_programs_port_is_said_to_be_in_use(rehearsal):
     scene = rehearsal(to=ORIGIN)
-    holder = scene["origin"].start("holder", ["socat", "-u", f"UDP4-RECV:5004,bind={ORIGIN}", "STDOUT"])
-    scene.daemon.wait_until(lambda: ":5004" in bound(scene), "the port should be taken")
+    hold = f"import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{ORIGIN}', 5004)); "
+    hold += "print('ready', flush=True); input()"
+    holder = scene["origin"].start("holder", ["/usr/bin/python3", "-c", hold])
+    holder.wait_for("ready")
     assert scan(scene, "s01", "--for", "1s")[0]["verdict"] == "busy"
     assert on_air(scene) is None
     holder.stop()

@@ -1,4 +1,4 @@
-"""dynrelay's own programs, as they were built."""
+"""dynrelay's own programs, as cargo or scripts/build has built them."""
 
 import os
 from pathlib import Path
@@ -9,5 +9,9 @@ BUILT = Path(os.environ.get("DYNRELAY_BIN", PROJECT / "target" / "release"))
 
 DYNRELAYD = BUILT / "dynrelayd"
 DYNRELAY = BUILT / "dynrelay"
-RELAY_CGI = BUILT / "relay.cgi"
-STATUS_CGI = BUILT / "status.cgi"
+
+
+def cgi(name):
+    """A CGI program. Only scripts/build gives it the name that a web server wants."""
+    program = BUILT / f"{name}.cgi"
+    return program if program.exists() else BUILT / f"{name}-cgi"

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree
 from dataclasses import dataclass
 
-from .programs import PROJECT, RELAY_CGI, STATUS_CGI
+from .programs import PROJECT, cgi
 
 SITE = "http://www.example.org/cgi-bin/relay.cgi"
 # For who is on the web server's own host, and nobody else.
@@ -51,8 +51,8 @@ class _Web:
 
     def __init__(self, host, password=None):
         self.host = host
-        for program in (RELAY_CGI, STATUS_CGI):
-            host.install(program, f"/run/web/cgi-bin/{program.name}")
+        for name in ("relay", "status"):
+            host.install(cgi(name), f"/run/web/cgi-bin/{name}.cgi")
         host.path("/run/web/pages").mkdir(parents=True)
         snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
         snippet = snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin")
