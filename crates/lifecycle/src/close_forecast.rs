@@ -7,29 +7,29 @@ use model::{CloseReason, State};
 use crate::flow::Flow;
 use crate::relay::Relay;
 
-/// One thing that would close a relay if all stays as it is.
+/// One thing that closes a relay unless something changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseForecast {
-    /// The reason it would be closed with.
+    /// The reason that it will be closed with.
     pub reason: CloseReason,
     /// When.
     pub when: When,
 }
 
-/// What a closing waits for.
+/// What the close waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// A time.
     At(Instant),
-    /// About so many more refused probes (or turns without a packet to probe with).
+    /// About this many more refused probes, or turns without a packet.
     Refusals(u32),
-    /// So much more silence of the source.
+    /// This much more silence of the source.
     Silence(Duration),
 }
 
 impl Relay {
-    /// What is under way, the likeliest first: refusals while Suspect, a count of no viewers, the
-    /// source's silence once it is a second old, the lease.
+    /// What may close it, the likeliest first: refusals while Suspect, reports of no viewer, silence
+    /// of the source for a second or more, the lease.
     pub(crate) fn close_forecasts(&self) -> Vec<CloseForecast> {
         let suspect = self.state == State::Suspect;
         let refusals = suspect.then(|| When::Refusals(self.errors_left()));

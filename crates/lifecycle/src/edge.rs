@@ -12,7 +12,7 @@ use crate::output::Output;
 use crate::relay::{Moment, Relay};
 use crate::schedule::{Place, Schedule};
 
-/// Relays that share a probe schedule.
+/// The relays to one address, which share a probe schedule.
 #[derive(Debug)]
 pub(crate) struct Edge {
     pub(crate) schedule: Schedule,
@@ -108,13 +108,13 @@ impl Edge {
         self.give_turn(now, outputs);
     }
 
-    /// Whether flows live by probes, which Starting relays might hold back.
+    /// Whether flows outside of Starting relays wait for probes.
     fn others_wait(&self) -> bool {
         let others = self.relays.values().filter(|relay| relay.state != State::Starting);
         others.flat_map(Relay::rtp).any(|flow| flow.phase != Phase::Open)
     }
 
-    /// A probe went out late, after its turn was given to another flow: that one has to wait.
+    /// A probe left late, after the turn had passed to another flow. That flow waits again.
     fn end_other_turns(&mut self, probed: (u64, usize), now: Instant, outputs: &mut Vec<Output>) {
         if let Some((id, flow)) = self.turn().filter(|turn| *turn != probed) {
             let mut at = Moment { now, schedule: &mut self.schedule, outputs };
@@ -131,7 +131,7 @@ impl Edge {
         })
     }
 
-    /// The flow that is first in the line. A media that isn't broadcast has nothing to probe with.
+    /// The first flow in line. A flow whose source is silent has no packet to probe with.
     fn first(&self) -> Option<(Place, u64, usize)> {
         let waiting = self.relays.iter().flat_map(|(id, relay)| {
             relay.flows.iter().enumerate().filter_map(|(index, flow)| match flow.phase {
@@ -153,7 +153,7 @@ impl Edge {
         }
     }
 
-    /// The earliest time later than `polled` at which something follows by itself.
+    /// The earliest time after `polled` at which something changes without an input.
     pub(crate) fn next_wake(&self, polled: Option<Instant>) -> Option<Instant> {
         let relays =
             self.relays.values().filter_map(|relay| relay.next_wake(&self.schedule, polled));

@@ -6,16 +6,16 @@ use model::{FlowKind, Gate, Rules};
 
 use crate::schedule::{Place, Schedule};
 
-/// What a flow is doing.
+/// What a flow does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Sending at full rate.
     Open,
     /// Refused RTP, waiting for its turn to probe.
     Waiting(Place),
-    /// It is its turn: the next packet goes out as a probe.
+    /// Its turn: the next packet is the probe.
     Turn,
-    /// Its probe went out, and the answer is awaited.
+    /// The probe was sent, and may still be refused.
     Probed { at: Instant },
     /// Refused RTCP, or RTCP of a Suspect relay.
     Shut,
@@ -25,24 +25,22 @@ pub(crate) enum Phase {
 pub(crate) struct Flow {
     pub(crate) kind: FlowKind,
     pub(crate) phase: Phase,
-    /// Refusals in Live and Suspect since the edge last took this flow.
+    /// Refusals in Live and Suspect since the edge last accepted this flow.
     pub(crate) errors: u32,
-    /// Turns since then in which the source sent nothing to probe with.
+    /// Turns since then in which the source sent no packet.
     pub(crate) misses: u32,
-    /// How many watch, and when the edge said so.
-    pub(crate) viewers: Option<(u32, Instant)>,
     /// When it last began to send at full rate.
     pub(crate) opened_at: Instant,
     pub(crate) refused_at: Option<Instant>,
-    /// Whether the edge proved to take it since it was last refused.
+    /// Whether the edge has accepted it since it last refused it.
     pub(crate) accepted: bool,
-    /// Whether its last refusal came from the edge itself, which so was reached.
+    /// Whether the edge itself sent the last refusal.
     pub(crate) reached: bool,
-    /// Since when it can't be reached, with no pause as long as a grace, and when it last couldn't.
+    /// The first and the last unreachable error of a series without a pause as long as a grace.
     unreachable: Option<(Instant, Instant)>,
     /// When its last turn began.
     pub(crate) turn_at: Option<Instant>,
-    /// Whether it was refused since, maybe before the news that its probe was sent.
+    /// Whether it was refused since then.
     pub(crate) answered: bool,
     received: u64,
     sent: u64,
@@ -50,7 +48,7 @@ pub(crate) struct Flow {
     sent_mark: u64,
     observed_at: Instant,
     heard_at: Instant,
-    /// When packets were first seen to have been sent that could have been refused and visibly so.
+    /// When the counters first showed packets that the edge could have refused.
     evidence_at: Option<Instant>,
 }
 
@@ -61,7 +59,6 @@ impl Flow {
             phase: Phase::Open,
             errors: 0,
             misses: 0,
-            viewers: None,
             opened_at: now,
             refused_at: None,
             accepted: false,
@@ -105,9 +102,9 @@ impl Flow {
         self.sent_mark = self.sent;
     }
 
-    /// Takes in that it can't be reached; true if that is borne. At full rate it is for a grace,
-    /// since whoever watches is still there after a short outage.
-    pub(crate) fn borne(&mut self, rules: &Rules, now: Instant) -> bool {
+    /// Records an unreachable error; true while it is tolerated: for one grace at full rate, because
+    /// the viewers are still there after a short outage.
+    pub(crate) fn tolerates_unreachable(&mut self, rules: &Rules, now: Instant) -> bool {
         let since = match self.unreachable {
             Some((since, last)) if now < last + rules.grace => since,
             _ => now,
@@ -116,17 +113,17 @@ impl Flow {
         self.phase == Phase::Open && now < since + rules.grace
     }
 
-    /// How long nothing came in, as far as anybody looked.
+    /// How long the source has sent nothing, by the last look at the counters.
     pub(crate) fn silence(&self) -> Duration {
         self.observed_at.saturating_duration_since(self.heard_at)
     }
 
-    /// Whether it has a say in what becomes of its relay: a media that isn't broadcast has none.
+    /// Whether its source sends. A media that is not broadcast neither keeps nor closes a relay.
     pub(crate) fn speaks(&self, rules: &Rules) -> bool {
         self.silence() < rules.source_silence
     }
 
-    /// Takes in new totals.
+    /// Records new totals.
     pub(crate) fn traffic(
         &mut self,
         (received, sent): (u64, u64),
@@ -134,7 +131,7 @@ impl Flow {
         rules: &Rules,
         now: Instant,
     ) {
-        // Time in which nobody looked counts as silence only up to a half of what would close.
+        // Time between two looks counts as silence only up to half of `source_silence`.
         let unseen = now.saturating_duration_since(self.observed_at);
         let uncounted = unseen.saturating_sub(rules.source_silence / 2);
         self.heard_at = if received == self.received { self.heard_at + uncounted } else { now };
@@ -150,7 +147,7 @@ impl Flow {
         (self.received, self.sent, self.observed_at) = (received, sent, now);
     }
 
-    /// Since when nothing was refused at full rate, neither here nor elsewhere at this edge.
+    /// Since when this edge has refused nothing at full rate, here or for another flow.
     fn calm_since(&self, schedule: &Schedule) -> Instant {
         schedule.flood_at().map_or(self.opened_at, |flood| flood.max(self.opened_at))
     }
@@ -159,7 +156,7 @@ impl Flow {
         self.evidence_at.filter(|at| *at > self.calm_since(schedule))
     }
 
-    /// When it is proved that the edge takes this flow at full rate, if all stays as it is.
+    /// When full rate proves that the edge accepts this flow, unless a refusal comes before.
     pub(crate) fn proved_at(&self, schedule: &Schedule, rules: &Rules) -> Option<Instant> {
         let evidence = self.evidence(schedule).filter(|_| self.phase == Phase::Open)?;
         let quiet = self.calm_since(schedule) + rules.quiet;
@@ -167,22 +164,22 @@ impl Flow {
         Some(self.unreachable.map_or(proof, |(_, last)| proof.max(last + rules.grace)))
     }
 
-    /// When a refusal at full rate will be `quiet` ago.
+    /// When the last refusal is `quiet` ago.
     pub(crate) fn quiet_at(&self, rules: &Rules) -> Option<Instant> {
         self.refused_at.map(|at| at + rules.quiet)
     }
 
-    /// Whether it was refused lately or is kept from sending because of that.
+    /// Whether it was refused lately, or is shut because of a refusal.
     pub(crate) fn is_refused(&self, rules: &Rules, now: Instant) -> bool {
         self.phase != Phase::Open || self.quiet_at(rules).is_some_and(|at| now < at)
     }
 
-    /// Whether packets went out since it was last opened or refused.
+    /// Whether it has sent packets since it was last opened or refused.
     pub(crate) fn has_sent(&self) -> bool {
         self.sent != self.sent_mark
     }
 
-    /// The edge takes it: what it refused before is forgotten.
+    /// Forgets earlier refusals: the edge accepts it.
     pub(crate) fn forgive(&mut self) {
         self.accepted = true;
         self.errors = 0;

@@ -1,25 +1,24 @@
-//! What can be observed of a flow.
+//! What the daemon observes of a flow.
 
 /// Something that happened on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The edge refused the port (ICMP port unreachable). Several may have been folded into one.
+    /// The edge refused one or more packets (ICMP port unreachable).
     Refused,
-    /// The edge can't be reached: another ICMP error, or no route. It says nothing of
-    /// viewers, and nothing of whether the edge's own errors come through. Only after a grace is it
-    /// a refusal too.
+    /// The edge cannot be reached: another ICMP error, or no route. This says nothing about viewers.
+    /// After a grace it counts as a refusal.
     Unreachable,
-    /// The packet for which the gate was at [`model::Gate::Probe`] has been sent.
+    /// The data plane sent the packet that [`model::Gate::Probe`] let through.
     Probed,
-    /// Totals since the flow began; to be observed once a second, also when they have not changed.
+    /// Totals since the flow began. Observe them once a second, even if they have not changed.
     Traffic {
-        /// Packets that came in, whatever the gate.
+        /// Packets that arrived, whatever the gate.
         received: u64,
-        /// Packets that were sent to the edge.
+        /// Packets sent to the edge.
         sent: u64,
     },
     /// The edge reports how many watch.
     Viewers(u32),
-    /// The edge sent a receiver report that says nothing of viewers.
+    /// The edge sent a receiver report without a viewer count.
     ReceiverReport,
 }

@@ -1,4 +1,4 @@
-//! All relays together.
+//! All relays.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -15,8 +15,8 @@ use crate::relay::Relay;
 
 /// Every relay, and one probe schedule for each edge address.
 ///
-/// A relay's number is the caller's choice and must be new for each relay. What is said of a relay
-/// that is not there (any more) is passed over: events of the data plane may be late.
+/// The caller gives each relay a new number. Inputs about an unknown relay are ignored, because events
+/// of the data plane may come late.
 #[derive(Debug, Default)]
 pub struct Lifecycle {
     edges: BTreeMap<IpAddr, Edge>,
@@ -31,13 +31,12 @@ impl Lifecycle {
         Self::default()
     }
 
-    /// A new relay to the address `edge`. Its `flows` are in the order of the data plane's (RTP and
-    /// RTCP, media by media), begin [`Gate::Open`], and have had no traffic yet. A relay that runs
-    /// already is renewed instead. After a crash this is all there is to do.
+    /// Starts a relay to the address `edge`, or renews it if it runs. `flows` has the order of the
+    /// data plane: RTP and RTCP, media by media. They begin [`Gate::Open`] and without traffic.
     ///
-    /// `tried` is what [`Output::Closed`] said of the last relay of this stream to this edge: when
-    /// a grace at full rate began that the edge refused. For an hour after that the relay begins
-    /// with probes, so that requests without a viewer cost one grace an hour at most.
+    /// `tried` comes from the [`Output::Closed`] of the last relay of this stream to this edge. It
+    /// says when a grace at full rate began that the edge refused. For an hour after that, the relay
+    /// begins with probes: requests without a viewer cost at most one grace an hour.
     pub fn start(
         &mut self,
         relay: u64,
@@ -54,9 +53,9 @@ impl Lifecycle {
         edge.start(relay, flows, (rules, tried), now, &mut self.outputs);
     }
 
-    /// Somebody asked for a relay that runs: a viewer is on the way. Everything that is shut opens
-    /// (outside of Suspect at most once in a `grace`, or a crowd would keep refused flows at full
-    /// rate); Suspect is Starting again; the grace, the lease and a count of no viewers run anew.
+    /// A viewer is on the way to a relay that runs. The grace and the lease begin again. A Suspect
+    /// relay is Starting again, at full rate unless the edge refused the last grace. A Live relay
+    /// opens a refused flow, at most once in a grace.
     pub fn renew(&mut self, relay: u64, now: Instant) {
         if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
             edge.renew(relay, now, &mut self.outputs);
@@ -70,15 +69,15 @@ impl Lifecycle {
         }
     }
 
-    /// Takes in what was seen of a flow, in the order in which it happened. That the source is
-    /// silent is concluded only here, from [`Input::Traffic`], never from the mere passing of time.
+    /// Handles what happened on a flow, in order. Only [`Input::Traffic`] shows that a source is
+    /// silent; the passing of time alone never does.
     pub fn observe(&mut self, relay: u64, flow: usize, seen: Input, now: Instant) {
         if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
             edge.observe((relay, flow), seen, now, &mut self.outputs);
         }
     }
 
-    /// Time has passed, or things were observed. To poll twice is no different from once.
+    /// Handles the passing of time. To poll twice has the same effect as once.
     pub fn poll(&mut self, now: Instant) {
         self.polled = Some(now);
         for edge in self.edges.values_mut() {
@@ -86,13 +85,13 @@ impl Lifecycle {
         }
     }
 
-    /// When to poll next, if nothing is observed before: later than the last poll.
+    /// When to poll next, if no input comes before. It is later than the last poll.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         self.edges.values().filter_map(|edge| edge.next_wake(self.polled)).min()
     }
 
-    /// What is to be done since this was last asked, in order.
+    /// The outputs since the last call, in order.
     pub fn take_outputs(&mut self) -> Vec<Output> {
         mem::take(&mut self.outputs)
     }
@@ -113,7 +112,7 @@ impl Lifecycle {
         self.relay(relay).map(|relay| relay.since)
     }
 
-    /// When it was last asked for: by [`Lifecycle::start`] or [`Lifecycle::renew`].
+    /// When [`Lifecycle::start`] or [`Lifecycle::renew`] was last called for it.
     #[must_use]
     pub fn asked(&self, relay: u64) -> Option<Instant> {
         self.relay(relay)?.asked_at()
@@ -154,15 +153,14 @@ impl Lifecycle {
         self.relay(relay)?.viewers(now)
     }
 
-    /// What would close the relay if all stays as it is, the likeliest first; empty while nothing
-    /// is under way.
+    /// What may close the relay, the likeliest first.
     #[must_use]
     pub fn close_forecasts(&self, relay: u64) -> Vec<CloseForecast> {
         self.relay(relay).map_or_else(Vec::new, Relay::close_forecasts)
     }
 
-    /// Whether a refusal ever came from this address. If none ever does, a firewall may drop them,
-    /// and only a lease or reported viewers can close relays to it.
+    /// Whether this address ever refused a packet. If it never does, a firewall may drop its errors;
+    /// then only a lease or viewer counts can close the relays to it.
     #[must_use]
     pub fn edge_answers(&self, edge: IpAddr) -> bool {
         self.edges.get(&edge).is_some_and(|edge| edge.schedule.answers)

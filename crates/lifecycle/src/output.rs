@@ -1,32 +1,31 @@
-//! What is to be done.
+//! What the lifecycle wants done.
 
 use std::time::Instant;
 
 use model::{CloseReason, Gate, State};
 
-/// What the daemon is to do, in the order given.
+/// What the daemon must do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Set the gate of a flow, which is not so yet. A new relay's flows begin [`Gate::Open`].
+    /// Set the gate of a flow. The flows of a new relay begin [`Gate::Open`].
     Gate {
-        /// Whose.
+        /// The relay.
         relay: u64,
-        /// Which of its flows, as given to `start`.
+        /// The place of the flow in the list that `start` got.
         flow: usize,
-        /// To what.
+        /// The new gate.
         gate: Gate,
     },
-    /// A relay came into a state; for the log and the event stream.
+    /// A relay came into a state.
     Entered {
-        /// Which.
+        /// The relay.
         relay: u64,
-        /// The state.
+        /// Its new state.
         state: State,
     },
-    /// A relay is over and forgotten here: take its flows away. The last output of every relay,
-    /// and each gets exactly one.
+    /// A relay is over: close its flows. Each relay gets exactly one of these, as its last output.
     Closed {
-        /// Which.
+        /// The relay.
         relay: u64,
         /// Why.
         reason: CloseReason,

@@ -7,34 +7,17 @@ use model::{Acceptance, CloseReason, FlowKind, Rules, State};
 use crate::flow::{Flow, Phase};
 use crate::output::Output;
 use crate::schedule::Schedule;
+use crate::viewer_count::ViewerCount;
 
-/// A viewer count that is not repeated for so long is no longer known. Darwin Streaming Server
-/// repeats it every 5 to 6 seconds.
-const FRESH: Duration = Duration::from_secs(20);
+/// An edge that refuses a relay through a whole grace gets only probes for this long, unless it
+/// accepts one.
+const FULL_RATE_PAUSE: Duration = Duration::from_secs(3600);
 
-/// So many reports in a row must count no viewer before they close a relay.
-const SEVERAL: u32 = 3;
-
-/// A higher viewer count is not believed.
-const MOST_VIEWERS: u32 = 1_000_000;
-
-/// A relay that was refused through a whole grace sends at full rate again only after so long,
-/// unless the edge accepts a probe.
-const PENANCE: Duration = Duration::from_secs(3600);
-
-/// The time, the edge's schedule, and where outputs go.
+/// What a change of a relay needs: the time, the edge's schedule, and the list of outputs.
 pub(crate) struct Moment<'a> {
     pub(crate) now: Instant,
     pub(crate) schedule: &'a mut Schedule,
     pub(crate) outputs: &'a mut Vec<Output>,
-}
-
-/// A run of reports that all counted no viewer, with no pause as long as [`FRESH`].
-#[derive(Clone, Copy, Debug)]
-struct Unwatched {
-    since: Instant,
-    last: Instant,
-    reports: u32,
 }
 
 #[derive(Debug)]
@@ -44,7 +27,7 @@ pub(crate) struct Relay {
     pub(crate) state: State,
     pub(crate) since: Instant,
     pub(crate) flows: Vec<Flow>,
-    /// While it is Starting, refusals are expected until then.
+    /// Until then a Starting relay does not become Suspect.
     grace_until: Instant,
     /// Whether the edge ever accepted any of it.
     accepted: bool,
@@ -52,15 +35,14 @@ pub(crate) struct Relay {
     reported: bool,
     /// When the last grace at full rate began, if nothing was accepted since.
     tried: Option<Instant>,
-    /// The edge reports that nobody watches.
-    unwatched: Option<Unwatched>,
-    /// The last start or sign of a viewer.
+    viewers: ViewerCount,
+    /// When somebody last started it, or the edge last showed a viewer.
     leased_at: Instant,
 }
 
 impl Relay {
     /// A relay whose last unaccepted grace at full rate began at `tried`. If that is less than
-    /// [`PENANCE`] ago, it begins with probes.
+    /// [`FULL_RATE_PAUSE`] ago, it begins with probes.
     pub(crate) fn start(
         id: u64,
         flows: &[FlowKind],
@@ -79,7 +61,7 @@ impl Relay {
             accepted: false,
             reported: false,
             tried,
-            unwatched: None,
+            viewers: ViewerCount::default(),
             leased_at: at.now,
         };
         if relay.may_try(at.now) {
@@ -92,7 +74,7 @@ impl Relay {
 
     /// Whether it may send at full rate to an edge that has not accepted.
     fn may_try(&self, now: Instant) -> bool {
-        self.tried.is_none_or(|tried| tried + PENANCE <= now)
+        self.tried.is_none_or(|tried| tried + FULL_RATE_PAUSE <= now)
     }
 
     /// Until when the edge may refuse it at full rate, while it is Starting.
@@ -111,7 +93,7 @@ impl Relay {
         self.flows.iter().filter(|flow| flow.is_rtp())
     }
 
-    /// Changes one flow, and its gate with it.
+    /// Changes one flow, and outputs its new gate.
     fn change(&mut self, index: usize, at: &mut Moment<'_>, change: impl FnOnce(&mut Flow)) {
         let Some(flow) = self.flows.get_mut(index) else { return };
         let before = flow.gate();
@@ -127,7 +109,7 @@ impl Relay {
         at.outputs.push(Output::Entered { relay: self.id, state });
     }
 
-    /// Opens what is not open, of the flows that `which` picks.
+    /// Opens the shut flows that `which` picks.
     fn open(&mut self, at: &mut Moment<'_>, which: impl Fn(&Flow) -> bool) {
         for index in 0..self.flows.len() {
             let now = at.now;
@@ -139,12 +121,11 @@ impl Relay {
 
     fn suspect(&mut self, at: &mut Moment<'_>) {
         self.enter(State::Suspect, at);
-        self.unwatched = None;
-        self.flows.iter_mut().for_each(|flow| flow.viewers = None);
+        self.viewers = ViewerCount::default();
         self.shut(false, at);
     }
 
-    /// Sends nothing but probes from now on.
+    /// Shuts every flow. RTP flows wait for their turn to probe.
     fn shut(&mut self, ahead: bool, at: &mut Moment<'_>) {
         for index in 0..self.flows.len() {
             let flow = &self.flows[index];
@@ -162,7 +143,7 @@ impl Relay {
         self.change(index, at, |flow| flow.phase = Phase::Waiting(place));
     }
 
-    /// When it was started, or renewed for the last time: its grace runs from there.
+    /// When somebody last asked for it. Its grace begins there.
     pub(crate) fn asked_at(&self) -> Option<Instant> {
         self.grace_until.checked_sub(self.rules.grace)
     }
@@ -171,7 +152,7 @@ impl Relay {
     pub(crate) fn renew(&mut self, at: &mut Moment<'_>) {
         let (now, grace) = (at.now, self.rules.grace);
         self.leased_at = now;
-        self.unwatched = None;
+        self.viewers.restart();
         match self.state {
             State::Suspect => {
                 self.enter(State::Starting, at);
@@ -181,15 +162,15 @@ impl Relay {
                     self.open(at, |_| true);
                 }
             }
-            // A crowd must not keep a refused flow at full rate: once a grace is enough.
+            // Once a grace is enough: a crowd must not keep a refused flow at full rate.
             State::Live => self.open(at, |flow| flow.opened_at + grace <= now),
             State::Starting | State::Closed => {}
         }
         self.grace_until = now + grace;
     }
 
-    /// Takes in a refusal; `reached`: by the edge itself. Whether other relays' flows wait for
-    /// probes is `others_wait`.
+    /// Handles a refusal. `reached` says that the edge itself refused. `others_wait` says that flows
+    /// of other relays wait for probes.
     pub(crate) fn refused(
         &mut self,
         index: usize,
@@ -198,11 +179,11 @@ impl Relay {
         at: &mut Moment<'_>,
     ) {
         let Some(flow) = self.flows.get_mut(index) else { return };
-        if !reached && flow.borne(&self.rules, at.now) {
+        if !reached && flow.tolerates_unreachable(&self.rules, at.now) {
             return;
         }
         if !flow.is_rtp() {
-            flow.viewers = None;
+            self.viewers.forget(index);
             flow.accepted = false;
             at.schedule.rtcp_refused(at.now);
             self.change(index, at, |flow| flow.phase = Phase::Shut);
@@ -215,7 +196,7 @@ impl Relay {
                 let starting = self.state == State::Starting;
                 let full_rate = self.full_rate_until().is_some_and(|until| at.now < until);
                 let expected = starting && full_rate;
-                if !expected || !at.schedule.bears(others_wait, &self.rules, at.now) {
+                if !expected || !at.schedule.allows_full_rate(others_wait, &self.rules, at.now) {
                     self.count(index);
                     self.wait(index, starting, at);
                 }
@@ -224,9 +205,9 @@ impl Relay {
                 self.count(index);
                 self.wait(index, false, at);
             }
-            // An answer that overtook the news of its probe; `probed` will see it.
+            // The refusal overtook the report that its probe was sent. `probed` handles it.
             Phase::Turn => {}
-            // A packet was still on its way when the gate was shut.
+            // The packet was on its way when the gate shut.
             Phase::Waiting(_) | Phase::Shut => at.schedule.flooded(at.now),
         }
     }
@@ -237,7 +218,7 @@ impl Relay {
         }
     }
 
-    /// Takes in that a probe was sent, maybe after its turn was taken away.
+    /// Handles a sent probe. Its turn may have ended before.
     pub(crate) fn probed(&mut self, index: usize, at: &mut Moment<'_>) {
         at.schedule.probed(at.now);
         let Some(flow) = self.flows.get(index) else { return };
@@ -245,7 +226,7 @@ impl Relay {
             Phase::Open | Phase::Probed { .. } | Phase::Shut => {}
             Phase::Turn | Phase::Waiting(_) if flow.answered => {
                 self.count(index);
-                // The gate is shut already, as far as the data plane is concerned.
+                // The data plane has shut the gate by itself.
                 let place = at.schedule.place(false);
                 self.flows[index].phase = Phase::Waiting(place);
                 self.flows[index].answered = false;
@@ -266,8 +247,8 @@ impl Relay {
         });
     }
 
-    /// Ends turns in which nothing came, and draws the conclusion from probes without an answer. A
-    /// turn that nobody else waits for goes on.
+    /// Ends turns in which no packet came, and decides about probes that were not refused. A turn
+    /// goes on while no other flow waits.
     pub(crate) fn conclude(&mut self, others_wait: bool, at: &mut Moment<'_>) {
         let patience = at.schedule.patience(&self.rules);
         for index in 0..self.flows.len() {
@@ -276,7 +257,7 @@ impl Relay {
                 (Phase::Turn, Some(began)) if began + patience <= at.now => {
                     flow.turn_at = Some(at.now);
                     if std::mem::take(&mut flow.answered) && !flow.reached {
-                        // No probe got out of this host: no route leads there, or it may not send.
+                        // The probe did not leave this host: there is no route, or a firewall.
                         self.count(index);
                     } else {
                         flow.misses = flow.misses.saturating_add(1);
@@ -297,8 +278,8 @@ impl Relay {
         }
     }
 
-    /// A probe was not refused. The edge of a relay that it accepted before is back; to another
-    /// edge this is a hint, and full rate has to prove it.
+    /// Handles a probe that was not refused. If the edge accepted the relay before, it does so again.
+    /// Otherwise this is a hint that full rate has to prove.
     fn answered_by_silence(&mut self, index: usize, at: &mut Moment<'_>) {
         let now = at.now;
         match self.state {
@@ -315,32 +296,22 @@ impl Relay {
         }
     }
 
-    /// Takes in how many watch, as the edge says on one of its flows.
+    /// Handles a viewer count that the edge reports on one of the flows.
     pub(crate) fn watched(&mut self, index: usize, viewers: u32, at: &mut Moment<'_>) {
-        if viewers > MOST_VIEWERS {
+        if !self.viewers.report(index, viewers, at.now) {
             return;
         }
         at.schedule.counts_viewers = true;
         self.reported = true;
-        if let Some(flow) = self.flows.get_mut(index) {
-            flow.viewers = Some((viewers, at.now));
-        }
         for flow in self.flows.iter_mut().filter(|flow| viewers > 0 && flow.phase == Phase::Open) {
             flow.accepted = true;
         }
-        self.unwatched = match (self.viewers(at.now), self.unwatched) {
-            (Some(0), Some(run)) if at.now < run.last + FRESH => {
-                Some(Unwatched { last: at.now, reports: run.reports.saturating_add(1), ..run })
-            }
-            (Some(0), _) => Some(Unwatched { since: at.now, last: at.now, reports: 1 }),
-            _ => None,
-        };
         if viewers > 0 {
             self.leased_at = at.now;
         }
     }
 
-    /// Takes in a receiver report without a count on one of its flows.
+    /// Handles a receiver report without a count on one of the flows.
     pub(crate) fn reported(&mut self, index: usize, at: &mut Moment<'_>) {
         self.reported = true;
         if let Some(flow) = self.flows.get_mut(index) {
@@ -362,13 +333,11 @@ impl Relay {
         }
     }
 
-    /// How many watch, as the edge said in the last [`FRESH`].
     pub(crate) fn viewers(&self, now: Instant) -> Option<u32> {
-        let counts = self.flows.iter().filter_map(|flow| flow.viewers);
-        counts.filter(|(_, at)| now < *at + FRESH).map(|(viewers, _)| viewers).max()
+        self.viewers.at(now)
     }
 
-    /// Draws what conclusions there are: changes of state, or the reason to close.
+    /// Changes the state if it is time to, or returns the reason to close.
     pub(crate) fn settle(&mut self, at: &mut Moment<'_>) -> Option<CloseReason> {
         let proved = self.forgive_what_is_taken(at) || self.is_reported_as_taken(at.now);
         if proved {
@@ -409,8 +378,8 @@ impl Relay {
         self.open(at, |flow| !flow.is_rtp());
     }
 
-    /// Ends full rate for the flows that the edge refuses, once their grace is over. A flow that it
-    /// does not refuse goes on: errors are few, and only time tells whether it is accepted.
+    /// Ends full rate for refused flows when the grace is over. A flow that is not refused goes on:
+    /// ICMP errors are rare, and only time shows whether the edge accepts it.
     fn end_full_rate(&mut self, at: &mut Moment<'_>) {
         let (rules, now) = (self.rules, at.now);
         if self.full_rate_until().is_some_and(|until| now < until) {
@@ -427,18 +396,18 @@ impl Relay {
         }
     }
 
-    /// Whether every RTP flow that has a say is refused, and there is one.
+    /// Whether there is an RTP flow with a source that sends, and all of these are refused.
     fn all_refused(&self, refused: impl Fn(&Flow) -> bool) -> bool {
         let mut speaking = self.rtp().filter(|flow| flow.speaks(&self.rules)).peekable();
         speaking.peek().is_some() && speaking.all(refused)
     }
 
-    /// What ends it in whatever state.
+    /// The reason to close in any state.
     fn over(&self, now: Instant) -> Option<CloseReason> {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if !self.rtp().any(|flow| flow.speaks(&self.rules)) {
             Some(CloseReason::SourceEnded)
-        } else if self.is_unwatched(now) {
+        } else if self.viewers.is_unwatched(self.rules.no_viewers, now) {
             Some(CloseReason::NoViewers)
         } else if due(self.lease_until()) {
             Some(CloseReason::LeaseExpired)
@@ -447,24 +416,17 @@ impl Relay {
         }
     }
 
-    /// When it closes if the edge goes on reporting that nobody watches.
+    /// When it closes if the edge keeps reporting that nobody watches.
     pub(crate) fn unwatched_until(&self) -> Option<Instant> {
-        self.unwatched.map(|run| run.since + self.rules.no_viewers)
-    }
-
-    fn is_unwatched(&self, now: Instant) -> bool {
-        self.unwatched.is_some_and(|run| {
-            let fresh = now < run.last + FRESH;
-            fresh && run.reports >= SEVERAL && run.since + self.rules.no_viewers <= now
-        })
+        self.viewers.unwatched_until(self.rules.no_viewers)
     }
 
     pub(crate) fn lease_until(&self) -> Option<Instant> {
         self.rules.lease.map(|lease| self.leased_at + lease)
     }
 
-    /// How many more refusals close a Suspect relay. A turn in which a source slower than the
-    /// schedule sent nothing is no objection, but at least one flow has to have all its errors.
+    /// How many more refusals close a Suspect relay. A turn without a packet, because the source is
+    /// slower than the schedule, counts like a refusal. But one flow needs all its errors.
     pub(crate) fn errors_left(&self) -> u32 {
         let limit = self.rules.errors.max(1);
         let speaking = || self.rtp().filter(|flow| flow.speaks(&self.rules));
@@ -492,7 +454,7 @@ impl Relay {
     pub(crate) fn close(&mut self, reason: CloseReason, at: &mut Moment<'_>) {
         let now = at.now;
         if self.flows.iter().any(|flow| flow.phase == Phase::Turn || flow.turn_at == Some(now)) {
-            // A probe may have slipped out as its turn ended, and nobody will hear of it.
+            // A probe may have left as its turn ended, and its report will come too late.
             at.schedule.probed(at.now);
         }
         for index in 0..self.flows.len() {
@@ -501,7 +463,7 @@ impl Relay {
         at.outputs.push(Output::Closed { relay: self.id, reason, tried: self.tried });
     }
 
-    /// The earliest time later than `polled` at which something follows by itself.
+    /// The earliest time after `polled` at which the relay changes without an input.
     pub(crate) fn next_wake(
         &self,
         schedule: &Schedule,
