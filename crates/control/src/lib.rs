@@ -9,6 +9,7 @@ mod line;
 mod origin;
 mod reply;
 mod request;
+mod scan;
 mod status;
 
 pub use client::{Client, ClientError};
@@ -16,6 +17,7 @@ pub use line::{LineError, MAX_ANSWER, MAX_REQUEST, read_line};
 pub use origin::{Origin, OriginKind, ReplicaStatus};
 pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
+pub use scan::{ScanAnswer, ScanFault, ScanResult, ScannedMedia, ScannedStream, Sender, Verdict};
 pub use status::{
     After, CloseForecast, Event, FlowStatus, Pong, Rates, RelayDetail, RelayList, RelayShow,
     RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,

@@ -13,7 +13,7 @@ use crate::context::{Context, Daemon};
 use crate::failure::Failure;
 use crate::json;
 use crate::progress::Progress;
-use crate::scan::ears;
+use crate::scan::listener;
 use crate::text::{plain, wrapped};
 use crate::wording::{count, silence};
 
@@ -151,7 +151,7 @@ fn walk(context: &mut Context<'_>, check: &Check, edge: &str) -> Result<(), Fail
     let ok = walk.run(
         &mut |stream, time| {
             let medias = scan::Media::of(stream).map_err(ToString::to_string)?;
-            ears::look(&mut daemon, stream, medias, time)
+            listener::quick_scan(&mut daemon, stream, medias, time)
         },
         &mut |news| {
             if !context.json && printed.is_ok() {

@@ -35,9 +35,9 @@ pub(crate) enum Failure {
         /// The name that was meant, perhaps.
         hint: String,
     },
-    /// A scan as a whole failed.
+    /// The data plane of a scan did not start.
     #[error("can't listen: {0}")]
-    Listening(io::Error),
+    Listening(#[from] forward::StartError),
     /// A stream is not active, and that was printed.
     #[error("a stream is not active")]
     NotActive,

@@ -9,10 +9,10 @@ use rtp::{Packet, Sequence, rtcp};
 use std::hint::black_box;
 use std::io::IoSlice;
 
-#[path = "../src/returns.rs"]
-mod returns;
-#[path = "../src/run.rs"]
-mod run;
+#[path = "../src/gso.rs"]
+mod gso;
+#[path = "../src/loop_guard.rs"]
+mod loop_guard;
 
 const BATCH: u16 = 64;
 
@@ -31,7 +31,7 @@ fn packet_path(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("batch of 64");
     group.throughput(Throughput::Elements(BATCH.into()));
     group.bench_function("runs", |bencher| {
-        bencher.iter(|| run::runs(black_box(&slices)).map(<[_]>::len).max());
+        bencher.iter(|| gso::runs(black_box(&slices)).map(<[_]>::len).max());
     });
     group.bench_function("sequence", |bencher| {
         let mut sequence = Sequence::default();
@@ -43,8 +43,8 @@ fn packet_path(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("returns", |bencher| {
-        let mut returns = returns::Returns::default();
+    group.bench_function("loop guard", |bencher| {
+        let mut guard = loop_guard::LoopGuard::default();
         let mut video = video.clone();
         let (mut number, mut now) = (0_u16, 1);
         bencher.iter(|| {
@@ -55,9 +55,9 @@ fn packet_path(criterion: &mut Criterion) {
                 number = number.wrapping_add(1);
                 datagram[2..4].copy_from_slice(&number.to_be_bytes());
                 let packet = Packet::read(datagram);
-                back += u32::from(returns.see(packet, datagram, None, now));
+                back += u32::from(guard.is_returned(packet, datagram, None, now));
             }
-            returns.next_batch();
+            guard.next_batch();
             back
         });
     });

@@ -1,4 +1,4 @@
-//! Why a plane could not start, or flows not be opened.
+//! Why a plane did not start, or flows could not be opened.
 
 use crate::path::Source;
 use std::io;
@@ -8,12 +8,12 @@ use std::ops::RangeInclusive;
 /// Why the data plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A worker's thread, epoll or eventfd could not be made.
+    /// A worker's thread, epoll or eventfd could not be created.
     #[error("can't start worker {worker}: {error}")]
     Worker {
         /// Its number, from 0.
         worker: usize,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// The port range holds no even port followed by an odd one.
@@ -24,35 +24,35 @@ pub enum StartError {
 /// Why flows could not be opened. None of the call's flows is open then.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The source names an interface that this host does not have (now).
+    /// The source names an interface that this host doesn't have now.
     #[error("can't receive {source_}: there is no interface {interface}")]
     NoInterface {
-        /// The source that was to be received.
+        /// The source.
         source_: Source,
         /// The interface's name.
         interface: String,
     },
-    /// A source's socket could not be opened or bound, or its group not be joined.
+    /// A source's socket could not be opened or bound, or its group could not be joined.
     #[error("can't receive {source_}: {step}: {error}")]
     Source {
-        /// The source that was to be received.
+        /// The source.
         source_: Source,
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// An output's socket could not be opened or connected.
     #[error("can't send to {target}: {step}: {error}")]
     Target {
-        /// Where the flow was to go.
+        /// The flow's target.
         target: SocketAddr,
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// A group is to be sent to over an interface that this host does not have (now).
+    /// The path sends over an interface that this host doesn't have now.
     #[error("can't send to {target}: there is no interface {interface}")]
     NoWay {
         /// The group.
@@ -66,10 +66,10 @@ pub enum OpenError {
         source_ports"
     )]
     NoPorts {
-        /// Where the flow was to go.
+        /// The flow's target.
         target: SocketAddr,
     },
-    /// The worker that would serve the flow has ended; the log says why.
+    /// The worker that would serve the flow has ended. The log says why.
     #[error("forwarding has stopped: restart dynrelayd")]
     Stopped,
 }

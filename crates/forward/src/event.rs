@@ -1,103 +1,142 @@
-//! What the plane tells: refusals, probes that left, what edges reported.
+//! What happens to flows, and how the plane's owner learns of it.
 
-use crate::flow::Shared;
+use crate::cell::{Counter, GateCell};
+use model::Gate;
 use rtp::Feedback;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
-/// There is news of a flow.
+/// What happened to a flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlowEvent {
+    /// The packet that `Gate::Probe` lets through was sent, and the gate is shut again.
+    Probed,
+    /// The edge refused a packet. `Counters::refusals` says how often so far.
+    Refused,
+    /// Packets can't reach the edge, or this host lets nothing out.
+    Unreachable {
+        /// The error number of the last failure, e.g. EHOSTUNREACH or EPERM.
+        errno: i32,
+    },
+    /// The edge sent RTCP back on the flow's socket.
+    Report(Feedback),
+    /// The flow is dead: its worker or its socket failed. The log says why.
+    Failed,
+}
+
+/// Says that a flow has unread events.
 ///
-/// At most one event of a flow is under way: until [`Event::read`] is called, further news of
-/// the flow joins it. Nothing is lost by that, and no queue of events can grow.
-pub struct Event {
+/// A flow has at most one notice under way: until [`Notice::read`] is called, further events of the
+/// flow join it. So no event is lost, and no queue of notices grows.
+pub struct Notice {
     /// The relay's number, as given to `Plane::open`.
     pub relay: u64,
     /// The flow's place in what `Plane::open` returned.
     pub flow: usize,
-    shared: Arc<Shared>,
+    cell: Arc<FlowCell>,
 }
 
-/// What happened to a flow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Happened {
-    /// The packet that `Gate::Probe` lets pass has been sent, and the gate is shut again.
-    Probed,
-    /// At least one refusal came back; how many, `Counters::refusals` knows. None did if this host
-    /// itself lets nothing out (EPERM).
-    Refused {
-        /// The last one's error number, e.g. ECONNREFUSED.
-        errno: i32,
-    },
-    /// The edge sent something back.
-    Report(Feedback),
-    /// The flow is dead: its worker or its socket failed. The log says how.
-    Failed,
-}
+/// The function that takes notices, on the workers' threads.
+pub(crate) type Notify = Arc<dyn Fn(Notice) + Send + Sync>;
 
-impl Event {
-    pub(crate) fn new(relay: u64, flow: usize, shared: Arc<Shared>) -> Event {
-        Event { relay, flow, shared }
-    }
-
-    /// What happened since the flow's last event was read, in this order: a probe, refusals,
-    /// reports, failure. From this call on, further news makes a new event: so read it before
-    /// acting on it.
-    pub fn read(self) -> impl Iterator<Item = Happened> {
-        self.shared.news.take()
+impl Notice {
+    /// The flow's unread events: a probe, refusals, reports, failure, in this order. Later events
+    /// make a new notice, so read before you act.
+    pub fn read(self) -> impl Iterator<Item = FlowEvent> {
+        self.cell.unread.take()
     }
 }
 
-impl fmt::Debug for Event {
+impl fmt::Debug for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event").field("relay", &self.relay).field("flow", &self.flow).finish()
+        f.debug_struct("Notice").field("relay", &self.relay).field("flow", &self.flow).finish()
+    }
+}
+
+/// What a flow's handle and its worker share.
+pub(crate) struct FlowCell {
+    pub(crate) relay: u64,
+    pub(crate) flow: usize,
+    pub(crate) gate: GateCell,
+    pub(crate) packets: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) refusals: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) reports: Counter,
+    unread: Unread,
+}
+
+impl FlowCell {
+    pub(crate) fn new(relay: u64, flow: usize, gate: Gate) -> FlowCell {
+        FlowCell {
+            relay,
+            flow,
+            gate: GateCell::new(gate),
+            packets: Counter::default(),
+            bytes: Counter::default(),
+            refusals: Counter::default(),
+            lost: Counter::default(),
+            reports: Counter::default(),
+            unread: Unread::default(),
+        }
+    }
+
+    /// Stores an event, and sends a notice unless one is under way.
+    pub(crate) fn raise(self: &Arc<FlowCell>, event: FlowEvent, notify: &Notify) {
+        if self.unread.put(event) {
+            notify(Notice { relay: self.relay, flow: self.flow, cell: Arc::clone(self) });
+        }
     }
 }
 
 const PROBED: u8 = 1;
 const REFUSED: u8 = 2;
-const RECEIVER_REPORT: u8 = 4;
-const VIEWERS: u8 = 8;
-const FAILED: u8 = 16;
+const UNREACHABLE: u8 = 4;
+const RECEIVER_REPORT: u8 = 8;
+const VIEWERS: u8 = 16;
+const FAILED: u8 = 32;
 
-/// News of a flow that nobody has read yet: one bit for each kind, and its last value.
+/// The unread events of a flow: one bit for each kind, and the kind's last value.
 #[derive(Debug, Default)]
-pub(crate) struct News {
-    unread: AtomicU8,
+struct Unread {
+    kinds: AtomicU8,
     errno: AtomicI32,
     viewers: AtomicU32,
 }
 
-impl News {
-    /// Notes what happened; true if an event is to be told.
-    pub(crate) fn note(&self, happened: Happened) -> bool {
-        let bit = match happened {
-            Happened::Probed => PROBED,
-            Happened::Refused { errno } => {
+impl Unread {
+    /// Stores an event; true if there was no unread one.
+    fn put(&self, event: FlowEvent) -> bool {
+        let kind = match event {
+            FlowEvent::Probed => PROBED,
+            FlowEvent::Refused => REFUSED,
+            FlowEvent::Unreachable { errno } => {
                 self.errno.store(errno, Ordering::Relaxed);
-                REFUSED
+                UNREACHABLE
             }
-            Happened::Report(Feedback::ReceiverReport) => RECEIVER_REPORT,
-            Happened::Report(Feedback::Viewers(viewers)) => {
+            FlowEvent::Report(Feedback::ReceiverReport) => RECEIVER_REPORT,
+            FlowEvent::Report(Feedback::Viewers(viewers)) => {
                 self.viewers.store(viewers, Ordering::Relaxed);
                 VIEWERS
             }
-            Happened::Failed => FAILED,
+            FlowEvent::Failed => FAILED,
         };
-        self.unread.fetch_or(bit, Ordering::AcqRel) == 0
+        self.kinds.fetch_or(kind, Ordering::AcqRel) == 0
     }
 
-    fn take(&self) -> impl Iterator<Item = Happened> + use<> {
-        let unread = self.unread.swap(0, Ordering::AcqRel);
+    fn take(&self) -> impl Iterator<Item = FlowEvent> + use<> {
+        let kinds = self.kinds.swap(0, Ordering::AcqRel);
         let viewers = self.viewers.load(Ordering::Relaxed);
         let all = [
-            (PROBED, Happened::Probed),
-            (REFUSED, Happened::Refused { errno: self.errno.load(Ordering::Relaxed) }),
-            (RECEIVER_REPORT, Happened::Report(Feedback::ReceiverReport)),
-            (VIEWERS, Happened::Report(Feedback::Viewers(viewers))),
-            (FAILED, Happened::Failed),
+            (PROBED, FlowEvent::Probed),
+            (REFUSED, FlowEvent::Refused),
+            (UNREACHABLE, FlowEvent::Unreachable { errno: self.errno.load(Ordering::Relaxed) }),
+            (RECEIVER_REPORT, FlowEvent::Report(Feedback::ReceiverReport)),
+            (VIEWERS, FlowEvent::Report(Feedback::Viewers(viewers))),
+            (FAILED, FlowEvent::Failed),
         ];
-        all.into_iter().filter(move |(bit, _)| unread & bit != 0).map(|(_, happened)| happened)
+        all.into_iter().filter(move |(kind, _)| kinds & kind != 0).map(|(_, event)| event)
     }
 }
 
@@ -106,22 +145,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn news_joins_until_it_is_read() {
-        let news = News::default();
-        assert!(news.note(Happened::Refused { errno: 111 }));
-        assert!(!news.note(Happened::Report(Feedback::Viewers(1))));
-        assert!(!news.note(Happened::Report(Feedback::Viewers(3))));
-        assert!(!news.note(Happened::Probed));
-        let read: Vec<_> = news.take().collect();
-        assert_eq!(
-            read,
-            [
-                Happened::Probed,
-                Happened::Refused { errno: 111 },
-                Happened::Report(Feedback::Viewers(3))
-            ]
-        );
-        assert_eq!(news.take().count(), 0);
-        assert!(news.note(Happened::Probed));
+    fn events_join_until_they_are_read() {
+        let unread = Unread::default();
+        let unreachable = FlowEvent::Unreachable { errno: libc::EPERM };
+        assert!(unread.put(unreachable));
+        assert!(!unread.put(FlowEvent::Report(Feedback::Viewers(1))));
+        assert!(!unread.put(FlowEvent::Report(Feedback::Viewers(3))));
+        assert!(!unread.put(FlowEvent::Probed));
+        let read: Vec<_> = unread.take().collect();
+        let viewers = FlowEvent::Report(Feedback::Viewers(3));
+        assert_eq!(read, [FlowEvent::Probed, unreachable, viewers]);
+        assert_eq!(unread.take().count(), 0);
+        assert!(unread.put(FlowEvent::Refused));
     }
 }

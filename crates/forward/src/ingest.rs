@@ -1,14 +1,14 @@
 //! Receiving a source once, for all its outputs.
 
-use crate::arrivals::Arrivals;
 use crate::error::OpenError;
-use crate::flow::Tell;
+use crate::event::Notify;
+use crate::ingest_counters::IngestCounters;
+use crate::ingest_socket;
+use crate::loop_guard::LoopGuard;
 use crate::output::Output;
 use crate::path::Source;
-use crate::receiver;
-use crate::returns::Returns;
 use crate::sys::Batch;
-use crate::tap::Ear;
+use crate::tap::TapOutput;
 use rtp::{Packet, Sequence};
 use socket2::Socket;
 use std::io;
@@ -20,28 +20,27 @@ pub(crate) struct Ingest {
     pub(crate) source: Source,
     pub(crate) socket: Socket,
     pub(crate) outputs: Vec<Output>,
-    /// Those who hear what arrives.
-    pub(crate) ears: Vec<Ear>,
-    /// The group could not be joined again since its interface vanished.
-    pub(crate) astray: bool,
-    arrivals: Arc<Arrivals>,
+    pub(crate) taps: Vec<TapOutput>,
+    /// The group's interface is away, so that it could not be joined again.
+    pub(crate) interface_away: bool,
+    counters: Arc<IngestCounters>,
     sequence: Sequence,
-    returns: Returns,
-    /// The socket's own count of drops, as last read.
+    loop_guard: LoopGuard,
+    /// The socket's own count of drops when it was last read.
     drops: u32,
 }
 
 impl Ingest {
-    pub(crate) fn new(source: Source, socket: Socket, arrivals: Arc<Arrivals>) -> Ingest {
+    pub(crate) fn new(source: Source, socket: Socket, counters: Arc<IngestCounters>) -> Ingest {
         Ingest {
             source,
             socket,
             outputs: Vec::new(),
-            ears: Vec::new(),
-            astray: false,
-            arrivals,
+            taps: Vec::new(),
+            interface_away: false,
+            counters,
             sequence: Sequence::default(),
-            returns: Returns::default(),
+            loop_guard: LoopGuard::default(),
             drops: 0,
         }
     }
@@ -52,60 +51,64 @@ impl Ingest {
         &mut self,
         batch: &mut Batch,
         now: u64,
-        tell: &Tell,
+        notify: &Notify,
     ) -> io::Result<usize> {
-        let senders = self.returns.wants_senders() || !self.ears.is_empty();
+        let senders = self.loop_guard.wants_senders() || !self.taps.is_empty();
         if let Some(drops) = batch.receive(self.socket.as_fd(), senders)? {
-            self.arrivals.drops.add(u64::from(drops.wrapping_sub(self.drops)));
+            self.counters.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
         }
-        self.take_in(batch, now);
+        self.inspect(batch, now);
         for output in &mut self.outputs {
-            output.forward(batch.datagrams(), tell);
+            output.forward(batch.datagrams(), notify);
         }
-        self.arrivals.received.add(batch.count() as u64);
-        self.arrivals.gaps.set(self.sequence.missing());
-        self.arrivals.ssrc_changes.set(self.sequence.ssrc_changes());
-        self.arrivals.last.set(now);
+        self.counters.received.add(batch.count() as u64);
+        self.counters.gaps.set(self.sequence.missing());
+        self.counters.ssrc_changes.set(self.sequence.ssrc_changes());
+        self.counters.last.set(now);
         Ok(batch.count())
     }
 
-    /// Takes out of a batch what has come back, and notes the sequence of the rest.
-    fn take_in(&mut self, batch: &mut Batch, now: u64) {
+    /// Takes packets that came back in a loop out of a batch, describes all to the taps, and counts
+    /// gaps.
+    fn inspect(&mut self, batch: &mut Batch, now: u64) {
         for at in 0..batch.count() {
             let sender = batch.sender(at);
             let Some(datagram) = batch.datagram(at) else { continue };
             let packet = Packet::read(datagram);
             if let Some(sender) = sender {
-                self.ears.iter().for_each(|ear| ear.hear(packet, datagram.len(), sender));
+                self.taps.iter().for_each(|tap| tap.send(packet, datagram.len(), sender));
             }
-            if self.returns.see(packet, datagram, sender, now) {
+            if self.loop_guard.is_returned(packet, datagram, sender, now) {
                 batch.discard(at);
-                self.arrivals.returned.add(1);
+                self.counters.returned.add(1);
                 if let Some(sender) = sender {
-                    self.arrivals.returned_by.put(sender);
+                    self.counters.returned_by.put(sender);
                 }
             } else if let Packet::Rtp(header) = packet {
                 self.sequence.push(header);
             }
         }
-        self.returns.next_batch();
+        self.loop_guard.next_batch();
     }
 
-    /// Makes sure that the socket is still a member of its group. Returns a socket to take its
-    /// place if the membership was lost with its interface.
+    /// Checks that the socket is still a member of its group. If the membership was lost with its
+    /// interface, returns a new socket to replace it with.
     pub(crate) fn rejoin(&mut self, buffer: usize) -> Result<Option<Socket>, OpenError> {
-        let lost =
-            if self.astray { Ok(true) } else { receiver::rejoin(&self.socket, &self.source) };
+        let lost = if self.interface_away {
+            Ok(true)
+        } else {
+            ingest_socket::rejoin(&self.socket, &self.source)
+        };
         // A new socket is bound to the new interface, and keeps no dead membership.
         let rejoined = lost.and_then(|lost| {
-            if lost { receiver::open(&self.source, buffer).map(Some) } else { Ok(None) }
+            if lost { ingest_socket::open(&self.source, buffer).map(Some) } else { Ok(None) }
         });
-        self.astray = rejoined.is_err();
+        self.interface_away = rejoined.is_err();
         rejoined
     }
 
-    /// Goes on with another socket.
+    /// Continues with another socket.
     pub(crate) fn replace(&mut self, socket: Socket) {
         self.socket = socket;
         self.drops = 0;

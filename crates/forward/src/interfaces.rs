@@ -1,4 +1,4 @@
-//! Word from the kernel that interfaces came, went or changed.
+//! Notices of the kernel that interfaces came, went or changed.
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
@@ -19,13 +19,13 @@ impl Interfaces {
         Ok(Interfaces(socket))
     }
 
-    /// Reads what is there away. What changed doesn't matter: every membership is looked at.
+    /// Discards the waiting messages. Their content doesn't matter, since every membership is checked.
     pub(crate) fn drain(&self) {
         let mut message = [0; 8192];
         loop {
             match recv(self.0.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT) {
                 Ok(1..) => {}
-                // Messages were lost, but there is more to read.
+                // Some messages were lost, and more are waiting.
                 Err(nix::Error::ENOBUFS | nix::Error::EINTR) => {}
                 Ok(_) | Err(_) => return,
             }

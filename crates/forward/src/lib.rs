@@ -1,36 +1,36 @@
 //! The data plane: sockets, batches, workers, counters.
 //!
 //! A [`Plane`] receives the packets of each [`Source`] once and sends them, byte for byte and in
-//! order, to every [`Flow`] that was opened on it. Flows are gated, refusals and feedback come
-//! back as [`Event`]s. It knows nothing of streams, edges or viewers by name.
+//! order, on every [`Flow`] that was opened for it. A [`Tap`] gets a description of each packet
+//! instead. Refusals and reports come back as [`Notice`]s of [`FlowEvent`]s. The plane knows no
+//! streams, edges or viewers by name.
 //!
-//! Who only wants to hear a source [`listen`]s to it, or, where the plane may have its port, puts a
-//! [`Tap`] on it.
+//! The modules depend on each other in this order only: `plane`, `handle`, `registry`, `worker`,
+//! `ingest`, `output` and `tap`, the sockets, and at the bottom what threads share: `event`,
+//! `ingest_counters`, `cell`. All unsafe code is in `sys`.
 
-mod arrivals;
-mod counter;
+mod cell;
 mod error;
 mod event;
-mod flow;
-mod gate;
+mod gso;
+mod handle;
 mod ingest;
+mod ingest_counters;
+mod ingest_socket;
 mod interfaces;
+mod loop_guard;
 mod output;
+mod output_socket;
 mod path;
 mod plane;
-mod ports;
-mod receiver;
 mod registry;
-mod returns;
-mod run;
 mod sys;
 mod tap;
 mod worker;
 
 pub use error::{OpenError, StartError};
-pub use event::{Event, Happened};
-pub use flow::{Counters, Flow};
+pub use event::{FlowEvent, Notice};
+pub use handle::{Counters, Flow, Tap};
 pub use path::{Media, Multicast, Pass, Path, Source};
-pub use plane::{Plane, Settings, raise_file_limit};
-pub use receiver::open as listen;
-pub use tap::{Overheard, Tap};
+pub use plane::{Plane, Settings};
+pub use tap::Tapped;

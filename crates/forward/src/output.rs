@@ -1,9 +1,9 @@
-//! Sending a flow's packets to its target, and reading what comes back.
+//! Sends a flow's packets to its target, and reads what comes back.
 
-use crate::event::Happened;
-use crate::flow::{Shared, Tell};
+use crate::event::{FlowCell, FlowEvent, Notify};
+use crate::gso::{runs, segment_control};
+
 use crate::path::Pass;
-use crate::run::runs;
 use crate::sys::BATCH;
 use model::Gate;
 use rtp::rtcp;
@@ -13,26 +13,26 @@ use std::mem::MaybeUninit;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
-/// How often a datagram is tried: each refusal on the way belongs to an earlier one, and several
-/// may be waiting.
+/// How often a datagram is tried. A failed call reports the refusal of an earlier datagram, and
+/// several refusals may be waiting.
 const TRIES: usize = 4;
 
-/// How many packets are read back at a time.
+/// How many packets or errors are read back at a time.
 const READ_BACK: usize = 16;
 
 /// The calls that an output makes on its connected socket.
-pub(crate) trait Wire {
+pub(crate) trait OutputSocket {
     fn send_one(&self, datagram: &[u8]) -> io::Result<usize>;
-    /// Sends datagrams of one size, the last maybe shorter, in one call.
+    /// Sends datagrams of one size in one call. The last may be shorter.
     fn send_run(&self, run: &[IoSlice<'_>]) -> io::Result<usize>;
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Empties the socket's queue of errors: each is told by a failing call, too.
+    /// Empties the socket's error queue. A failing call reports each error, too.
     fn forget_errors(&self) {}
-    /// Names the target in the log.
+    /// The target's name in the log.
     fn target(&self) -> String;
 }
 
-impl Wire for UdpSocket {
+impl OutputSocket for UdpSocket {
     fn send_one(&self, datagram: &[u8]) -> io::Result<usize> {
         self.send(datagram)
     }
@@ -49,7 +49,7 @@ impl Wire for UdpSocket {
     }
 
     fn forget_errors(&self) {
-        // What comes is the packet that failed; nobody wants it back.
+        // Each entry holds the packet that failed; nothing needs it.
         let mut unread = [MaybeUninit::uninit(); 1];
         for _ in 0..READ_BACK {
             let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
@@ -64,29 +64,13 @@ impl Wire for UdpSocket {
     }
 }
 
-/// The length of a control message's header: a length as wide as a pointer, level, and type.
-const CONTROL_HEADER: usize = size_of::<usize>() + 8;
-/// The header and a u16, padded to a pointer's width.
-const CONTROL: usize = CONTROL_HEADER + size_of::<usize>();
-
-/// A UDP_SEGMENT control message as the kernel reads it.
-fn segment_control(size: u16) -> [u8; CONTROL] {
-    let mut control = [0; CONTROL];
-    let (length, rest) = control.split_at_mut(size_of::<usize>());
-    length.copy_from_slice(&(CONTROL_HEADER + size_of::<u16>()).to_ne_bytes());
-    rest[..4].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
-    rest[4..8].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
-    rest[8..10].copy_from_slice(&size.to_ne_bytes());
-    control
-}
-
-/// What a failed send means.
+/// The cause of a failed send.
 enum Failure {
-    /// An earlier packet's ICMP error, or no route: this one was not sent.
+    /// An ICMP error about an earlier packet, or no route. This packet was not sent.
     Refused,
-    /// This host lets nothing out: its own firewall.
-    Kept,
-    /// The kernel or the path doesn't take runs, or not of such datagrams.
+    /// This host's own firewall.
+    Blocked,
+    /// The kernel or the path takes no runs, or none of such datagrams.
     Unfit,
     /// There is no room now.
     Full,
@@ -96,7 +80,7 @@ impl Failure {
     fn of(error: &io::Error) -> Failure {
         match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => Failure::Full,
-            Some(libc::EPERM) => Failure::Kept,
+            Some(libc::EPERM) => Failure::Blocked,
             Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) | None => Failure::Unfit,
             Some(_) => Failure::Refused,
         }
@@ -104,37 +88,41 @@ impl Failure {
 }
 
 /// One flow's sending side.
-pub(crate) struct Output<W = UdpSocket> {
+pub(crate) struct Output<S = UdpSocket> {
     pub(crate) id: u32,
-    pub(crate) wire: W,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) socket: S,
+    pub(crate) cell: Arc<FlowCell>,
     pass: Pass,
-    /// Whether runs go in one call; false once that was refused.
+    /// Whether a run goes out in one call; false after that failed.
     in_runs: bool,
 }
 
-impl<W: Wire> Output<W> {
-    pub(crate) fn new(id: u32, wire: W, shared: Arc<Shared>, pass: Pass) -> Output<W> {
-        Output { id, wire, shared, pass, in_runs: true }
+impl<S: OutputSocket> Output<S> {
+    pub(crate) fn new(id: u32, socket: S, cell: Arc<FlowCell>, pass: Pass) -> Output<S> {
+        Output { id, socket, cell, pass, in_runs: true }
     }
 
-    /// Sends what the gate and the filter let pass of a batch of at most [`BATCH`].
-    pub(crate) fn forward<'d>(&mut self, datagrams: impl Iterator<Item = &'d [u8]>, tell: &Tell) {
-        let setting = self.shared.gate.read();
+    /// Sends the datagrams of a batch of at most [`BATCH`] that pass the gate and the filter.
+    pub(crate) fn forward<'d>(
+        &mut self,
+        datagrams: impl Iterator<Item = &'d [u8]>,
+        notify: &Notify,
+    ) {
+        let setting = self.cell.gate.read();
         let pass = self.pass;
         let mut passing = datagrams.filter(|datagram| passes(pass, datagram));
         match setting.gate() {
             Gate::Shut => {}
             Gate::Probe => {
-                if passing.next().is_some_and(|probe| self.send_one(probe, tell)) {
-                    self.shared.gate.shut(setting);
-                    self.shared.happened(Happened::Probed, tell);
+                if passing.next().is_some_and(|probe| self.send_one(probe, notify)) {
+                    self.cell.gate.shut(setting);
+                    self.cell.raise(FlowEvent::Probed, notify);
                 }
             }
             Gate::Open => {
                 let Some(first) = passing.next() else { return };
                 let Some(second) = passing.next() else {
-                    self.send_one(first, tell);
+                    self.send_one(first, notify);
                     return;
                 };
                 let passing = [first, second].into_iter().chain(passing);
@@ -144,91 +132,94 @@ impl<W: Wire> Output<W> {
                     *slice = IoSlice::new(datagram);
                     count += 1;
                 }
-                runs(&slices[..count]).for_each(|run| self.send_run(run, tell));
+                runs(&slices[..count]).for_each(|run| self.send_run(run, notify));
             }
         }
     }
 
-    fn send_run(&mut self, run: &[IoSlice<'_>], tell: &Tell) {
+    fn send_run(&mut self, run: &[IoSlice<'_>], notify: &Notify) {
         if run.len() == 1 || !self.in_runs {
             run.iter().for_each(|datagram| {
-                self.send_one(datagram, tell);
+                self.send_one(datagram, notify);
             });
             return;
         }
         for _ in 0..TRIES {
-            let Err(error) = self.wire.send_run(run) else { return self.count_sent(run) };
+            let Err(error) = self.socket.send_run(run) else { return self.count_sent(run) };
             match Failure::of(&error) {
-                Failure::Refused => self.refused(&error, tell),
+                Failure::Refused => self.refused(&error, notify),
                 Failure::Unfit => {
-                    let target = self.wire.target();
-                    tracing::warn!(%target, %error, "the path takes no batches: packets go one by one from now on");
+                    let target = self.socket.target();
+                    tracing::warn!(%target, %error, "the path takes no batches: packets go out one by one from now on");
                     self.in_runs = false;
-                    return self.send_run(run, tell);
+                    return self.send_run(run, notify);
                 }
-                Failure::Kept => {
-                    self.kept(&error, tell);
+                Failure::Blocked => {
+                    self.failed(&error, notify);
                     break;
                 }
                 Failure::Full => break,
             }
         }
-        self.shared.lost.add(run.len() as u64);
+        self.cell.lost.add(run.len() as u64);
     }
 
     /// Sends one datagram; false if it could not be sent.
-    fn send_one(&self, datagram: &[u8], tell: &Tell) -> bool {
+    fn send_one(&self, datagram: &[u8], notify: &Notify) -> bool {
         for _ in 0..TRIES {
-            let Err(error) = self.wire.send_one(datagram) else {
+            let Err(error) = self.socket.send_one(datagram) else {
                 self.count_sent(&[IoSlice::new(datagram)]);
                 return true;
             };
             match Failure::of(&error) {
-                Failure::Refused => self.refused(&error, tell),
-                Failure::Kept => {
-                    self.kept(&error, tell);
+                Failure::Refused => self.refused(&error, notify),
+                Failure::Blocked => {
+                    self.failed(&error, notify);
                     break;
                 }
                 Failure::Unfit | Failure::Full => break,
             }
         }
-        self.shared.lost.add(1);
+        self.cell.lost.add(1);
         false
     }
 
     fn count_sent(&self, datagrams: &[IoSlice<'_>]) {
-        self.shared.packets.add(datagrams.len() as u64);
-        self.shared.bytes.add(datagrams.iter().map(|datagram| datagram.len() as u64).sum());
+        self.cell.packets.add(datagrams.len() as u64);
+        self.cell.bytes.add(datagrams.iter().map(|datagram| datagram.len() as u64).sum());
     }
 
-    fn refused(&self, error: &io::Error, tell: &Tell) {
-        self.shared.refusals.add(1);
-        self.kept(error, tell);
-        self.wire.forget_errors();
+    fn refused(&self, error: &io::Error, notify: &Notify) {
+        self.cell.refusals.add(1);
+        self.failed(error, notify);
+        self.socket.forget_errors();
     }
 
-    /// Tells that nothing gets through. That nobody there has refused it, the counter shows.
-    fn kept(&self, error: &io::Error, tell: &Tell) {
-        let errno = error.raw_os_error().unwrap_or(0);
-        self.shared.happened(Happened::Refused { errno }, tell);
+    /// Raises the event for a failed send.
+    fn failed(&self, error: &io::Error, notify: &Notify) {
+        let event = match error.raw_os_error() {
+            Some(libc::ECONNREFUSED) => FlowEvent::Refused,
+            errno => FlowEvent::Unreachable { errno: errno.unwrap_or(0) },
+        };
+        self.cell.raise(event, notify);
     }
 
-    /// Reads what came back: reports, and errors that wait on the socket.
-    pub(crate) fn read_back(&self, buffer: &mut [u8], tell: &Tell) {
+    /// Reads what came back: reports, and waiting errors.
+    pub(crate) fn read_back(&self, buffer: &mut [u8], notify: &Notify) {
         for round in 0..READ_BACK {
-            match self.wire.receive(buffer) {
+            match self.socket.receive(buffer) {
                 Ok(length) => {
-                    self.shared.reports.add(1);
-                    for told in rtcp::feedback(&buffer[..length]) {
-                        self.shared.happened(Happened::Report(told), tell);
+                    self.cell.reports.add(1);
+                    for feedback in rtcp::feedback(&buffer[..length]) {
+                        self.cell.raise(FlowEvent::Report(feedback), notify);
                     }
                 }
                 Err(error) => match Failure::of(&error) {
-                    Failure::Refused => self.refused(&error, tell),
-                    Failure::Kept | Failure::Unfit | Failure::Full => {
+                    Failure::Refused => self.refused(&error, notify),
+                    Failure::Blocked | Failure::Unfit | Failure::Full => {
                         if round == 0 {
-                            // Woken for nothing: epoll would never rest with the queue full.
-                            self.wire.forget_errors();
+                            // Only the error queue is left, and it would wake epoll again.
+                            self.socket.forget_errors();
                         }
                         return;
                     }

@@ -1,18 +1,18 @@
-//! What is to be forwarded: from which source, to which target.
+//! The paths that packets take: from a source to a target.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// Where packets of a flow arrive. Equal sources share one receiving socket.
+/// Where packets arrive. Equal sources share one socket.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Source {
     /// A multicast group, or a unicast address of this host.
     pub address: IpAddr,
     /// The UDP port.
     pub port: u16,
-    /// Take packets of this sender only: a source-specific join (RFC 4607) for a group.
+    /// Accept only this sender's packets; for a group by a source-specific join (RFC 4607).
     pub sender: Option<IpAddr>,
-    /// The name of the interface where a group is joined; without it the kernel's routes decide.
+    /// The name of the interface to join a group on; `None` lets the routes decide.
     pub interface: Option<String>,
 }
 
@@ -29,46 +29,46 @@ impl fmt::Display for Source {
     }
 }
 
-/// Which packets of a source go out.
+/// Which packets of a source pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Pass {
-    /// All of them.
+    /// All.
     #[default]
     Everything,
-    /// Compound RTCP packets that begin with a sender report (RFC 3550, PT 200), nothing else.
+    /// Only compound RTCP packets that begin with a sender report (RFC 3550, 6.4.1).
     SenderReports,
-    /// For RTP and RTCP on one port (RFC 5761): all of RTP, and of RTCP the sender reports.
+    /// For RTP and RTCP on one port (RFC 5761): all RTP, and RTCP as [`Pass::SenderReports`].
     Multiplexed,
 }
 
-/// One UDP path: a source, its target, and what passes.
+/// One UDP path: a source, a target, and what passes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Path {
     /// Where packets arrive.
     pub source: Source,
-    /// Where they go: an edge's address and port, or a group's.
+    /// The address and port of an edge or a group.
     pub target: SocketAddr,
-    /// Which of them go.
+    /// Which packets pass.
     pub pass: Pass,
-    /// How far and where they go if the target is a group; without it they stay on the network
-    /// that the kernel's routes choose.
+    /// How to send if the target is a group. `None`: one hop, on the interface that the routes
+    /// choose.
     pub multicast: Option<Multicast>,
 }
 
-/// How packets are sent to a multicast group.
+/// How to send to a multicast group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Multicast {
-    /// IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS.
+    /// How many hops packets travel: IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS.
     pub ttl: u8,
-    /// The name of the interface that they leave on; without it the kernel's routes decide.
+    /// The name of the interface to send on; `None` lets the routes decide.
     pub interface: Option<String>,
 }
 
-/// The paths of one media. Their two sockets send from an even and the next odd port.
+/// The paths of one media.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Media {
     /// RTP, sent from the even port.
     pub rtp: Path,
-    /// RTCP, sent from the odd port, for edges that take it.
+    /// RTCP, sent from the next, odd port, for edges that take it.
     pub rtcp: Option<Path>,
 }

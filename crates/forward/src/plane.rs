@@ -1,13 +1,13 @@
-//! The data plane as a whole: its workers, and the way to open flows.
+//! The data plane as a whole: its workers, and how flows and taps are opened.
 
 use crate::error::{OpenError, StartError};
-use crate::event::Event;
-use crate::flow::{Flow, Tell};
+use crate::event::{Notice, Notify};
+use crate::handle::{Flow, Tap};
+use crate::ingest_socket;
+use crate::output_socket::SourcePorts;
 use crate::path::{Media, Source};
-use crate::ports::Ports;
-use crate::receiver;
 use crate::registry::Registry;
-use crate::tap::{Overheard, Tap};
+use crate::tap::Tapped;
 use crate::worker::{Command, Mailbox, Worker};
 use model::Gate;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -27,11 +27,10 @@ pub struct Settings {
     /// The receive buffer of each source in bytes. Without CAP_NET_ADMIN the kernel caps it at
     /// net.core.rmem_max.
     pub receive_buffer: usize,
-    /// The ports that flows send from; without it the kernel picks.
+    /// The ports that flows send from; `None` lets the kernel pick.
     pub source_ports: Option<RangeInclusive<u16>>,
-    /// How long a worker rests after a batch that was part of a burst, so that the next one is
-    /// larger and costs less per packet, as network cards do. Packets that come one by one never
-    /// wait for it. Zero: it never rests.
+    /// How long a worker sleeps after a batch of several packets, so that the next batch is larger
+    /// and costs less per packet. A packet that comes alone causes no sleep. Zero: no sleep at all.
     pub rest: Duration,
 }
 
@@ -41,33 +40,34 @@ impl Default for Settings {
     }
 }
 
-/// The data plane. Dropping it ends its workers, and with them all flows.
+/// The data plane. Dropping it ends its workers and all flows.
 pub struct Plane {
     registry: Arc<Registry>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Plane {
-    /// Starts the workers, and raises this process's limit of open files as far as it may go.
+    /// Starts the workers, and raises this process's limit of open files to the hard limit.
     ///
-    /// `tell` is called on the workers' threads: it must not block, nor drop the plane or a flow.
+    /// The workers call `notify` on their threads: it must not block, and must not drop the plane,
+    /// a flow or a tap.
     pub fn start(
         settings: Settings,
-        tell: impl Fn(Event) + Send + Sync + 'static,
+        notify: impl Fn(Notice) + Send + Sync + 'static,
     ) -> Result<Plane, StartError> {
         let Settings { workers, receive_buffer, source_ports, rest } = settings;
-        let ports = Ports::new(source_ports.clone());
+        let ports = SourcePorts::new(source_ports.clone());
         let ports = ports.ok_or_else(|| StartError::Ports(source_ports.unwrap_or(0..=0)))?;
         raise_file_limit();
         check_receive_buffer(receive_buffer);
-        let tell: Tell = Arc::new(tell);
+        let notify: Notify = Arc::new(notify);
         let workers = match workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
         let (mut mailboxes, mut threads) = (Vec::new(), Vec::new());
         for worker in 0..workers {
-            match spawn(worker, receive_buffer, rest, Arc::clone(&tell)) {
+            match spawn(worker, receive_buffer, rest, Arc::clone(&notify)) {
                 Ok((mailbox, thread)) => {
                     mailboxes.push(mailbox);
                     threads.push(thread);
@@ -82,37 +82,29 @@ impl Plane {
         Ok(Plane { registry, threads })
     }
 
-    /// Opens the flows of a relay, all or none, with their gates as given. They come in order:
-    /// the first media's RTP, its RTCP if it has one, the second media's RTP, and so on.
+    /// Opens the flows of a relay, all or none, with this gate. The result has the first media's
+    /// RTP, its RTCP if it has one, the second media's RTP, and so on.
     ///
-    /// `relay` is any number; events carry it back, with the flow's place in the answer.
-    pub fn open(&self, relay: u64, medias: &[Media], gate: Gate) -> Result<Vec<Flow>, OpenError> {
-        let opened = self.registry.open(relay, medias, gate)?;
+    /// `relay` is any number. Notices have it, and the flow's index in the result.
+    pub fn open(&self, relay: u64, media: &[Media], gate: Gate) -> Result<Vec<Flow>, OpenError> {
+        let opened = self.registry.open(relay, media, gate)?;
         Ok(opened.into_iter().map(|flow| Flow::new(flow, Arc::clone(&self.registry))).collect())
     }
 
-    /// Puts a tap on each of these sources, whether or not a flow has it: what arrives there comes
-    /// to `to` as well, with the source's place among these as its [`Overheard::tap`]. What `to` has
-    /// no room for is counted and left out. A source that can't be received has its error. The others
-    /// miss nothing of what arrives from the moment on when this returns.
-    pub fn tap(
-        &self,
-        sources: &[Source],
-        to: &SyncSender<Overheard>,
-    ) -> Vec<Result<Tap, OpenError>> {
+    /// Puts a tap on each of these sources, whether or not a flow has it. `to` gets every datagram
+    /// that arrives after this returns; [`Tapped::tap`] is the source's index in `sources`. If `to`
+    /// is full, the datagram is left out and counted. A source that can't be received has its error.
+    pub fn tap(&self, sources: &[Source], to: &SyncSender<Tapped>) -> Vec<Result<Tap, OpenError>> {
         let (ready, all) = channel();
-        let tap = |(tap, source)| self.registry.tap(source, tap, to.clone(), ready.clone());
+        let tap = |(tap, source)| {
+            let opened = self.registry.tap(source, tap, to.clone(), ready.clone())?;
+            Ok(Tap::new(opened, Arc::clone(&self.registry)))
+        };
         let taps = sources.iter().enumerate().map(tap).collect();
         drop(ready);
-        // Nothing is ever said: the workers hang up.
+        // The workers send nothing; each drops its end when the tap is in place.
         let _ = all.recv();
         taps
-    }
-
-    /// Joins again each group whose membership was lost with its interface. That happens by
-    /// itself when the kernel tells of a change; this is for hosts where netlink is out of reach.
-    pub fn rejoin(&self) {
-        self.registry.rejoin();
     }
 }
 
@@ -137,17 +129,17 @@ fn spawn(
     worker: usize,
     receive_buffer: usize,
     rest: Duration,
-    tell: Tell,
+    notify: Notify,
 ) -> io::Result<(Mailbox, JoinHandle<()>)> {
-    let (starting, mailbox) = Worker::new(receive_buffer, rest, tell)?;
+    let (starting, mailbox) = Worker::new(receive_buffer, rest, notify)?;
     let name = format!("forward-{worker}");
     let thread = thread::Builder::new().name(name).spawn(move || starting.run())?;
     Ok((mailbox, thread))
 }
 
-/// Raises this process's limit of open files as far as it may go: each relay takes several, and the
-/// usual soft limit of 1024 is for select(2)'s sake.
-pub fn raise_file_limit() {
+/// Raises this process's limit of open files to the hard limit: each relay takes several, and the
+/// usual soft limit of 1024 exists only for select(2).
+fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
@@ -156,7 +148,7 @@ pub fn raise_file_limit() {
 }
 
 fn check_receive_buffer(wanted: usize) {
-    if let Ok(granted) = receiver::granted_buffer(wanted)
+    if let Ok(granted) = ingest_socket::granted_buffer(wanted)
         && granted < wanted
     {
         tracing::warn!(

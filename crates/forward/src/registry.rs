@@ -1,15 +1,15 @@
 //! Which sources and outputs are open, and on which worker.
 
-use crate::arrivals::{Arrivals, Totals};
-use crate::counter::Counter;
+use crate::cell::Counter;
 use crate::error::OpenError;
-use crate::flow::Shared;
+use crate::event::FlowCell;
+use crate::ingest_counters::IngestCounters;
+use crate::ingest_socket;
 use crate::output::Output;
+use crate::output_socket::SourcePorts;
 use crate::path::{Media, Path, Source};
-use crate::ports::Ports;
-use crate::receiver;
-use crate::tap::{Ear, Overheard, Tap};
-use crate::worker::{Command, Joins, Mailbox};
+use crate::tap::{TapOutput, Tapped};
+use crate::worker::{Command, Mailbox, Member};
 use model::Gate;
 use slab::Slab;
 use socket2::Socket;
@@ -19,24 +19,30 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where a flow's output or a tap's ear is.
+/// Where an output or a tap is: its ingest, and its number there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
     pub(crate) ingest: u32,
     pub(crate) id: u32,
 }
 
-/// A flow just opened.
-pub(crate) struct Opened {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) arrivals: Arc<Arrivals>,
-    pub(crate) before: Totals,
+/// What a flow's handle is made of.
+pub(crate) struct OpenedFlow {
+    pub(crate) cell: Arc<FlowCell>,
+    pub(crate) ingest: Arc<IngestCounters>,
     pub(crate) local: SocketAddr,
     pub(crate) target: SocketAddr,
     pub(crate) place: Place,
 }
 
-/// All that is open, shared by the plane and its flows. Workers never look here.
+/// What a tap's handle is made of.
+pub(crate) struct OpenedTap {
+    pub(crate) ingest: Arc<IngestCounters>,
+    pub(crate) missed: Arc<Counter>,
+    pub(crate) place: Place,
+}
+
+/// All that is open, for the plane and its handles. Workers never lock it.
 pub(crate) struct Registry {
     receive_buffer: usize,
     open: Mutex<OpenSources>,
@@ -44,7 +50,7 @@ pub(crate) struct Registry {
 
 struct OpenSources {
     workers: Vec<Mailbox>,
-    ports: Ports,
+    ports: SourcePorts,
     by_source: HashMap<Source, u32>,
     ingests: Slab<Entry>,
 }
@@ -53,20 +59,24 @@ struct OpenSources {
 struct Entry {
     source: Source,
     worker: usize,
-    arrivals: Arc<Arrivals>,
-    /// Its outputs and ears.
-    users: Slab<()>,
+    counters: Arc<IngestCounters>,
+    /// Its outputs and taps.
+    members: Slab<()>,
 }
 
-/// Sockets opened for a call, before anything is told to a worker.
+/// The sockets of a call, before a worker has them.
 #[derive(Default)]
-struct Fresh {
-    receivers: HashMap<Source, Socket>,
-    senders: Vec<(Path, UdpSocket)>,
+struct NewSockets {
+    ingests: HashMap<Source, Socket>,
+    outputs: Vec<(Path, UdpSocket)>,
 }
 
 impl Registry {
-    pub(crate) fn new(workers: Vec<Mailbox>, ports: Ports, receive_buffer: usize) -> Registry {
+    pub(crate) fn new(
+        workers: Vec<Mailbox>,
+        ports: SourcePorts,
+        receive_buffer: usize,
+    ) -> Registry {
         let by_source = HashMap::new();
         let open = OpenSources { workers, ports, by_source, ingests: Slab::new() };
         Registry { receive_buffer, open: Mutex::new(open) }
@@ -82,17 +92,17 @@ impl Registry {
         relay: u64,
         medias: &[Media],
         gate: Gate,
-    ) -> Result<Vec<Opened>, OpenError> {
+    ) -> Result<Vec<OpenedFlow>, OpenError> {
         let mut open = self.lock();
-        let Fresh { mut receivers, senders } = open.fresh(medias, self.receive_buffer)?;
-        let mut flows = Vec::with_capacity(senders.len());
-        for (flow, (path, sender)) in senders.into_iter().enumerate() {
-            let shared = Arc::new(Shared::new(relay, flow, gate));
-            let receiver = receivers.remove(&path.source);
-            match open.add(path, sender, receiver, shared) {
+        let NewSockets { mut ingests, outputs } = open.sockets(medias, self.receive_buffer)?;
+        let mut flows = Vec::with_capacity(outputs.len());
+        for (flow, (path, output)) in outputs.into_iter().enumerate() {
+            let cell = Arc::new(FlowCell::new(relay, flow, gate));
+            let ingest = ingests.remove(&path.source);
+            match open.add(path, output, ingest, cell) {
                 Ok(opened) => flows.push(opened),
                 Err(error) => {
-                    flows.iter().for_each(|flow: &Opened| open.close(flow.place));
+                    flows.iter().for_each(|flow: &OpenedFlow| open.close(flow.place));
                     return Err(error);
                 }
             }
@@ -100,35 +110,28 @@ impl Registry {
         Ok(flows)
     }
 
-    /// Puts a tap with this number on a source; its worker hangs up on `ready` when it hears.
+    /// Puts a tap with this number on a source. The worker drops `ready` when the tap is in place.
     pub(crate) fn tap(
-        self: &Arc<Self>,
+        &self,
         source: &Source,
         tap: usize,
-        to: SyncSender<Overheard>,
+        to: SyncSender<Tapped>,
         ready: Sender<Infallible>,
-    ) -> Result<Tap, OpenError> {
+    ) -> Result<OpenedTap, OpenError> {
         let mut open = self.lock();
         let known = open.by_source.contains_key(source);
-        let receiver = (!known).then(|| receiver::open(source, self.receive_buffer)).transpose()?;
+        let socket =
+            (!known).then(|| ingest_socket::open(source, self.receive_buffer)).transpose()?;
         let missed = Arc::new(Counter::default());
-        let counted = Arc::clone(&missed);
-        let ear = |id| Joins::Ear(Ear { id, tap, to, missed: counted }, ready);
-        let (place, arrivals) = open.join(source.clone(), receiver, ear)?;
-        let registry = Arc::clone(self);
-        Ok(Tap { place, registry, before: arrivals.totals(), arrivals, missed })
+        let counter = Arc::clone(&missed);
+        let member = |id| Member::Tap(TapOutput { id, tap, to, missed: counter }, ready);
+        let (place, ingest) = open.join(source.clone(), socket, member)?;
+        Ok(OpenedTap { ingest, missed, place })
     }
 
-    /// Takes an output or an ear away, and its source if that was the last.
+    /// Closes an output or a tap, and its source if that was the last.
     pub(crate) fn close(&self, place: Place) {
         self.lock().close(place);
-    }
-
-    /// Tells every worker to look after its memberships.
-    pub(crate) fn rejoin(&self) {
-        self.lock().workers.iter().for_each(|worker| {
-            worker.send(Command::Rejoin);
-        });
     }
 
     /// Tells every worker to end.
@@ -140,70 +143,74 @@ impl Registry {
 }
 
 impl OpenSources {
-    /// Opens all sockets that the medias need.
-    fn fresh(&mut self, medias: &[Media], receive_buffer: usize) -> Result<Fresh, OpenError> {
-        let mut fresh = Fresh::default();
+    /// Opens all sockets that these media need.
+    fn sockets(
+        &mut self,
+        medias: &[Media],
+        receive_buffer: usize,
+    ) -> Result<NewSockets, OpenError> {
+        let mut new = NewSockets::default();
         for Media { rtp, rtcp } in medias {
             for Path { source, .. } in [Some(rtp), rtcp.as_ref()].into_iter().flatten() {
-                if !self.by_source.contains_key(source) && !fresh.receivers.contains_key(source) {
-                    let receiver = receiver::open(source, receive_buffer)?;
-                    fresh.receivers.insert(source.clone(), receiver);
+                if !self.by_source.contains_key(source) && !new.ingests.contains_key(source) {
+                    let socket = ingest_socket::open(source, receive_buffer)?;
+                    new.ingests.insert(source.clone(), socket);
                 }
             }
             let (even, odd) = self.ports.open(rtp, rtcp.as_ref())?;
-            fresh.senders.push((rtp.clone(), even));
-            fresh.senders.extend(rtcp.clone().zip(odd));
+            new.outputs.push((rtp.clone(), even));
+            new.outputs.extend(rtcp.clone().zip(odd));
         }
-        Ok(fresh)
+        Ok(new)
     }
 
     /// Hands an output, and its source if that is new, to a worker.
     fn add(
         &mut self,
         path: Path,
-        sender: UdpSocket,
-        receiver: Option<Socket>,
-        shared: Arc<Shared>,
-    ) -> Result<Opened, OpenError> {
+        socket: UdpSocket,
+        ingest: Option<Socket>,
+        cell: Arc<FlowCell>,
+    ) -> Result<OpenedFlow, OpenError> {
         let Path { source, target, pass, .. } = path;
         let failed = |error| OpenError::Target { target, step: "reading its port", error };
-        let local = sender.local_addr().map_err(failed)?;
-        let (place, arrivals) = self.join(source, receiver, |id| {
-            Joins::Output(Box::new(Output::new(id, sender, Arc::clone(&shared), pass)))
+        let local = socket.local_addr().map_err(failed)?;
+        let (place, ingest) = self.join(source, ingest, |id| {
+            Member::Output(Box::new(Output::new(id, socket, Arc::clone(&cell), pass)))
         })?;
-        Ok(Opened { shared, before: arrivals.totals(), arrivals, local, target, place })
+        Ok(OpenedFlow { cell, ingest, local, target, place })
     }
 
-    /// Hands what joins a source, and the source if that is new, to a worker.
+    /// Hands a member of a source, and the source if that is new, to a worker.
     fn join(
         &mut self,
         source: Source,
-        receiver: Option<Socket>,
-        joins: impl FnOnce(u32) -> Joins,
-    ) -> Result<(Place, Arc<Arrivals>), OpenError> {
+        socket: Option<Socket>,
+        member: impl FnOnce(u32) -> Member,
+    ) -> Result<(Place, Arc<IngestCounters>), OpenError> {
         let ingest = match self.by_source.get(&source) {
             Some(ingest) => *ingest,
             None => self.add_ingest(source.clone()),
         };
         let entry = &mut self.ingests[ingest as usize];
-        let place = Place { ingest, id: small(entry.users.insert(())) };
-        let arrivals = Arc::clone(&entry.arrivals);
-        let new = receiver.map(|socket| (source, socket, Arc::clone(&arrivals)));
+        let place = Place { ingest, id: small(entry.members.insert(())) };
+        let counters = Arc::clone(&entry.counters);
+        let new = socket.map(|socket| (source, socket, Arc::clone(&counters)));
         let worker = &self.workers[entry.worker];
-        if !worker.send(Command::Open { ingest, new, joins: joins(place.id) }) {
+        if !worker.send(Command::Open { ingest, new, member: member(place.id) }) {
             self.close(place);
             return Err(OpenError::Stopped);
         }
-        Ok((place, arrivals))
+        Ok((place, counters))
     }
 
-    /// Notes a new source on the worker that has the fewest outputs.
+    /// Assigns a new source to the worker that has the fewest members.
     fn add_ingest(&mut self, source: Source) -> u32 {
         let mut load = vec![0; self.workers.len()];
-        self.ingests.iter().for_each(|(_, entry)| load[entry.worker] += entry.users.len());
+        self.ingests.iter().for_each(|(_, entry)| load[entry.worker] += entry.members.len());
         let worker = (0..load.len()).min_by_key(|worker| load[*worker]).unwrap_or(0);
-        let (arrivals, users) = (Arc::default(), Slab::new());
-        let entry = Entry { source: source.clone(), worker, arrivals, users };
+        let (counters, members) = (Arc::default(), Slab::new());
+        let entry = Entry { source: source.clone(), worker, counters, members };
         let ingest = small(self.ingests.insert(entry));
         self.by_source.insert(source, ingest);
         ingest
@@ -211,13 +218,13 @@ impl OpenSources {
 
     fn close(&mut self, Place { ingest, id }: Place) {
         let Some(entry) = self.ingests.get_mut(ingest as usize) else { return };
-        entry.users.try_remove(id as usize);
+        entry.members.try_remove(id as usize);
         let (done, closed) = channel();
         self.workers[entry.worker].send(Command::Close { ingest, id, done });
-        if entry.users.is_empty() {
+        if entry.members.is_empty() {
             if !entry.source.address.is_multicast() {
-                // Its port can be bound again only when its socket is gone. Nothing is ever said:
-                // the worker hangs up.
+                // Its port is free again only after the worker closes the socket. The worker sends
+                // nothing; it drops the channel.
                 let _ = closed.recv();
             }
             self.by_source.remove(&entry.source);

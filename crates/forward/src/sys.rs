@@ -1,4 +1,4 @@
-//! The system calls that no crate wraps soundly, and nothing else.
+//! System calls that no crate wraps soundly.
 //!
 //! nix's `recvmmsg` keeps a stale `msg_controllen` between calls, and neither nix nor socket2
 //! knows MCAST_JOIN_SOURCE_GROUP. Pointers here live for one call, or in a [`Batch`].
@@ -14,11 +14,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) const BATCH: usize = BATCH_CALL as usize;
 const BATCH_CALL: libc::c_uint = 64;
 
-/// Larger than any UDP datagram over IPv4 or IPv6 (jumbograms aside), so none is cut off.
+/// Larger than any UDP datagram over IPv4 or IPv6 (jumbograms aside), so none is truncated.
 const DATAGRAM: usize = 65_536;
 
-/// The distance of two datagrams' buffers. A power of two would put all their beginnings into
-/// the same few cache lines' sets; so 21 lines are added.
+/// The distance of two datagrams' buffers. A power of two would map all their beginnings to the same
+/// few sets of the cache, so it is 21 cache lines more.
 const STRIDE: usize = DATAGRAM + 21 * 64;
 
 /// Room for a sockaddr_in or a sockaddr_in6, byte by byte.
@@ -28,23 +28,23 @@ const NAME_LENGTH: libc::socklen_t = 28;
 /// Room for one u32 control message (SO_RXQ_OVFL), aligned as control messages are.
 type Control = [u64; 4];
 
-/// Datagrams received together. Its 4 MiB are only taken from the system as they are used.
+/// Datagrams received together. The system provides its 4 MiB only as they are used.
 pub(crate) struct Batch {
     buffer: Box<[u8]>,
-    /// How long each is; `None` if it was cut off.
+    /// The length of each; `None` if it was truncated or discarded.
     lengths: [Option<usize>; BATCH],
     count: usize,
-    /// Who sent each, if that was asked for.
+    /// The sender of each, if the call asked for it.
     names: Box<[Name]>,
     named: bool,
-    /// What the call is told, laid out once. The headers point to the vectors and names, the
-    /// first to `control`, and the vectors to `buffer`: none of these is ever moved or resized.
+    /// The call's arguments, laid out once. The headers point to the vectors and names, the first
+    /// to `control`, and the vectors to `buffer`: none of these is ever moved or resized.
     headers: Box<[libc::mmsghdr]>,
     _vectors: Box<[libc::iovec]>,
     _control: Box<Control>,
 }
 
-// SAFETY: the pointers lead only to what the batch itself owns on the heap.
+// SAFETY: the pointers point only to what the batch itself owns on the heap.
 unsafe impl Send for Batch {}
 
 impl Batch {
@@ -70,13 +70,13 @@ impl Batch {
         }
     }
 
-    /// One of the datagrams; none if it was cut off or discarded.
+    /// One of the datagrams; `None` if it was truncated or discarded.
     pub(crate) fn datagram(&self, at: usize) -> Option<&[u8]> {
         let length = self.lengths[..self.count].get(at).copied().flatten()?;
         self.buffer.get(at * STRIDE..)?.get(..length)
     }
 
-    /// Who sent it, if that was asked for.
+    /// The sender of a datagram, if the call asked for it.
     pub(crate) fn sender(&self, at: usize) -> Option<SocketAddr> {
         let name = self.names[..self.count].get(at).filter(|_| self.named)?;
         let (&[a, b, high, low], rest) = name.split_first_chunk()?;
@@ -91,15 +91,15 @@ impl Batch {
         }
     }
 
-    /// Takes a datagram out, as if it had been cut off.
+    /// Takes a datagram out.
     pub(crate) fn discard(&mut self, at: usize) {
         if let Some(length) = self.lengths.get_mut(at) {
             *length = None;
         }
     }
 
-    /// The datagrams of the last [`Batch::receive`], in order, without any that was cut off or
-    /// discarded.
+    /// The datagrams of the last [`Batch::receive`], in order, without the truncated and discarded
+    /// ones.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         let slots = self.buffer.chunks_exact(STRIDE);
         slots.zip(&self.lengths[..self.count]).filter_map(|(slot, length)| slot.get(..(*length)?))
@@ -110,9 +110,8 @@ impl Batch {
         self.count
     }
 
-    /// Receives what is there, without waiting; asks who sent it if `senders` are wanted. Returns
-    /// the socket's drop counter (SO_RXQ_OVFL) if the kernel told it, which it does once anything
-    /// was dropped.
+    /// Receives what is there, without waiting, and the senders if `senders`. Returns the socket's
+    /// drop counter (SO_RXQ_OVFL) if the kernel provides it, as it does after the first drop.
     pub(crate) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -122,7 +121,7 @@ impl Batch {
         if senders || self.named {
             self.ask_for_names(senders);
         }
-        // The last call left here how much it wrote.
+        // The last call stored here how much it wrote.
         self.headers[0].msg_hdr.msg_controllen = size_of::<Control>() as _;
         // SAFETY: the headers point to BATCH disjoint slots of DATAGRAM bytes in `buffer`, maybe
         // to as many names of NAME_LENGTH bytes, and to `control`; all of them live as long as
@@ -144,7 +143,7 @@ impl Batch {
         Ok(read_drops(&self.headers[0].msg_hdr))
     }
 
-    /// Has the next call write down who sent each datagram, or not.
+    /// Makes the next call store the senders, or not.
     fn ask_for_names(&mut self, wanted: bool) {
         self.named = wanted;
         for (header, name) in self.headers.iter_mut().zip(&mut self.names) {
@@ -166,7 +165,7 @@ fn header(vector: &mut libc::iovec) -> libc::mmsghdr {
     header
 }
 
-/// The SO_RXQ_OVFL counter in a received message's control data.
+/// The SO_RXQ_OVFL counter in a message's control data.
 fn read_drops(header: &libc::msghdr) -> Option<u32> {
     // SAFETY: the kernel has set msg_control and msg_controllen to the control messages that it
     // wrote whole; the pointer is null if there is none. A message of this kind carries a u32.
@@ -179,7 +178,7 @@ fn read_drops(header: &libc::msghdr) -> Option<u32> {
     }
 }
 
-/// Sets the interface, by its index, that an IPv4 socket's packets to groups leave on.
+/// Sets the interface, by its index, that an IPv4 socket sends to groups on.
 pub(crate) fn set_multicast_interface_v4(socket: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
     let any = libc::in_addr { s_addr: 0 };
     let index = libc::c_int::try_from(interface).map_err(io::Error::other)?;
@@ -198,7 +197,7 @@ pub(crate) fn set_int(
 }
 
 /// Joins a group for one sender's packets (MCAST_JOIN_SOURCE_GROUP, RFC 3678) on the interface
-/// with this index; 0 lets the routes decide.
+/// with this index, where 0 lets the routes decide.
 pub(crate) fn join_source(
     socket: BorrowedFd<'_>,
     group: IpAddr,

@@ -1,18 +1,15 @@
-//! Hearing what arrives at a source beside its outputs, which are not disturbed by it.
+//! The worker's side of a tap: copies of what arrives, for one listener.
 
-use crate::arrivals::{Arrivals, Totals};
-use crate::counter::Counter;
-use crate::registry::{Place, Registry};
+use crate::cell::Counter;
 use rtp::Packet;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-/// A datagram that came to a source that is tapped.
+/// A datagram that arrived at a tapped source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Overheard {
-    /// The number that the tap was given.
+pub struct Tapped {
+    /// The tap's number.
     pub tap: usize,
     /// What the datagram is.
     pub packet: Packet,
@@ -22,48 +19,20 @@ pub struct Overheard {
     pub sender: SocketAddr,
 }
 
-/// A source that is heard. It is received like any other, once for all; dropping the tap ends
-/// that if nothing else needs the source.
-pub struct Tap {
-    pub(crate) place: Place,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) arrivals: Arc<Arrivals>,
-    pub(crate) before: Totals,
-    pub(crate) missed: Arc<Counter>,
-}
-
-impl Tap {
-    /// How many datagrams were not told: the kernel dropped them, or the channel was full.
-    pub fn missed(&self) -> u64 {
-        self.arrivals.totals().since(self.before).drops + self.missed.get()
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        self.registry.close(self.place);
-    }
-}
-
-impl fmt::Debug for Tap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tap").field("missed", &self.missed()).finish_non_exhaustive()
-    }
-}
-
-/// The worker's side of a tap.
-pub(crate) struct Ear {
+/// A listener's place at an ingest.
+pub(crate) struct TapOutput {
     pub(crate) id: u32,
     pub(crate) tap: usize,
-    pub(crate) to: SyncSender<Overheard>,
+    pub(crate) to: SyncSender<Tapped>,
     pub(crate) missed: Arc<Counter>,
 }
 
-impl Ear {
-    /// Tells a datagram, unless whoever hears is behind: a worker waits for nobody.
-    pub(crate) fn hear(&self, packet: Packet, length: usize, sender: SocketAddr) {
-        let heard = Overheard { tap: self.tap, packet, length, sender };
-        if self.to.try_send(heard).is_err() {
+impl TapOutput {
+    /// Describes a datagram to the listener. If the channel is full, it only counts it: a worker
+    /// waits for nobody.
+    pub(crate) fn send(&self, packet: Packet, length: usize, sender: SocketAddr) {
+        let tapped = Tapped { tap: self.tap, packet, length, sender };
+        if self.to.try_send(tapped).is_err() {
             self.missed.add(1);
         }
     }

@@ -1,14 +1,13 @@
 //! A worker: one thread, one epoll, and the ingests that live on it.
 
-use crate::arrivals::{Arrivals, coarse_millis};
-use crate::event::Happened;
-use crate::flow::Tell;
+use crate::event::{FlowEvent, Notify};
 use crate::ingest::Ingest;
+use crate::ingest_counters::{IngestCounters, coarse_millis};
 use crate::interfaces::Interfaces;
 use crate::output::Output;
 use crate::path::Source;
 use crate::sys::{BATCH, Batch};
-use crate::tap::Ear;
+use crate::tap::TapOutput;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::Socket;
@@ -21,26 +20,24 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// What a worker is told to do.
+/// A command to a worker.
 pub(crate) enum Command {
-    /// Add an output or an ear to an ingest, which is new if its socket comes with it.
-    Open { ingest: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, joins: Joins },
-    /// Take an output or an ear away, and an ingest that has none left; hang up when that is done.
+    /// Add a member to an ingest. If the ingest is new, its socket comes along.
+    Open { ingest: u32, new: Option<(Source, Socket, Arc<IngestCounters>)>, member: Member },
+    /// Take a member away, and the ingest if that was the last. Then drop `done`.
     Close { ingest: u32, id: u32, done: Sender<Infallible> },
-    /// Look after the memberships.
-    Rejoin,
     /// End.
     Stop,
 }
 
 /// What an ingest's packets go to.
-pub(crate) enum Joins {
+pub(crate) enum Member {
     Output(Box<Output>),
-    /// Hang up when it hears.
-    Ear(Ear, Sender<Infallible>),
+    /// With a channel to drop when the tap is in place.
+    Tap(TapOutput, Sender<Infallible>),
 }
 
-/// The way to a worker.
+/// Sends commands to a worker.
 pub(crate) struct Mailbox {
     commands: Sender<Command>,
     wake: Arc<EventFd>,
@@ -49,23 +46,23 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// False if the worker has ended.
     pub(crate) fn send(&self, command: Command) -> bool {
-        // A write that would block finds the worker awake already.
+        // If the write would block, the worker is already awake.
         self.commands.send(command).map(|()| self.wake.write(1)).is_ok()
     }
 }
 
-/// What epoll's events carry: an ingest in the upper half; in the lower half an output of it
-/// counted from 1, or 0 for the ingest's own socket.
+/// The data of an epoll event has the ingest in the upper half. The lower half is 0 for the
+/// ingest's socket, or the number of one of its outputs plus 1.
 const WAKE: u64 = u64::MAX;
 const INTERFACES: u64 = u64::MAX - 1;
 
 /// How many events are taken from epoll at a time.
 const EVENTS: usize = 256;
 
-/// After how many milliseconds a group is tried again whose interface has vanished.
+/// How long to wait before joining a group again whose interface is away, in milliseconds.
 const RETRY: u16 = 1000;
 
-/// Packets from edges are short; what doesn't fit is cut off and not understood.
+/// Packets from edges are short. A longer one is truncated and ignored.
 const READ_BACK_BUFFER: usize = 2048;
 
 pub(crate) struct Worker {
@@ -74,13 +71,13 @@ pub(crate) struct Worker {
     commands: Receiver<Command>,
     interfaces: Option<Interfaces>,
     ingests: HashMap<u32, Ingest>,
-    /// When to try again for memberships that are lost, in coarse milliseconds.
+    /// When to join lost groups again, in coarse milliseconds.
     retry: Option<u64>,
-    /// Ingests whose last batch was full: epoll tells only of what arrives anew.
+    /// Ingests whose last batch was full. Epoll reports only new arrivals, so they are served without.
     unfinished: Vec<u64>,
     receive_buffer: usize,
     rest: Duration,
-    tell: Tell,
+    notify: Notify,
     batch: Batch,
 }
 
@@ -88,7 +85,7 @@ impl Worker {
     pub(crate) fn new(
         receive_buffer: usize,
         rest: Duration,
-        tell: Tell,
+        notify: Notify,
     ) -> io::Result<(Worker, Mailbox)> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -100,7 +97,7 @@ impl Worker {
         });
         let interfaces = interfaces
             .inspect_err(|error| {
-                tracing::warn!(%error, "can't watch the interfaces, so one that vanishes and returns goes unnoticed: allow AF_NETLINK");
+                tracing::warn!(%error, "can't watch the interfaces, and won't rejoin groups when one goes and comes back: allow AF_NETLINK");
             })
             .ok();
         let (sender, commands) = channel();
@@ -115,19 +112,19 @@ impl Worker {
             unfinished: Vec::with_capacity(EVENTS),
             receive_buffer,
             rest,
-            tell,
+            notify,
             batch: Batch::new(),
         };
         Ok((worker, mailbox))
     }
 
-    /// Serves until it is told to stop. If epoll fails, every flow here is told to have failed.
+    /// Serves until a command stops it. If epoll fails, all its flows fail.
     pub(crate) fn run(mut self) {
         if let Err(error) = self.serve() {
             tracing::error!(%error, "a worker has ended, and its flows get no packets any more: \
                 restart dynrelayd");
             let outputs = self.ingests.values().flat_map(|ingest| &ingest.outputs);
-            outputs.for_each(|output| output.shared.happened(Happened::Failed, &self.tell));
+            outputs.for_each(|output| output.cell.raise(FlowEvent::Failed, &self.notify));
         }
     }
 
@@ -165,8 +162,8 @@ impl Worker {
             if changed || self.retry.is_some_and(|at| at <= now) {
                 self.rejoin(now);
             }
-            // Last, so that no event of this round is about a socket that is gone.
-            if woken && !self.obey(now) {
+            // Last, so that no event of this round is about a closed socket.
+            if woken && !self.obey() {
                 return Ok(());
             }
             if bursts && !self.rest.is_zero() {
@@ -175,13 +172,13 @@ impl Worker {
         }
     }
 
-    /// Serves a socket; true if part of a burst was received, so that more is on its way.
+    /// Serves a socket; true if it received part of a burst, so that more is likely to follow.
     fn handle(&mut self, socket: u64, now: u64, reply: &mut [u8]) -> bool {
         let [key, output] = [socket >> 32, socket & 0xffff_ffff].map(u32::try_from);
         let (Ok(key), Ok(output)) = (key, output) else { return false };
         let Some(ingest) = self.ingests.get_mut(&key) else { return false };
         if output == 0 {
-            return match ingest.forward(&mut self.batch, now, &self.tell) {
+            return match ingest.forward(&mut self.batch, now, &self.notify) {
                 Ok(BATCH) => {
                     self.unfinished.push(socket);
                     false
@@ -197,57 +194,61 @@ impl Worker {
             };
         }
         if let Some(output) = ingest.outputs.iter().find(|other| other.id + 1 == output) {
-            output.read_back(reply, &self.tell);
+            output.read_back(reply, &self.notify);
         }
         false
     }
 
-    /// Does what the mailbox holds; false if the worker is to end.
-    fn obey(&mut self, now: u64) -> bool {
+    /// Carries out the waiting commands; false if the worker is to end.
+    fn obey(&mut self) -> bool {
         let _ = self.wake.read();
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Open { ingest, new, joins } => self.open(ingest, new, joins),
+                Command::Open { ingest, new, member } => self.open(ingest, new, member),
                 Command::Close { ingest, id, done } => {
                     self.close(ingest, id);
                     drop(done);
                 }
-                Command::Rejoin => self.rejoin(now),
                 Command::Stop => return false,
             }
         }
         true
     }
 
-    fn open(&mut self, key: u32, new: Option<(Source, Socket, Arc<Arrivals>)>, joins: Joins) {
-        if let Some((source, socket, arrivals)) = new {
+    fn open(
+        &mut self,
+        key: u32,
+        new: Option<(Source, Socket, Arc<IngestCounters>)>,
+        member: Member,
+    ) {
+        if let Some((source, socket, counters)) = new {
             if let Err(error) = self.watch(&socket, key, 0) {
                 tracing::error!(%source, %error, "can't receive a source: restart dynrelayd");
             } else {
-                self.ingests.insert(key, Ingest::new(source, socket, arrivals));
+                self.ingests.insert(key, Ingest::new(source, socket, counters));
             }
         }
-        match joins {
-            Joins::Output(output) => self.join(key, *output),
-            // To one that could not be received nothing is told, and whoever hears is hung up on.
-            Joins::Ear(ear, ready) => {
-                self.ingests.entry(key).and_modify(|ingest| ingest.ears.push(ear));
+        match member {
+            Member::Output(output) => self.join(key, *output),
+            // If the source could not be watched, dropping the tap closes its channel.
+            Member::Tap(tap, ready) => {
+                self.ingests.entry(key).and_modify(|ingest| ingest.taps.push(tap));
                 drop(ready);
             }
         }
     }
 
     fn join(&mut self, key: u32, output: Output) {
-        let watched = self.watch(&output.wire, key, output.id + 1);
+        let watched = self.watch(&output.socket, key, output.id + 1);
         match (self.ingests.get_mut(&key), watched) {
             (Some(ingest), Ok(())) => ingest.outputs.push(output),
-            _ => output.shared.happened(Happened::Failed, &self.tell),
+            _ => output.cell.raise(FlowEvent::Failed, &self.notify),
         }
     }
 
     fn watch(&self, socket: &impl AsFd, ingest: u32, output: u32) -> nix::Result<()> {
         let data = u64::from(ingest) << 32 | u64::from(output);
-        // An ingest is emptied each time, so epoll need not look again whether it is.
+        // An ingest is emptied each time, so epoll need not check it again.
         let once = if output == 0 { EpollFlags::EPOLLET } else { EpollFlags::empty() };
         self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN | once, data))
     }
@@ -256,27 +257,27 @@ impl Worker {
         let Some(ingest) = self.ingests.get_mut(&key) else { return };
         // Closing a socket takes it out of epoll, too.
         ingest.outputs.retain(|output| output.id != id);
-        ingest.ears.retain(|ear| ear.id != id);
-        if ingest.outputs.is_empty() && ingest.ears.is_empty() {
+        ingest.taps.retain(|tap| tap.id != id);
+        if ingest.outputs.is_empty() && ingest.taps.is_empty() {
             self.ingests.remove(&key);
         }
     }
 
-    /// Joins again every group whose membership was lost with its interface.
+    /// Joins every group again that was lost with its interface.
     fn rejoin(&mut self, now: u64) {
-        let mut astray = false;
+        let mut away = false;
         let mut found = Vec::new();
         for (key, ingest) in &mut self.ingests {
-            let was_astray = ingest.astray;
+            let was_away = ingest.interface_away;
             match ingest.rejoin(self.receive_buffer) {
                 Ok(None) => {}
                 Ok(Some(socket)) => found.push((*key, socket)),
-                Err(error) if was_astray => tracing::debug!(%error, "an interface is still away"),
+                Err(error) if was_away => tracing::debug!(%error, "an interface is still away"),
                 Err(error) => {
-                    tracing::warn!(%error, "a source's interface is away: trying again until it is back");
+                    tracing::warn!(%error, "a source's interface is away: dynrelay tries again until it is back");
                 }
             }
-            astray |= ingest.astray;
+            away |= ingest.interface_away;
         }
         for (key, socket) in found {
             if let Err(error) = self.watch(&socket, key, 0) {
@@ -286,6 +287,6 @@ impl Worker {
                 ingest.replace(socket);
             }
         }
-        self.retry = astray.then(|| now + u64::from(RETRY));
+        self.retry = away.then(|| now + u64::from(RETRY));
     }
 }

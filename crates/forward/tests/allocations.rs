@@ -40,7 +40,7 @@ fn packets_cost_no_allocation() {
         let target = edge.local_addr().unwrap();
         let flows = [Pass::Everything, Pass::SenderReports, Pass::Multiplexed]
             .map(|pass| relay.flow_of(&source, target, pass, Gate::Open));
-        // Its refusals are told until the first is; nobody reads that event meanwhile.
+        // The first refusal sends a notice. The test never reads it, so there is no other.
         let refused = relay.flow(&source, closed_port());
         let (encoder, large, small) = (encoder(), rtp(1, 1200), rtp(2, 300));
         let mut reply = [0; 2048];

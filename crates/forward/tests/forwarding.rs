@@ -143,8 +143,8 @@ fn interfaces_do_not_mix() {
 }
 
 #[test]
-fn a_sender_of_ones_choice() {
-    alone("a_sender_of_ones_choice", || {
+fn only_the_chosen_sender_passes() {
+    alone("only_the_chosen_sender_passes", || {
         for (address, wanted, other) in [
             ("232.1.1.1", "192.0.2.9", "192.0.2.1"),
             ("ff35::4000:1", "2001:db8::9", "2001:db8::1"),
@@ -168,8 +168,8 @@ fn a_sender_of_ones_choice() {
 }
 
 #[test]
-fn medias_send_from_even_and_odd_ports() {
-    alone("medias_send_from_even_and_odd_ports", || {
+fn a_media_sends_from_an_even_and_an_odd_port() {
+    alone("a_media_sends_from_an_even_and_an_odd_port", || {
         let _taken = UdpSocket::bind("0.0.0.0:7003").unwrap();
         for (source_ports, pairs) in [(None, 40), (Some(7001..=7008), 2)] {
             let relay =
@@ -199,8 +199,8 @@ fn medias_send_from_even_and_odd_ports() {
 }
 
 #[test]
-fn what_the_kernel_drops_is_counted() {
-    alone("what_the_kernel_drops_is_counted", || {
+fn counts_what_the_kernel_drops() {
+    alone("counts_what_the_kernel_drops", || {
         let small = Settings { workers: 1, receive_buffer: 1, ..Settings::default() };
         let (relay, source, edge) = (Relay::start_with(small), group("239.1.1.1", 5004), edge());
         let flow = relay.flow(&source, edge.local_addr().unwrap());
@@ -232,7 +232,7 @@ fn what_the_kernel_drops_is_counted() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_named() {
+fn an_error_names_a_missing_interface() {
     let relay = Relay::start();
     let source = Source { interface: Some("nowhere0".to_owned()), ..group("239.1.1.1", 5004) };
     let target = edge().local_addr().unwrap();

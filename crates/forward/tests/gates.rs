@@ -1,16 +1,16 @@
-//! What passes a flow's gate and filter, what comes back, and what a refusal costs.
+//! Gates, filters, reports and refusals.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod net;
 
 use ::rtp::Feedback;
-use forward::{Happened, Pass};
+use forward::{FlowEvent, Pass};
 use model::Gate;
 use net::{Relay, alone, closed_port, edge, edge_at, encoder, group, receive, rtp};
 use std::net::UdpSocket;
 
-const REFUSED: Happened = Happened::Refused { errno: 111 };
+const REFUSED: FlowEvent = FlowEvent::Refused;
 
 fn sender_report(number: u8) -> Vec<u8> {
     let mut report = vec![0x80, 200, 0, 6];
@@ -34,7 +34,7 @@ fn a_probe_passes_exactly_one_packet() {
             send(b"shut out");
             flow.set_gate(Gate::Probe);
             send(&[round]);
-            relay.wait_for(Happened::Probed);
+            relay.wait_for(FlowEvent::Probed);
             assert_eq!(flow.gate(), Gate::Shut);
             send(b"shut out");
         }
@@ -65,23 +65,23 @@ fn only_sender_reports_pass_their_filter() {
 }
 
 #[test]
-fn what_an_edge_reports_is_told_and_goes_no_further() {
-    alone("what_an_edge_reports_is_told_and_goes_no_further", || {
+fn a_report_of_an_edge_raises_an_event_and_is_not_forwarded() {
+    alone("a_report_of_an_edge_raises_an_event_and_is_not_forwarded", || {
         let (relay, source, edge) = (Relay::start(), group("239.1.1.1", 5005), edge());
         let flow = relay.flow(&source, edge.local_addr().unwrap());
         let mut darwin = vec![0x80, 0xc9, 0, 1, 1, 2, 3, 4, 0x80, 0xcc, 0, 8, 1, 2, 3, 4];
         darwin.extend(b"QTSS\0\0\0\0\0\0\0\x04ey\0\x0c\0\0\0\x03\0\0\0\x03\0\0\0\0");
         edge.send_to(b"junk", flow.local()).unwrap();
         edge.send_to(&darwin, flow.local()).unwrap();
-        relay.wait_for(Happened::Report(Feedback::Viewers(3)));
+        relay.wait_for(FlowEvent::Report(Feedback::Viewers(3)));
         let counters = flow.counters();
         assert_eq!((counters.reports, counters.received, counters.packets), (2, 0, 0));
     });
 }
 
 #[test]
-fn a_refusal_is_told_without_another_send() {
-    alone("a_refusal_is_told_without_another_send", || {
+fn a_refusal_raises_an_event_without_another_send() {
+    alone("a_refusal_raises_an_event_without_another_send", || {
         let (relay, source) = (Relay::start(), group("239.1.1.1", 5004));
         let flow = relay.flow(&source, closed_port());
         let encoder = encoder();

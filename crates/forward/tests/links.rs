@@ -1,10 +1,10 @@
-//! Links that are narrow, or that segment nothing themselves, or that go and come back.
+//! Links with a small MTU or without segmentation, and links that go and come back.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod net;
 
-use forward::{Happened, Source};
+use forward::{FlowEvent, Source};
 use net::{
     PATIENCE, Relay, add_air, alone, edge, edge_behind, encoder_at, group, receive, rtp, run,
 };
@@ -39,8 +39,8 @@ fn datagrams_larger_than_the_mtu_go_in_fragments() {
 }
 
 #[test]
-fn over_ipv6_too() {
-    alone("over_ipv6_too", || {
+fn ipv6_datagrams_larger_than_the_mtu_go_in_fragments() {
+    alone("ipv6_datagrams_larger_than_the_mtu_go_in_fragments", || {
         let edge = edge_behind("mtu 1500", "2001:db8:1::2");
         expect_bursts(&edge, &[1200, 1452, 1453, 1600, 1200]);
         expect_bursts(&edge, &[20_000, 1200]);
@@ -48,8 +48,8 @@ fn over_ipv6_too() {
 }
 
 #[test]
-fn a_link_that_segments_nothing_itself() {
-    alone("a_link_that_segments_nothing_itself", || {
+fn sends_over_a_link_without_segmentation() {
+    alone("sends_over_a_link_without_segmentation", || {
         let edge = edge_behind("mtu 1500 gso_max_segs 1", "198.51.100.2");
         expect_bursts(&edge, &[1200, 300, 1200]);
     });
@@ -128,8 +128,8 @@ fn await_rest() {
 }
 
 #[test]
-fn a_host_out_of_reach_is_told_of_and_its_errors_do_not_pile_up() {
-    alone("a_host_out_of_reach_is_told_of_and_its_errors_do_not_pile_up", || {
+fn an_unreachable_host_raises_an_event_and_its_errors_are_read() {
+    alone("an_unreachable_host_raises_an_event_and_its_errors_are_read", || {
         run("ip link set air0 mtu 1500");
         for (nobody, errno) in [("192.0.2.77:6970", 113), ("[2001:db8::77]:6970", 113)] {
             let (relay, source) = (Relay::start(), group("239.1.1.1", 5004));
@@ -138,7 +138,7 @@ fn a_host_out_of_reach_is_told_of_and_its_errors_do_not_pile_up() {
             for sequence in 0..40 {
                 encoder.send_to(&rtp(sequence, 200), (source.address, source.port)).unwrap();
             }
-            relay.wait_for(Happened::Refused { errno });
+            relay.wait_for(FlowEvent::Unreachable { errno });
             await_rest();
             assert!(flow.counters().refusals >= 1);
         }

@@ -1,4 +1,4 @@
-//! Sending to groups, and packets that come back.
+//! Sending to groups, and packets that come back in a loop.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -40,8 +40,8 @@ fn member(group: SocketAddr) -> UdpSocket {
 }
 
 #[test]
-fn a_group_gets_every_byte_beside_an_edge() {
-    alone("a_group_gets_every_byte_beside_an_edge", || {
+fn a_group_and_an_edge_get_every_packet() {
+    alone("a_group_and_an_edge_get_every_packet", || {
         for target in ["239.255.1.2:5004", "[ff15::2]:5004"] {
             let (relay, source, edge) = (Relay::start(), own(5004), edge());
             let target = target.parse().unwrap();
@@ -86,8 +86,8 @@ fn send(flow: &Flow, encoder: &UdpSocket, source: &Source, packet: &[u8]) {
 }
 
 #[test]
-fn what_another_host_sends_again_goes_no_further() {
-    alone("what_another_host_sends_again_goes_no_further", || {
+fn a_packet_that_another_host_repeats_is_dropped() {
+    alone("a_packet_that_another_host_repeats_is_dropped", || {
         for source in [own(5004), group("239.1.1.1", 5004), group("ff15::1", 5004)] {
             let (relay, edge) = (Relay::start(), edge());
             let flow = relay.flow(&source, edge.local_addr().unwrap());

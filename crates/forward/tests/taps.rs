@@ -1,11 +1,11 @@
-//! Hearing what arrives, beside the flows.
+//! Taps beside flows.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod net;
 
 use ::rtp::{Header, Packet};
-use forward::{OpenError, Overheard, Source};
+use forward::{OpenError, Source, Tapped};
 use net::{PATIENCE, Relay, alone, edge, encoder_at, group, receive, rtp};
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -22,11 +22,11 @@ fn send(from: &UdpSocket, to: &Source, datagram: &[u8]) {
 }
 
 #[test]
-fn a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it() {
-    alone("a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it", || {
+fn a_tap_gets_each_packet_and_takes_none_from_a_flow() {
+    alone("a_tap_gets_each_packet_and_takes_none_from_a_flow", || {
         let (relay, edge, source) = (Relay::start(), edge(), port(5004));
         let _flow = relay.flow(&source, edge.local_addr().unwrap());
-        let (to, heard) = sync_channel(64);
+        let (to, tapped) = sync_channel(64);
         let mut taps = relay.plane.tap(std::slice::from_ref(&source), &to);
         let tap = taps.remove(0).unwrap();
         let from = encoder_at("192.0.2.1");
@@ -35,22 +35,22 @@ fn a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it() {
             send(&from, &source, &sent);
             assert_eq!(receive(&edge), sent);
             let header = Header { ssrc: 7, payload_type: 96, sequence: number, timestamp: 0 };
-            let expected = Overheard {
+            let expected = Tapped {
                 tap: 0,
                 packet: Packet::Rtp(header),
                 length: sent.len(),
                 sender: from.local_addr().unwrap(),
             };
-            assert_eq!(heard.recv_timeout(PATIENCE), Ok(expected));
+            assert_eq!(tapped.recv_timeout(PATIENCE), Ok(expected));
         }
         send(&from, &source, &[0x47; 188]);
-        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().packet, Packet::Other);
+        assert_eq!(tapped.recv_timeout(PATIENCE).unwrap().packet, Packet::Other);
         assert_eq!(tap.missed(), 0);
         drop((tap, to));
-        // The flow goes on until there is nobody left to tell, and after that.
+        // The flow continues while the tap closes, and afterwards.
         receive(&edge);
         let mut number = 21;
-        while heard.try_recv() != Err(TryRecvError::Disconnected) {
+        while tapped.try_recv() != Err(TryRecvError::Disconnected) {
             send(&from, &source, &rtp(number, 100));
             assert_eq!(receive(&edge), rtp(number, 100));
             number += 1;
@@ -59,25 +59,25 @@ fn a_tap_hears_what_a_flow_gets_and_takes_nothing_of_it() {
 }
 
 #[test]
-fn a_flow_begins_and_ends_at_a_port_that_is_tapped() {
-    alone("a_flow_begins_and_ends_at_a_port_that_is_tapped", || {
+fn a_flow_opens_and_closes_at_a_tapped_port() {
+    alone("a_flow_opens_and_closes_at_a_tapped_port", || {
         let (relay, edge, source) = (Relay::start(), edge(), port(5004));
-        let (to, heard) = sync_channel(64);
+        let (to, tapped) = sync_channel(64);
         let other = group("239.1.1.1", 5004);
         let taps = relay.plane.tap(&[other, source.clone()], &to);
         let from = encoder_at("192.0.2.1");
         send(&from, &source, &rtp(1, 100));
-        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().tap, 1);
+        assert_eq!(tapped.recv_timeout(PATIENCE).unwrap().tap, 1);
         let flow = relay.flow(&source, edge.local_addr().unwrap());
         // The worker takes it in when it next looks.
         while flow.counters().packets == 0 {
             send(&from, &source, &rtp(2, 100));
-            heard.recv_timeout(PATIENCE).unwrap();
+            tapped.recv_timeout(PATIENCE).unwrap();
         }
         assert_eq!(receive(&edge), rtp(2, 100));
         drop(flow);
         send(&from, &source, &rtp(3, 100));
-        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().tap, 1);
+        assert_eq!(tapped.recv_timeout(PATIENCE).unwrap().tap, 1);
         // The port is free as soon as the last tap is gone.
         drop(taps);
         UdpSocket::bind((source.address, source.port)).unwrap();
@@ -85,18 +85,18 @@ fn a_flow_begins_and_ends_at_a_port_that_is_tapped() {
 }
 
 #[test]
-fn whoever_hears_too_slowly_misses_some_and_holds_nobody_up() {
-    alone("whoever_hears_too_slowly_misses_some_and_holds_nobody_up", || {
+fn a_slow_listener_misses_packets_and_delays_no_flow() {
+    alone("a_slow_listener_misses_packets_and_delays_no_flow", || {
         let (relay, edge, source) = (Relay::start(), edge(), port(5004));
         let _flow = relay.flow(&source, edge.local_addr().unwrap());
-        let (to, heard) = sync_channel(3);
+        let (to, tapped) = sync_channel(3);
         let tap = relay.plane.tap(std::slice::from_ref(&source), &to).remove(0).unwrap();
         let from = encoder_at("192.0.2.1");
         for number in 0..20 {
             send(&from, &source, &rtp(number, 100));
             assert_eq!(receive(&edge), rtp(number, 100));
         }
-        assert_eq!((heard.try_iter().count(), tap.missed()), (3, 17));
+        assert_eq!((tapped.try_iter().count(), tap.missed()), (3, 17));
     });
 }
 
@@ -105,7 +105,7 @@ fn a_port_that_another_program_has_is_an_error() {
     alone("a_port_that_another_program_has_is_an_error", || {
         let (relay, source) = (Relay::start(), port(5004));
         let _taken = UdpSocket::bind((source.address, source.port)).unwrap();
-        let (to, _heard) = sync_channel(3);
+        let (to, _tapped) = sync_channel(3);
         let opened = relay.plane.tap(&[source, port(5006)], &to);
         let kind = |error: &OpenError| match error {
             OpenError::Source { error, .. } => Some(error.kind()),
@@ -117,12 +117,12 @@ fn a_port_that_another_program_has_is_an_error() {
 }
 
 #[test]
-fn a_port_hears_its_own_address_and_no_other_of_this_host() {
-    alone("a_port_hears_its_own_address_and_no_other_of_this_host", || {
+fn a_tap_gets_only_packets_to_its_own_address() {
+    alone("a_tap_gets_only_packets_to_its_own_address", || {
         let relay = Relay::start();
         let of = |address: &str| Source { address: address.parse().unwrap(), ..port(5004) };
         let sources = ["127.0.0.1", "::1", "192.0.2.9"].map(of);
-        let (to, heard) = sync_channel(64);
+        let (to, tapped) = sync_channel(64);
         let _taps = relay.plane.tap(&sources, &to);
         let (v4, v6) = (UdpSocket::bind("0.0.0.0:0").unwrap(), UdpSocket::bind("[::]:0").unwrap());
         for (from, address, tap) in [
@@ -142,7 +142,7 @@ fn a_port_hears_its_own_address_and_no_other_of_this_host() {
                     && from.send_to(b"end", ("127.0.0.1", 5004)).is_err()
                 {}
             }
-            let next = heard.recv_timeout(PATIENCE).unwrap();
+            let next = tapped.recv_timeout(PATIENCE).unwrap();
             assert_eq!(Some(next.tap).filter(|_| next.length != 3), tap, "{address}");
         }
     });

@@ -1,4 +1,4 @@
-//! What is listened for.
+//! What a scan listens to.
 
 use catalog::sdp::Format;
 use catalog::{Pair, Place, Problem, Replica, Run, Stream};
@@ -7,18 +7,18 @@ use forward::Source;
 /// One media of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
-    /// The stream's name. What a port gets for one media of a stream is no stranger to the others.
+    /// The stream's name. Its media may share a port.
     pub stream: String,
     /// For people: `video H264`.
     pub label: String,
-    /// Where its RTP arrives; several sources for a media of several layers.
+    /// Where its RTP arrives. A media of several layers has several sources.
     pub sources: Vec<Source>,
-    /// What its packets may be, by their payload types.
+    /// Its formats, by payload type.
     pub formats: Vec<Format>,
 }
 
 impl Media {
-    /// The medias of a stream, in order. An error is what is wrong with the stream's SDP file.
+    /// The media of a stream, in order. The error is the fault of its SDP file.
     pub fn of(stream: &Stream) -> Result<Vec<Self>, &Problem> {
         let medias = stream.media.iter().zip(stream.sources()?);
         Ok(medias
@@ -31,8 +31,8 @@ impl Media {
             .collect())
     }
 
-    /// The medias of a stream as its replica in a group carries them, if it has one that always
-    /// runs: for when a program on this host has the ports that it arrives on.
+    /// The media of a stream as its replica in a group carries them, if it has one that always runs:
+    /// for a scan that can't have the stream's own ports.
     pub fn of_replica(stream: &Stream) -> Option<Vec<Self>> {
         let in_group =
             |replica: &&Replica| replica.place == Place::Group && replica.run == Run::Always;
@@ -52,13 +52,18 @@ impl Media {
         Some(medias)
     }
 
-    /// Whether packets of this payload type are its own.
+    /// Where its RTP arrives, for people.
+    pub fn from(&self) -> Vec<String> {
+        self.sources.iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether packets of this payload type belong to it.
     pub(crate) fn lists(&self, payload_type: u8) -> bool {
         self.formats.iter().any(|format| format.pt == payload_type)
     }
 }
 
-/// The data plane knows nothing of catalogues, and has its own word for the same thing.
+/// The data plane has a type of its own, since it knows no catalogue.
 fn source(source: &catalog::Source) -> Source {
     let catalog::Source { address, port, sender, .. } = *source;
     Source { address, port, sender, interface: source.interface.as_deref().map(str::to_owned) }

@@ -13,9 +13,10 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use catalog::sdp::Session;
+use control::{ScanFault, ScanResult, Verdict};
 use forward::Source;
 use net::{PATIENCE, Relay, alone, edge, encoder, encoder_at, group, receive};
-use scan::{Deaf, Heard, Hearing, Listening, Media, Scan, Settings, Verdict};
+use scan::{Listening, Media, Scan};
 
 /// A media of one payload type.
 fn media(source: &Source, payload_type: u8) -> Media {
@@ -42,26 +43,26 @@ fn send(from: &UdpSocket, to: &Source, payload_type: u8, ssrc: u32, numbers: &[u
     }
 }
 
-/// Listens until what was heard is `enough`.
-fn until(scan: &mut Scan, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+/// Listens until the results are `enough`.
+fn until(scan: &mut Scan, enough: impl Fn(&[ScanResult]) -> bool) -> Vec<ScanResult> {
     let began = Instant::now();
     loop {
-        scan.listen(Duration::from_millis(10)).unwrap();
-        let heard = scan.heard();
-        if enough(&heard) {
-            return heard;
+        scan.listen(Duration::from_millis(10));
+        let results = scan.results();
+        if enough(&results) {
+            return results;
         }
-        assert!(began.elapsed() < PATIENCE, "{heard:?}");
+        assert!(began.elapsed() < PATIENCE, "{results:?}");
     }
 }
 
 fn open(medias: Vec<Media>) -> Scan {
-    Scan::open(medias, Settings::default()).unwrap()
+    Scan::alone(medias, false).unwrap()
 }
 
 #[test]
-fn what_is_active_and_what_is_not() {
-    alone("what_is_active_and_what_is_not", || {
+fn tells_active_media_from_others() {
+    alone("tells_active_media_from_others", || {
         let groups: Vec<Source> = [
             ("239.1.1.1", 5004),
             ("239.1.1.1", 5006),
@@ -83,29 +84,29 @@ fn what_is_active_and_what_is_not() {
         }
         // RTCP that strays to the RTP port is nothing to go by.
         from.send_to(&[0x80, 200, 0, 1, 0, 0, 0, 7], (silent.address, silent.port)).unwrap();
-        let heard = until(&mut scan, |heard| {
-            let [video, _, wrong, strange, v6] = heard else { panic!() };
+        let results = until(&mut scan, |results| {
+            let [video, _, wrong, strange, v6] = results else { panic!() };
             video.packets() == 3
                 && v6.packets() == 2
                 && !wrong.foreign.is_empty()
                 && strange.strangers == 3
         });
-        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        let verdicts: Vec<_> = results.iter().map(ScanResult::verdict).collect();
         let [active, not] = [Verdict::Active, Verdict::NotActive];
         assert_eq!(verdicts, [active, not, not, not, active]);
-        let sender = &heard[0].senders[0];
+        let sender = &results[0].senders[0];
         assert_eq!((sender.ssrc, sender.lost, sender.bytes), (7, 1, 300));
         assert_eq!(sender.address, from.local_addr().unwrap());
         assert_eq!(sender.payload_types, [96]);
-        assert_eq!(heard[4].senders[0].address, from_v6.local_addr().unwrap());
-        assert_eq!((&heard[2].foreign[..], heard[2].strangers), (&[97][..], 0));
-        assert_eq!(heard[1].strangers, 0);
+        assert_eq!(results[4].senders[0].address, from_v6.local_addr().unwrap());
+        assert_eq!((&results[2].foreign[..], results[2].strangers), (&[97][..], 0));
+        assert_eq!(results[1].strangers, 0);
     });
 }
 
 #[test]
-fn medias_that_share_a_port_are_told_apart() {
-    alone("medias_that_share_a_port_are_told_apart", || {
+fn tells_apart_media_that_share_a_port() {
+    alone("tells_apart_media_that_share_a_port", || {
         let port = group("239.1.1.1", 5004);
         let mut medias: Vec<Media> = [96, 97, 98].map(|pt| media(&port, pt)).into();
         medias.push(Media { stream: "other".into(), ..media(&port, 98) });
@@ -113,17 +114,17 @@ fn medias_that_share_a_port_are_told_apart() {
         let from = encoder();
         send(&from, &port, 96, 1, &[1, 2]);
         send(&from, &port, 97, 2, &[1, 2, 3]);
-        let heard = until(&mut scan, |heard| heard[0].packets() + heard[1].packets() == 5);
-        assert_eq!((heard[0].packets(), heard[1].packets()), (2, 3));
+        let results = until(&mut scan, |results| results[0].packets() + results[1].packets() == 5);
+        assert_eq!((results[0].packets(), results[1].packets()), (2, 3));
         // What belongs to another media of the same stream is no stranger.
-        assert_eq!(heard[3].foreign, [96, 97]);
-        assert_eq!((heard[2].verdict(), heard[2].foreign.len()), (Verdict::NotActive, 0));
+        assert_eq!(results[3].foreign, [96, 97]);
+        assert_eq!((results[2].verdict(), results[2].foreign.len()), (Verdict::NotActive, 0));
     });
 }
 
 #[test]
-fn only_the_sender_that_is_allowed_is_heard() {
-    alone("only_the_sender_that_is_allowed_is_heard", || {
+fn counts_only_the_allowed_sender() {
+    alone("counts_only_the_allowed_sender", || {
         for (address, allowed, other) in
             [("232.1.1.1", "192.0.2.9", "192.0.2.1"), ("ff35::1", "2001:db8::9", "2001:db8::1")]
         {
@@ -132,16 +133,17 @@ fn only_the_sender_that_is_allowed_is_heard() {
             let mut scan = open(vec![media(&one, 96), media(&any, 96)]);
             send(&encoder_at(other), &any, 96, 1, &[1, 2]);
             send(&encoder_at(allowed), &any, 96, 2, &[1, 2]);
-            let heard = until(&mut scan, |heard| heard[0].packets() + heard[1].packets() == 6);
-            assert_eq!((heard[0].senders.len(), heard[1].senders.len()), (1, 2), "{address}");
-            assert_eq!(heard[0].senders[0].ssrc, 2);
+            let results =
+                until(&mut scan, |results| results[0].packets() + results[1].packets() == 6);
+            assert_eq!((results[0].senders.len(), results[1].senders.len()), (1, 2), "{address}");
+            assert_eq!(results[0].senders[0].ssrc, 2);
         }
     });
 }
 
 #[test]
-fn a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not() {
-    alone("a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not", || {
+fn a_plane_of_its_own_shares_groups_and_no_unicast_port() {
+    alone("a_plane_of_its_own_shares_groups_and_no_unicast_port", || {
         let (relay, edge) = (Relay::start(), edge());
         let to = edge.local_addr().unwrap();
         let shared = group("239.1.1.1", 5004);
@@ -153,31 +155,18 @@ fn a_group_is_shared_with_the_daemon_and_a_unicast_port_is_not() {
         let from = encoder();
         send(&from, &shared, 96, 7, &[1, 2]);
         send(&from, &free, 96, 7, &[1, 2]);
-        let heard = until(&mut scan, |heard| heard[0].packets() + heard[2].packets() == 4);
-        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        let results = until(&mut scan, |results| results[0].packets() + results[2].packets() == 4);
+        let verdicts: Vec<_> = results.iter().map(ScanResult::verdict).collect();
         assert_eq!(verdicts, [Verdict::Active, Verdict::Busy, Verdict::Active]);
-        assert_eq!(heard[1].deaf, [Deaf::Busy(own.to_string())]);
+        assert_eq!(results[1].faults, [ScanFault::Busy(own.to_string())]);
         assert_eq!(receive(&edge), packet(96, 7, 1));
         assert_eq!(receive(&edge), packet(96, 7, 2));
     });
 }
 
-/// Listens until what was heard is `enough`.
-fn hear_until(hearing: &mut Hearing, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
-    let began = Instant::now();
-    loop {
-        hearing.listen(Duration::from_millis(10));
-        let heard = hearing.heard();
-        if enough(&heard) {
-            return heard;
-        }
-        assert!(began.elapsed() < PATIENCE, "{heard:?}");
-    }
-}
-
 #[test]
-fn who_has_a_plane_hears_what_it_relays() {
-    alone("who_has_a_plane_hears_what_it_relays", || {
+fn a_scan_on_a_plane_shares_its_unicast_ports() {
+    alone("a_scan_on_a_plane_shares_its_unicast_ports", || {
         let (relay, edge) = (Relay::start(), edge());
         let unicast = Source {
             address: "192.0.2.1".parse().unwrap(),
@@ -190,15 +179,15 @@ fn who_has_a_plane_hears_what_it_relays() {
         let _flow = relay.flow(&unicast, edge.local_addr().unwrap());
         let mut medias: Vec<Media> = [&unicast, &idle, &taken].map(|at| media(at, 96)).into();
         medias.push(media(&unicast, 97));
-        let mut hearing = Hearing::open(&relay.plane, medias, false);
+        let mut scan = Scan::on(&relay.plane, medias, false);
         let from = encoder();
         send(&from, &unicast, 96, 7, &[1, 2, 4]);
         send(&from, &unicast, 97, 8, &[1, 2]);
-        let heard = hear_until(&mut hearing, |heard| heard[0].packets() + heard[3].packets() == 5);
-        let verdicts: Vec<_> = heard.iter().map(Heard::verdict).collect();
+        let results = until(&mut scan, |results| results[0].packets() + results[3].packets() == 5);
+        let verdicts: Vec<_> = results.iter().map(ScanResult::verdict).collect();
         let expected = [Verdict::Active, Verdict::NotActive, Verdict::Busy, Verdict::Active];
         assert_eq!(verdicts, expected);
-        let sender = &heard[0].senders[0];
+        let sender = &results[0].senders[0];
         assert_eq!((sender.ssrc, sender.lost, sender.bytes), (7, 1, 300));
         assert_eq!(sender.address, from.local_addr().unwrap());
         for number in [1, 2, 4] {
@@ -208,8 +197,8 @@ fn who_has_a_plane_hears_what_it_relays() {
 }
 
 #[test]
-fn a_quick_hearing_leaves_the_ports_that_it_needs_no_more() {
-    alone("a_quick_hearing_leaves_the_ports_that_it_needs_no_more", || {
+fn a_quick_scan_closes_the_ports_that_it_no_longer_needs() {
+    alone("a_quick_scan_closes_the_ports_that_it_no_longer_needs", || {
         let relay = Relay::start();
         let first = Source {
             address: "192.0.2.1".parse().unwrap(),
@@ -218,14 +207,14 @@ fn a_quick_hearing_leaves_the_ports_that_it_needs_no_more() {
         };
         let second = Source { port: 5006, ..first.clone() };
         let medias = [&first, &second].map(|at| media(at, 96));
-        let mut hearing = Hearing::open(&relay.plane, medias.into(), true);
+        let mut scan = Scan::on(&relay.plane, medias.into(), true);
         let from = encoder();
         send(&from, &first, 96, 7, &[1, 2]);
-        hear_until(&mut hearing, |heard| heard[0].is_active());
+        until(&mut scan, |results| results[0].is_active());
         UdpSocket::bind((first.address, first.port)).unwrap();
         send(&from, &second, 96, 7, &[1, 2]);
-        assert_eq!(hearing.listen(PATIENCE), Listening::Over);
-        assert!(hearing.heard().iter().all(Heard::is_active));
+        assert_eq!(scan.listen(PATIENCE), Listening::Over);
+        assert!(scan.results().iter().all(ScanResult::is_active));
     });
 }
 
@@ -234,33 +223,32 @@ fn a_quick_scan_is_over_when_every_media_is_active() {
     alone("a_quick_scan_is_over_when_every_media_is_active", || {
         let (one, two) = (group("239.1.1.1", 5004), group("239.1.1.2", 5004));
         let layered = Media { sources: vec![one.clone(), two.clone()], ..media(&one, 97) };
-        let settings = Settings { quick: true, ..Settings::default() };
-        let mut scan = Scan::open(vec![media(&one, 96), layered], settings).unwrap();
+        let mut scan = Scan::alone(vec![media(&one, 96), layered], true).unwrap();
         send(&encoder(), &one, 96, 1, &[1, 2]);
-        until(&mut scan, |heard| heard[0].is_active());
+        until(&mut scan, |results| results[0].is_active());
         // It has ended for this one, so that more of it changes nothing.
         send(&encoder(), &one, 96, 1, &[3, 9]);
         send(&encoder(), &two, 97, 1, &[1, 2]);
-        assert_eq!(scan.listen(PATIENCE).unwrap(), Listening::Over);
-        let heard = scan.heard();
-        assert!(heard.iter().all(Heard::is_active));
-        assert_eq!((heard[0].packets(), heard[0].lost()), (2, 0));
-        assert!(heard[0].listened <= heard[1].listened);
+        assert_eq!(scan.listen(PATIENCE), Listening::Over);
+        let results = scan.results();
+        assert!(results.iter().all(ScanResult::is_active));
+        assert_eq!((results[0].packets(), results[0].lost()), (2, 0));
+        assert!(results[0].listened <= results[1].listened);
     });
 }
 
 #[test]
-fn what_cannot_be_listened_to_is_said() {
-    alone("what_cannot_be_listened_to_is_said", || {
+fn says_why_it_cannot_listen() {
+    alone("says_why_it_cannot_listen", || {
         let gone = Source { interface: Some("nosuch0".into()), ..group("239.1.1.1", 5004) };
         let elsewhere =
             Source { address: "198.51.100.7".parse().unwrap(), interface: None, ..gone.clone() };
         let mut scan = open(vec![media(&gone, 96), media(&elsewhere, 96)]);
-        assert_eq!(scan.listen(PATIENCE).unwrap(), Listening::Over);
-        let heard = scan.heard();
-        assert!(heard.iter().all(|heard| heard.verdict() == Verdict::Deaf));
-        let said = heard[0].deaf[0].to_string();
+        assert_eq!(scan.listen(PATIENCE), Listening::Over);
+        let results = scan.results();
+        assert!(results.iter().all(|result| result.verdict() == Verdict::Failed));
+        let said = results[0].faults[0].to_string();
         assert!(said.contains("there is no interface nosuch0"), "{said}");
-        assert!(heard[1].deaf[0].to_string().contains("198.51.100.7:5004"), "{heard:?}");
+        assert!(results[1].faults[0].to_string().contains("198.51.100.7:5004"), "{results:?}");
     });
 }

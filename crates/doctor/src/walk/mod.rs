@@ -8,9 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Edge, Route, Stream};
-use control::{Client, ClientError, RelayDetail, RelayShow, RelayStatus, Request, Started};
+use control::{
+    Client, ClientError, RelayDetail, RelayShow, RelayStatus, Request, ScanResult, Started, Verdict,
+};
 use model::State;
-use scan::{Heard, Verdict};
 use serde::de::DeserializeOwned;
 use wording::count;
 
@@ -49,7 +50,7 @@ pub enum NoWay {
 }
 
 /// Listens to a stream for at most this time, and gives what was heard of each media, in order.
-pub type Listen<'a> = dyn FnMut(&Stream, Duration) -> Result<Vec<Heard>, String> + 'a;
+pub type Listen<'a> = dyn FnMut(&Stream, Duration) -> Result<Vec<ScanResult>, String> + 'a;
 
 /// A step failed and was reported: the walk ends there.
 struct Stuck;
@@ -304,10 +305,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn source_step(steps: &mut Steps<'_>, label: &str, heard: &Heard) {
-    let (outcome, what, advice) = match heard.verdict() {
+fn source_step(steps: &mut Steps<'_>, label: &str, result: &ScanResult) {
+    let (outcome, what, advice) = match result.verdict() {
         Verdict::Active => {
-            let sender = heard.senders.first().map(|one| one.address.to_string());
+            let sender = result.senders.first().map(|one| one.address.to_string());
             let from = sender.unwrap_or_default();
             (Outcome::Ok, format!("{label} arrives, from {from}"), String::new())
         }
@@ -318,8 +319,8 @@ fn source_step(steps: &mut Steps<'_>, label: &str, heard: &Heard) {
              check` what may drop it: interface, reverse-path filter, firewall"
                 .to_owned(),
         ),
-        Verdict::Busy | Verdict::Reserved | Verdict::Deaf => {
-            let why = heard.deaf.first().map(ToString::to_string).unwrap_or_default();
+        Verdict::Busy | Verdict::Reserved | Verdict::Failed => {
+            let why = result.faults.first().map(ToString::to_string).unwrap_or_default();
             (Outcome::Unknown, format!("can't hear whether {label} arrives: {why}"), String::new())
         }
     };

@@ -1,7 +1,7 @@
-//! `dynrelay scan`: which streams are active, by listening to them. Needs no daemon; but where one runs,
-//! it listens at the ports of this host.
+//! `dynrelay scan`: which streams are active. It needs no daemon; but if one runs, the daemon listens
+//! at the unicast ports of this host.
 
-pub(crate) mod ears;
+pub(crate) mod listener;
 mod progress;
 mod pulls;
 mod report;
@@ -15,22 +15,23 @@ use std::time::Duration;
 use catalog::{Catalog, Problem, Severity, Stream, parse_duration};
 use clap::Args;
 
-use ::scan::{Deaf, Heard, Listening, Media, Scan, Settings, Told};
+use ::scan::{Listening, Media, Scan};
+use control::{ScanAnswer, ScanFault, ScanResult};
 
-use self::ears::{By, Daemon};
+use self::listener::{Daemon, Listener};
 use self::progress::Progress;
 use self::pulls::Pulls;
-use self::report::{Scanned, Unheard};
+use self::report::{NotScanned, Scanned};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
 use crate::suggest;
 use crate::text::plain;
 
-/// How long is listened at a time, before progress is shown.
+/// How long to listen before showing progress.
 const SLICE: Duration = Duration::from_millis(250);
-/// How often is looked whether dynrelayd has answered, once nothing else is left to do.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often to check whether dynrelayd has answered, after this program's own scan is over.
+const CHECK: Duration = Duration::from_millis(20);
 
 /// What to listen for.
 #[derive(Clone, Debug, Args)]
@@ -49,7 +50,7 @@ pub(crate) struct Wanted {
     config: PathBuf,
 }
 
-/// A time to listen for: not zero, for then everything would be silent.
+/// A time to listen for. It can't be zero, since then no packet would come.
 fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(Duration::ZERO) => Err("--for must be longer than 0s".to_owned()),
@@ -62,13 +63,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[derive(Debug)]
 struct Plan<'a> {
     stream: &'a Stream,
-    medias: Result<Vec<Media>, Unheard<'a>>,
-    by: By,
-    /// Why nobody does.
-    deaf: Option<Deaf>,
+    medias: Result<Vec<Media>, NotScanned<'a>>,
+    by: Listener,
+    /// Why nobody can.
+    fault: Option<ScanFault>,
 }
 
-/// Listens to all streams at once, prints what was heard, and fails if one of them is not active.
+/// Scans all streams at once, prints the results, and fails if a stream is not active.
 pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Failure> {
     let catalog = Catalog::load(&wanted.config)?;
     let streams = chosen(&catalog, &wanted.streams)?;
@@ -78,25 +79,26 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Fail
         let plans = plans.iter().filter(move |plan| plan.by == by);
         plans.flat_map(|plan| plan.medias.iter().flatten())
     };
-    let own: Vec<Media> = medias(By::Own).cloned().collect();
-    let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == By::Daemon));
-    let (heard, told) = listen(context, own, &mut pulls, theirs, wanted)?;
-    let mut pulled = pulls.told();
+    let own: Vec<Media> = medias(Listener::Own).cloned().collect();
+    let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == Listener::Daemon));
+    let (own, answer) = listen(context, own, &mut pulls, theirs, wanted)?;
+    let mut pulled = pulls.outcomes();
     drop(pulls);
-    let mut heard = heard.into_iter();
+    let mut own = own.into_iter();
     let scanned: Vec<Scanned<'_>> = plans
         .into_iter()
-        .map(|Plan { stream, medias, by, deaf }| {
+        .map(|Plan { stream, medias, by, fault }| {
             let pulled = pulled.remove(&stream.name).unwrap_or_default();
-            let own = heard.by_ref().map(|heard| pulled.heard(heard));
-            let nothing = Heard { deaf: deaf.into_iter().collect(), ..Heard::default() };
+            let own = own.by_ref().map(|result| pulled.with_server(result));
+            let nothing =
+                ScanResult { faults: fault.into_iter().collect(), ..ScanResult::default() };
             let medias = medias.map(|medias| match by {
-                By::Own => medias.into_iter().zip(own).collect(),
-                By::Daemon => {
-                    let heard = ears::heard(&told, stream, medias.len());
-                    medias.into_iter().zip(heard).collect()
+                Listener::Own => medias.into_iter().zip(own).collect(),
+                Listener::Daemon => {
+                    let results = listener::results_of(&answer, stream, medias.len());
+                    medias.into_iter().zip(results).collect()
                 }
-                By::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
+                Listener::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
             });
             Scanned { stream, medias, fault: pulled.fault }
         })
@@ -104,7 +106,7 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Fail
     conclude(context, &catalog, &scanned, wanted)
 }
 
-/// Who listens to which stream.
+/// Decides for each stream who listens to it.
 fn plans<'a>(
     context: &mut Context<'_>,
     streams: &[&'a Stream],
@@ -114,19 +116,20 @@ fn plans<'a>(
     let named = !wanted.streams.is_empty();
     let mut plans: Vec<Plan<'a>> = Vec::new();
     for stream in streams {
-        let mut medias = audible(stream, named);
+        let mut medias = media_of(stream, named);
         if let (Some(source), Ok(medias)) = (&stream.source, &mut medias) {
             pulls.order(stream, source, medias)?;
         }
-        plans.push(Plan { stream, medias, by: By::Own, deaf: None });
+        plans.push(Plan { stream, medias, by: Listener::Own, fault: None });
     }
     let of_host = |plan: &&Plan<'_>| {
-        plan.stream.source.is_none() && plan.medias.as_ref().is_ok_and(|of| ears::is_of_host(of))
+        plan.stream.source.is_none()
+            && plan.medias.as_ref().is_ok_and(|of| listener::is_of_host(of))
     };
-    let daemon = Daemon::meet(context.daemon, names(plans.iter().filter(of_host)));
+    let daemon = Daemon::ask(context.daemon, names(plans.iter().filter(of_host)));
     for plan in &mut plans {
         if let (None, Ok(medias)) = (&plan.stream.source, &mut plan.medias) {
-            (plan.by, plan.deaf) = daemon.choose(plan.stream, medias);
+            (plan.by, plan.fault) = daemon.choose(plan.stream, medias);
         }
     }
     Ok(plans)
@@ -136,7 +139,7 @@ fn names<'a>(plans: impl Iterator<Item = &'a Plan<'a>>) -> Vec<String> {
     plans.map(|plan| plan.stream.name.clone()).collect()
 }
 
-/// Prints what was heard; fails if a stream is not active.
+/// Prints the results; fails if a stream is not active.
 fn conclude(
     context: &mut Context<'_>,
     catalog: &Catalog,
@@ -159,8 +162,8 @@ fn conclude(
     if well { Ok(()) } else { Err(Failure::NotActive) }
 }
 
-/// What is wrong with the files of streams that the catalogue therefore doesn't have. (Faults of
-/// consents are no matter of what arrives here.)
+/// The faults of SDP files whose streams the catalogue therefore doesn't have. (Faults of consents
+/// don't matter to what arrives here.)
 fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
     let of_a_stream = |problem: &&Problem| {
         let name = problem.file.file_name().unwrap_or_default().to_string_lossy();
@@ -172,8 +175,7 @@ fn lost(catalog: &Catalog) -> impl Iterator<Item = &Problem> {
     catalog.problems().iter().filter(of_a_stream)
 }
 
-/// What is wrong with the settings of the streams that were listened for: such as a file that only the
-/// daemon may read, and that says where to pull the stream from.
+/// The faults in the settings of the scanned streams, such as a file that only the daemon may read.
 fn settings<'a>(
     catalog: &'a Catalog,
     scanned: &'a [Scanned<'_>],
@@ -185,12 +187,12 @@ fn settings<'a>(
     })
 }
 
-/// The medias of a stream, if there is anything to listen for. One that has to be pulled is pulled if
-/// it was asked for by name: else a look at all would call at every camera.
-fn audible(stream: &Stream, named: bool) -> Result<Vec<Media>, Unheard<'_>> {
+/// The media of a stream to listen to. A pulled stream is scanned only if the user names it;
+/// otherwise a scan of all streams would connect to every camera.
+fn media_of(stream: &Stream, named: bool) -> Result<Vec<Media>, NotScanned<'_>> {
     match &stream.source {
-        Some(source) if !named => Err(Unheard::Pulled(source)),
-        _ => Media::of(stream).map_err(Unheard::Faulty),
+        Some(source) if !named => Err(NotScanned::Pulled(source)),
+        _ => Media::of(stream).map_err(NotScanned::Faulty),
     }
 }
 
@@ -209,7 +211,7 @@ fn chosen<'a>(catalog: &'a Catalog, names: &[String]) -> Result<Vec<&'a Stream>,
     Ok(chosen)
 }
 
-/// Why the catalogue has no stream of that name: a fault of its file, if there is one.
+/// Why the catalogue has no stream of that name: the fault of its file, if it has one.
 fn missing(catalog: &Catalog, name: &str) -> Failure {
     let file = catalog.config().streams.join(format!("{name}.sdp"));
     match catalog.problems().iter().find(|problem| problem.file == file) {
@@ -222,37 +224,37 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
     }
 }
 
-/// Listens to these medias, and has dynrelayd listen to these streams meanwhile.
+/// Listens to these media, and lets dynrelayd scan these streams meanwhile.
 fn listen(
     context: &mut Context<'_>,
     medias: Vec<Media>,
     pulls: &mut Pulls,
     theirs: Vec<String>,
     wanted: &Wanted,
-) -> Result<(Vec<Heard>, Told), Failure> {
-    let settings = Settings { quick: wanted.quick, ..Settings::default() };
+) -> Result<(Vec<ScanResult>, ScanAnswer), Failure> {
     pulls.make_room();
-    let mut scan = Scan::open(medias, settings).map_err(Failure::Listening)?;
+    let mut scan = Scan::alone(medias, wanted.quick)?;
     pulls.start()?;
     let Context { daemon, err, .. } = context;
     let mut progress = Progress::new(context.progress, wanted.time, &mut **err);
     thread::scope(|threads| {
-        let asked = (!theirs.is_empty())
-            .then(|| threads.spawn(|| ears::ask(*daemon, theirs, wanted.time, wanted.quick)));
+        let asked = (!theirs.is_empty()).then(|| {
+            threads.spawn(|| listener::request(*daemon, theirs, wanted.time, wanted.quick))
+        });
         loop {
-            progress.show(&scan.heard());
+            progress.show(&scan.results());
             let slice = SLICE.min(progress.left());
-            let listening = scan.listen(slice).map_err(Failure::Listening)?;
+            let listening = scan.listen(slice);
             let over = listening == Listening::Over || progress.left().is_zero();
             let answered = asked.as_ref().is_none_or(thread::ScopedJoinHandle::is_finished);
             if over && answered {
                 break;
             }
             if over {
-                thread::sleep(GLANCE);
+                thread::sleep(CHECK);
             }
         }
-        let told = asked.and_then(|asked| asked.join().ok()).transpose()?;
-        Ok((scan.heard(), told.unwrap_or_default()))
+        let answer = asked.and_then(|asked| asked.join().ok()).transpose()?;
+        Ok((scan.results(), answer.unwrap_or_default()))
     })
 }

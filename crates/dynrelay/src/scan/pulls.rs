@@ -1,4 +1,4 @@
-//! Streams that are pulled from an RTSP server: to listen to them is to pull them for a while.
+//! Pulls streams from RTSP servers for the time of a scan.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,14 +6,15 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use ::scan::{Heard, Media};
+use ::scan::Media;
 use catalog::{RtspSource, Stream};
+use control::ScanResult;
 use rtsp::{Ending, Order, Outlet, Pull, State, Transport};
 
-/// How long the servers are given to hear that it is over.
+/// How long to wait for the servers to take the end of a session.
 const LEAVING: Duration = Duration::from_millis(1500);
 
-/// The pulls of a scan: ordered, and then running.
+/// The pulls of a scan.
 #[derive(Default)]
 pub(crate) struct Pulls {
     orders: Vec<(String, Order)>,
@@ -21,15 +22,15 @@ pub(crate) struct Pulls {
     running: Vec<Running>,
 }
 
-/// One that runs.
+/// A pull that runs.
 struct Running {
     stream: String,
     pull: Pull,
-    told: Receiver<State>,
+    states: Receiver<State>,
 }
 
 impl Pulls {
-    /// Prepares to pull a stream, and lets its medias be listened for where that will come out.
+    /// Prepares to pull a stream, and makes its media arrive where the pull will send them.
     pub(crate) fn order(
         &mut self,
         stream: &Stream,
@@ -49,56 +50,56 @@ impl Pulls {
         Ok(())
     }
 
-    /// Leaves the ports to whoever listens.
+    /// Frees the reserved ports for the scan.
     pub(crate) fn make_room(&mut self) {
         self.reserved.clear();
     }
 
-    /// Begins to pull.
+    /// Starts the pulls.
     pub(crate) fn start(&mut self) -> io::Result<()> {
         for (stream, order) in self.orders.drain(..) {
-            let (tell, told) = channel();
-            // Nobody listens any more only when the scan is over.
-            let pull = Pull::start(order, move |state| drop(tell.send(state)))?;
-            self.running.push(Running { stream, pull, told });
+            let (to, states) = channel();
+            // The receiver is gone only after the scan.
+            let pull = Pull::start(order, move |state| drop(to.send(state)))?;
+            self.running.push(Running { stream, pull, states });
         }
         Ok(())
     }
 
-    /// How the pulls went, by stream.
-    pub(crate) fn told(&self) -> BTreeMap<String, Pulled> {
-        let told = |of: &Receiver<State>| {
+    /// How each pull went, by stream.
+    pub(crate) fn outcomes(&self) -> BTreeMap<String, Pulled> {
+        let outcome = |of: &Receiver<State>| {
             of.try_iter().fold(Pulled::default(), |before, state| match state {
                 State::Connecting => before,
                 State::Playing { from, .. } => Pulled { from: Some(from), fault: None },
                 State::Waiting { why, .. } => Pulled { fault: Some(why.to_string()), ..before },
             })
         };
-        self.running.iter().map(|one| (one.stream.clone(), told(&one.told))).collect()
+        self.running.iter().map(|one| (one.stream.clone(), outcome(&one.states))).collect()
     }
 }
 
 /// How a pull went.
 #[derive(Debug, Default)]
 pub(crate) struct Pulled {
-    /// Where it came from, if it came.
+    /// The server's address, if packets came.
     from: Option<SocketAddr>,
-    /// Why it failed, if it did so at last.
+    /// Why it failed, if it failed last.
     pub(crate) fault: Option<String>,
 }
 
 impl Pulled {
-    /// What was heard, with the server as its sender, and not the pull that handed it on.
-    pub(crate) fn heard(&self, mut heard: Heard) -> Heard {
-        for sender in &mut heard.senders {
+    /// The result with the server as its sender, instead of the pull that passed the packets on.
+    pub(crate) fn with_server(&self, mut result: ScanResult) -> ScanResult {
+        for sender in &mut result.senders {
             sender.address = self.from.unwrap_or(sender.address);
         }
-        heard
+        result
     }
 }
 
 impl Drop for Pulls {
-    /// Lets the servers know that it is over.
+    /// Ends the sessions at the servers.
     fn drop(&mut self) {
         let ending: Vec<Ending> = self.running.drain(..).map(|one| one.pull.ending()).collect();
         for one in ending {

@@ -1,8 +1,9 @@
-//! What a scan heard, for people.
+//! The results of a scan, for people.
 
 use catalog::{Problem, RtspSource, Stream};
 
-use ::scan::{Heard, Media, Verdict};
+use ::scan::Media;
+use control::{ScanResult, Verdict};
 
 use crate::color::Color;
 use crate::context::Context;
@@ -13,42 +14,42 @@ use crate::wording::{count, grouped, rate, silence};
 
 /// How many columns the table has.
 const COLUMNS: usize = 9;
-/// A media whose last packet is older than this as the scan ends has stopped, perhaps.
+/// A media whose last packet is older than this at the end of the scan may have stopped.
 const STALE: u64 = 1000;
 
-/// A stream, and what was heard of each of its medias.
+/// A stream, and the result for each of its media.
 #[derive(Debug)]
 pub(crate) struct Scanned<'a> {
     pub(crate) stream: &'a Stream,
-    pub(crate) medias: Result<Vec<(Media, Heard)>, Unheard<'a>>,
+    pub(crate) medias: Result<Vec<(Media, ScanResult)>, NotScanned<'a>>,
     /// Why it can't be pulled, if that failed.
     pub(crate) fault: Option<String>,
 }
 
-/// Why a stream was not listened for.
+/// Why a stream was not scanned.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Unheard<'a> {
-    /// Its file doesn't say where it arrives.
+pub(crate) enum NotScanned<'a> {
+    /// Its SDP file is faulty.
     Faulty(&'a Problem),
-    /// It is fetched while it is needed, and doesn't arrive by itself.
+    /// It arrives only while it is pulled.
     Pulled(&'a RtspSource),
 }
 
-/// Whether a media is active; none if whoever could tell doesn't.
-pub(crate) fn active(heard: &Heard) -> Option<bool> {
-    match heard.verdict() {
+/// Whether a media is active; `None` if the scan can't tell.
+pub(crate) fn active(result: &ScanResult) -> Option<bool> {
+    match result.verdict() {
         Verdict::Active => Some(true),
-        Verdict::NotActive | Verdict::Deaf => Some(false),
+        Verdict::NotActive | Verdict::Failed => Some(false),
         Verdict::Busy | Verdict::Reserved => None,
     }
 }
 
 impl Scanned<'_> {
-    /// Whether every media is active; none if nobody can tell. One that isn't is enough for a no.
+    /// Whether every media is active; `None` if the scan can't tell. One inactive media makes it false.
     pub(crate) fn active(&self) -> Option<bool> {
         match &self.medias {
             Ok(medias) => {
-                let known: Vec<_> = medias.iter().map(|(_, heard)| active(heard)).collect();
+                let known: Vec<_> = medias.iter().map(|(_, result)| active(result)).collect();
                 let no = known.contains(&Some(false));
                 if no {
                     Some(false)
@@ -56,13 +57,13 @@ impl Scanned<'_> {
                     known.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
                 }
             }
-            Err(Unheard::Faulty(_)) => Some(false),
-            Err(Unheard::Pulled(_)) => None,
+            Err(NotScanned::Faulty(_)) => Some(false),
+            Err(NotScanned::Pulled(_)) => None,
         }
     }
 }
 
-/// Prints a row for each media, and below what else there is to say of some.
+/// Prints a row for each media, and notes below.
 pub(crate) fn print(context: &mut Context<'_>, scanned: &[Scanned<'_>]) -> Result<(), Failure> {
     if scanned.is_empty() {
         context.say("There is no stream in the catalogue.")?;
@@ -95,13 +96,13 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
     ]);
     for Scanned { stream, medias, .. } in scanned {
         match medias {
-            Ok(medias) => medias.iter().for_each(|(media, heard)| {
-                table.row(row(&stream.name, media, heard));
+            Ok(medias) => medias.iter().for_each(|(media, result)| {
+                table.row(row(&stream.name, media, result));
             }),
-            Err(unheard) => {
-                let (word, color) = match unheard {
-                    Unheard::Faulty(_) => ("FAULTY FILE", Color::Red),
-                    Unheard::Pulled(_) => ("PULLED", Color::Yellow),
+            Err(not_scanned) => {
+                let (word, color) = match not_scanned {
+                    NotScanned::Faulty(_) => ("FAULTY FILE", Color::Red),
+                    NotScanned::Pulled(_) => ("PULLED", Color::Yellow),
                 };
                 let mut row =
                     vec![Cell::from(&stream.name), "-".into(), Cell::from(word).colored(color)];
@@ -113,25 +114,25 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
     table
 }
 
-fn row(stream: &str, media: &Media, heard: &Heard) -> Vec<Cell> {
-    let (word, color) = match heard.verdict() {
+fn row(stream: &str, media: &Media, result: &ScanResult) -> Vec<Cell> {
+    let (word, color) = match result.verdict() {
         Verdict::Active => ("ACTIVE", Color::Green),
         Verdict::NotActive => ("NOT ACTIVE", Color::Red),
         Verdict::Busy => ("PORT IN USE", Color::Yellow),
         Verdict::Reserved => ("NOT ALLOWED", Color::Yellow),
-        Verdict::Deaf => ("CAN'T LISTEN", Color::Red),
+        Verdict::Failed => ("CAN'T LISTEN", Color::Red),
     };
     let mut row = vec![stream.into(), Cell::from(&media.label), Cell::from(word).colored(color)];
-    let Some(sender) = heard.senders.first() else {
+    let Some(sender) = result.senders.first() else {
         row.resize_with(COLUMNS, || Cell::from(""));
         return row;
     };
-    let per_second = heard.packet_rate().map(|rate| format!("{}/s", grouped(rate)));
-    let first = heard.first().map(|first| silence(millis(first)));
+    let per_second = result.packet_rate().map(|rate| format!("{}/s", grouped(rate)));
+    let first = result.first().map(|first| silence(millis(first)));
     row.extend([
-        Cell::from(heard.bit_rate().map_or_else(|| "?".to_owned(), |bits| rate(bits / 8))),
+        Cell::from(result.bit_rate().map_or_else(|| "?".to_owned(), |bits| rate(bits / 8))),
         per_second.unwrap_or_else(|| "?".to_owned()).into(),
-        percent(heard.loss()).into(),
+        percent(result.loss()).into(),
         first.unwrap_or_default().into(),
         format!("{:08x}", sender.ssrc).into(),
         sender.address.ip().to_string().into(),
@@ -148,34 +149,34 @@ fn percent(hundredths: u64) -> String {
     }
 }
 
-/// What the table has no room for.
+/// The facts that the table has no room for.
 fn notes(scanned: &Scanned<'_>) -> Vec<String> {
     let name = &scanned.stream.name;
     match &scanned.medias {
         Ok(medias) => {
             let fault = scanned.fault.iter();
-            let fault = fault.map(|why| format!("{name}: it can't be pulled: {why}."));
-            let of_medias = medias.iter().flat_map(|(media, heard)| {
+            let fault = fault.map(|why| format!("{name}: can't pull it: {why}."));
+            let of_medias = medias.iter().flat_map(|(media, result)| {
                 let label = format!("{name} {}", media.label);
-                note(media, heard).into_iter().map(move |note| format!("{label}: {note}"))
+                note(media, result).into_iter().map(move |note| format!("{label}: {note}"))
             });
             fault.chain(of_medias).collect()
         }
-        Err(Unheard::Faulty(problem)) => vec![format!("{name}: {problem}")],
-        Err(Unheard::Pulled(source)) => vec![format!(
-            "{name}: it is pulled from {source} while it is needed, and does not arrive by \
-             itself; `dynrelay scan {name}` pulls it, `dynrelay streams` tells how that goes."
+        Err(NotScanned::Faulty(problem)) => vec![format!("{name}: {problem}")],
+        Err(NotScanned::Pulled(source)) => vec![format!(
+            "{name}: dynrelayd pulls it from {source} while a viewer needs it. Run `dynrelay scan \
+             {name}` to pull and scan it, or `dynrelay streams` to see its state."
         )],
     }
 }
 
-fn note(media: &Media, heard: &Heard) -> Vec<String> {
-    let mut notes: Vec<String> = heard.deaf.iter().map(|deaf| format!("{deaf}.")).collect();
+fn note(media: &Media, result: &ScanResult) -> Vec<String> {
+    let mut notes: Vec<String> = result.faults.iter().map(|fault| format!("{fault}.")).collect();
     let at: Vec<String> = media.sources.iter().map(ToString::to_string).collect();
-    let (at, types) = (at.join(", "), types(heard.foreign.iter().copied()));
-    if heard.verdict() == Verdict::NotActive {
+    let (at, types) = (at.join(", "), types(result.foreign.iter().copied()));
+    if result.verdict() == Verdict::NotActive {
         let own = self::types(media.formats.iter().map(|format| format.pt));
-        notes.push(match (heard.foreign.is_empty(), heard.strangers) {
+        notes.push(match (result.foreign.is_empty(), result.strangers) {
             (true, 0) => format!("nothing came to {at}."),
             (true, strangers) => {
                 format!("{} came to {at}, but no RTP.", count(strangers, "packet"))
@@ -184,11 +185,11 @@ fn note(media: &Media, heard: &Heard) -> Vec<String> {
                 format!("RTP came to {at}, but with payload type {types}, and its SDP says {own}.")
             }
         });
-    } else if !heard.foreign.is_empty() {
-        notes.push(format!("RTP with payload type {types}, which no SDP names, came there, too."));
+    } else if !result.foreign.is_empty() {
+        notes.push(format!("RTP with payload type {types} came there, too; no SDP lists it."));
     }
-    if heard.senders.len() > 1 {
-        let senders: Vec<String> = heard
+    if result.senders.len() > 1 {
+        let senders: Vec<String> = result
             .senders
             .iter()
             .map(|sender| format!("{} (SSRC {:08x})", sender.address, sender.ssrc))
@@ -196,12 +197,12 @@ fn note(media: &Media, heard: &Heard) -> Vec<String> {
         let what = "several senders, or one that restarted";
         notes.push(format!("{what}: {}.", senders.join(", ")));
     }
-    if let Some(age) = heard.age().map(millis).filter(|age| *age >= STALE) {
+    if let Some(age) = result.age().map(millis).filter(|age| *age >= STALE) {
         notes.push(format!("its last packet came {} before the end.", silence(age)));
     }
-    if heard.drops > 0 {
-        let dropped = count(heard.drops, "packet");
-        notes.push(format!("{dropped} came faster than this scan could read, and count as lost."));
+    if result.drops > 0 {
+        let dropped = count(result.drops, "packet");
+        notes.push(format!("{dropped} came faster than this scan could read. They count as lost."));
     }
     notes
 }
@@ -219,8 +220,8 @@ fn millis(time: std::time::Duration) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use ::scan::{Deaf, Sender};
     use catalog::sdp::Session;
+    use control::{ScanFault, Sender};
     use forward::Source;
 
     use super::*;
@@ -252,16 +253,16 @@ mod tests {
         }
     }
 
-    fn heard() -> Heard {
+    fn active_result() -> ScanResult {
         let listened = Duration::from_millis(5040);
-        Heard { listened, senders: vec![sender(0xbeef, 500, 5000)], ..Heard::default() }
+        ScanResult { listened, senders: vec![sender(0xbeef, 500, 5000)], ..ScanResult::default() }
     }
 
     #[test]
-    fn a_row_fits_a_terminal_and_tells_what_matters() {
+    fn a_row_fits_a_terminal() {
         let mut table = super::table(&[]);
-        table.row(row("evening-news", &media("video", 96, 5004), &heard()));
-        table.row(row("evening-news", &media("audio", 14, 5006), &Heard::default()));
+        table.row(row("evening-news", &media("video", 96, 5004), &active_result()));
+        table.row(row("evening-news", &media("audio", 14, 5006), &ScanResult::default()));
         assert!(table.lines(100, false)[0].contains("PACKETS"));
         assert_eq!(
             table.lines(80, false),
@@ -274,31 +275,31 @@ mod tests {
     }
 
     #[test]
-    fn why_it_is_not_active_is_said() {
+    fn a_note_says_why_a_media_is_not_active() {
         let video = media("video", 96, 5004);
-        let said = |heard: Heard| note(&video, &heard).join(" ");
-        assert_eq!(said(Heard::default()), "nothing came to 239.1.2.3:5004 on eth0.");
-        let strangers = Heard { strangers: 3, ..Heard::default() };
+        let said = |result: ScanResult| note(&video, &result).join(" ");
+        assert_eq!(said(ScanResult::default()), "nothing came to 239.1.2.3:5004 on eth0.");
+        let strangers = ScanResult { strangers: 3, ..ScanResult::default() };
         assert_eq!(said(strangers), "3 packets came to 239.1.2.3:5004 on eth0, but no RTP.");
-        let foreign = Heard { foreign: vec![33, 97], ..Heard::default() };
+        let foreign = ScanResult { foreign: vec![33, 97], ..ScanResult::default() };
         let wrong = "but with payload type 33, 97, and its SDP says 96.";
         assert_eq!(said(foreign), format!("RTP came to 239.1.2.3:5004 on eth0, {wrong}"));
-        let deaf = |deaf| said(Heard { deaf: vec![deaf], ..Heard::default() });
-        let busy = deaf(Deaf::Busy(video.sources[0].to_string()));
+        let fault = |fault| said(ScanResult { faults: vec![fault], ..ScanResult::default() });
+        let busy = fault(ScanFault::Busy(video.sources[0].to_string()));
         assert!(busy.contains("is in use by a program on this host"), "{busy}");
-        let reserved = deaf(Deaf::Reserved(video.sources[0].to_string()));
+        let reserved = fault(ScanFault::Reserved(video.sources[0].to_string()));
         assert!(reserved.ends_with("run the scan as root."), "{reserved}");
     }
 
     #[test]
-    fn what_is_odd_about_an_active_media_is_said() {
+    fn notes_say_what_is_odd_about_an_active_media() {
         let video = media("video", 96, 5004);
-        assert!(note(&video, &heard()).is_empty());
-        let odd = Heard {
+        assert!(note(&video, &active_result()).is_empty());
+        let odd = ScanResult {
             senders: vec![sender(1, 9, 10), sender(2, 4, 20)],
             foreign: vec![97],
             drops: 7,
-            ..heard()
+            ..active_result()
         };
         let said = note(&video, &odd);
         assert!(said[0].contains("payload type 97"), "{said:?}");

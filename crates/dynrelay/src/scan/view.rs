@@ -1,19 +1,20 @@
-//! What a scan heard, for programs.
+//! The results of a scan, for programs.
 
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use ::scan::{Heard, Media, Sender, Verdict};
+use ::scan::Media;
+use control::{ScanResult, Sender, Verdict};
 
-use super::report::{Scanned, Unheard, active};
+use super::report::{NotScanned, Scanned, active};
 
 #[derive(Serialize)]
 struct ScanView<'a> {
-    /// No stream is known not to be.
+    /// False if a stream is known to be inactive.
     active: bool,
     streams: Vec<StreamView<'a>>,
-    /// What is wrong with the files of streams that could not be listened for.
+    /// The faults of streams that could not be scanned.
     problems: Vec<String>,
 }
 
@@ -21,9 +22,9 @@ struct ScanView<'a> {
 struct StreamView<'a> {
     name: &'a str,
     title: Option<&'a str>,
-    /// None: nobody can tell.
+    /// `None`: the scan can't tell.
     active: Option<bool>,
-    /// Where it is fetched from, if it doesn't arrive by itself.
+    /// The RTSP server that it is pulled from.
     source: Option<String>,
     /// Why it can't be pulled.
     fault: Option<&'a str>,
@@ -67,7 +68,7 @@ struct SenderView<'a> {
 pub(super) fn json(scanned: &[Scanned<'_>], problems: Vec<String>) -> serde_json::Result<String> {
     let streams: Vec<_> = scanned.iter().map(stream).collect();
     let faulty = scanned.iter().filter_map(|one| match one.medias {
-        Err(Unheard::Faulty(problem)) => Some(problem.to_string()),
+        Err(NotScanned::Faulty(problem)) => Some(problem.to_string()),
         _ => None,
     });
     let problems = problems.into_iter().chain(faulty).collect::<Vec<_>>();
@@ -82,35 +83,35 @@ fn stream<'a>(scanned: &'a Scanned<'_>) -> StreamView<'a> {
         title: scanned.stream.title.as_deref(),
         active: scanned.active(),
         source: match scanned.medias {
-            Err(Unheard::Pulled(source)) => Some(source.to_string()),
+            Err(NotScanned::Pulled(source)) => Some(source.to_string()),
             _ => None,
         },
         fault: scanned.fault.as_deref(),
-        media: medias.map(|(media, heard)| view(media, heard)).collect(),
+        media: medias.map(|(media, result)| view(media, result)).collect(),
     }
 }
 
-fn view<'a>(media: &'a Media, heard: &'a Heard) -> MediaView<'a> {
+fn view<'a>(media: &'a Media, result: &'a ScanResult) -> MediaView<'a> {
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     MediaView {
         media: &media.label,
-        verdict: word(heard.verdict()),
-        active: active(heard),
+        verdict: word(result.verdict()),
+        active: active(result),
         from: media.sources.iter().map(ToString::to_string).collect(),
         payload_types: media.formats.iter().map(|format| format.pt).collect(),
-        listened_ms: millis(heard.listened),
-        first_ms: heard.first().map(millis),
-        age_ms: heard.age().map(millis),
-        packets: heard.packets(),
-        bytes: heard.bytes(),
-        packets_per_second: heard.packet_rate(),
-        bits_per_second: heard.bit_rate(),
-        lost: heard.lost(),
-        drops: heard.drops,
-        senders: heard.senders.iter().map(|sender| of_sender(media, sender)).collect(),
-        foreign_payload_types: &heard.foreign,
-        strangers: heard.strangers,
-        deaf: heard.deaf.iter().map(ToString::to_string).collect(),
+        listened_ms: millis(result.listened),
+        first_ms: result.first().map(millis),
+        age_ms: result.age().map(millis),
+        packets: result.packets(),
+        bytes: result.bytes(),
+        packets_per_second: result.packet_rate(),
+        bits_per_second: result.bit_rate(),
+        lost: result.lost(),
+        drops: result.drops,
+        senders: result.senders.iter().map(|sender| of_sender(media, sender)).collect(),
+        foreign_payload_types: &result.foreign,
+        strangers: result.strangers,
+        deaf: result.faults.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -134,6 +135,6 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::NotActive => "not-active",
         Verdict::Busy => "busy",
         Verdict::Reserved => "reserved",
-        Verdict::Deaf => "deaf",
+        Verdict::Failed => "deaf",
     }
 }

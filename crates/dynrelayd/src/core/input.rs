@@ -27,7 +27,7 @@ pub(crate) enum Input {
         to: SyncSender<Answer<Audition>>,
     },
     /// A flow was refused, a probe was sent, an edge reported.
-    Forward(forward::Event),
+    Forward(forward::Notice),
     /// It was listened to some streams.
     Heard(Heard),
     /// It is known now whether an edge can be reached.

@@ -1,20 +1,19 @@
 //! Which streams are on air just now.
 //!
 //! Of a stream that is relayed the counters know. To the others the daemon listens, but only when
-//! somebody wants to know, for about a second, and on a thread of its own. At a unicast port it does
-//! so by way of the data plane, so that a relay that begins meanwhile has the port, too.
+//! somebody wants to know, for about a second, and on a thread of its own. It does so by taps of the
+//! data plane, so that a relay that begins meanwhile has the port, too.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::Stream;
-use control::{Reply, StreamList, StreamStatus};
+use control::{Reply, StreamList, StreamStatus, Verdict};
 use forward::Plane;
 use model::SourceState;
-use scan::{Hearing, Media, Settings, Verdict};
+use scan::{Media, Scan};
 use tracing::warn;
 
 use crate::core::input::{Input, Post};
@@ -34,8 +33,6 @@ const FRESH: Duration = Duration::from_secs(20);
 const HOLDS: Duration = Duration::from_secs(60);
 /// To how many streams is listened at a time.
 const AT_A_TIME: usize = 64;
-/// Room for what comes in while one packet is looked at, for each group in bytes.
-const RECEIVE_BUFFER: usize = 64 << 10;
 
 /// A stream by name, and whether it is on air; none if that can't be heard.
 pub(crate) type Heard = Vec<(String, Option<bool>)>;
@@ -89,12 +86,11 @@ impl Air {
             // Those first that were never listened to, or the longest ago.
             streams.sort_by_key(|(stream, _)| self.heard.get(stream).map(|(_, at)| *at));
             streams.truncate(AT_A_TIME);
-            let (of_host, of_groups) = apart(streams);
-            let medias = of_host.iter().flat_map(|(_, medias)| medias).cloned().collect();
-            let hearing = Hearing::open(plane, medias, true);
+            let medias = streams.iter().flat_map(|(_, medias)| medias).cloned().collect();
+            let scan = Scan::on(plane, medias, true);
             let post = self.post.clone();
             let spawned = thread::Builder::new().name("air".into()).spawn(move || {
-                let heard = hear(&of_host, hearing, &of_groups);
+                let heard = hear(&streams, scan);
                 // Nobody listens any more only when the daemon is stopping.
                 let _ = post.send(Input::Heard(heard));
             });
@@ -176,39 +172,15 @@ fn audible(stream: &Stream) -> Vec<Media> {
     }
 }
 
-/// Those that arrive at ports of this host, and those that arrive in groups.
-fn apart(streams: Vec<Audible>) -> (Vec<Audible>, Vec<Audible>) {
-    let of_host = |(_, medias): &Audible| {
-        medias.iter().flat_map(|media| &media.sources).any(|at| !at.address.is_multicast())
-    };
-    streams.into_iter().partition(of_host)
-}
-
 /// Listens to all of them at once, until each is on air for sure or the time is over.
-fn hear(of_host: &[Audible], mut hearing: Hearing, of_groups: &[Audible]) -> Heard {
-    let settings = Settings { quick: true, receive_buffer: RECEIVE_BUFFER };
-    let medias = of_groups.iter().flat_map(|(_, medias)| medias).cloned().collect();
-    let (here, there) = thread::scope(|threads| {
-        let there = threads.spawn(|| scan::scan(medias, LISTENS, settings));
-        hearing.listen(LISTENS);
-        let there = there.join().unwrap_or_else(|_| Err(io::Error::other("the scan failed")));
-        (hearing.heard(), there)
-    });
-    let there = there.unwrap_or_else(|error| {
-        warn!(%error, "can't find out which streams are on air");
-        Vec::new()
-    });
-    [(of_host, here), (of_groups, there)]
-        .into_iter()
-        .flat_map(|(streams, heard)| {
-            let mut heard = heard.into_iter();
-            let stream = move |(stream, medias): &Audible| {
-                let verdicts = heard.by_ref().take(medias.len()).map(|media| media.verdict());
-                (stream.clone(), on_air(&verdicts.collect::<Vec<_>>()))
-            };
-            streams.iter().map(stream).collect::<Vec<_>>()
-        })
-        .collect()
+fn hear(streams: &[Audible], mut scan: Scan) -> Heard {
+    scan.listen(LISTENS);
+    let mut results = scan.results().into_iter();
+    let stream = |(stream, medias): &Audible| {
+        let verdicts = results.by_ref().take(medias.len()).map(|result| result.verdict());
+        (stream.clone(), on_air(&verdicts.collect::<Vec<_>>()))
+    };
+    streams.iter().map(stream).collect()
 }
 
 /// A stream is on air if a media of it is; off air, if to each was listened in vain.
@@ -282,10 +254,10 @@ mod tests {
 
     #[test]
     fn one_media_on_air_is_enough_and_what_was_not_heard_says_nothing() {
-        use Verdict::{Active, Busy, Deaf, NotActive};
+        use Verdict::{Active, Busy, Failed, NotActive};
         assert_eq!(on_air(&[NotActive, Active]), Some(true));
         assert_eq!(on_air(&[NotActive, NotActive]), Some(false));
-        assert_eq!(on_air(&[NotActive, Deaf]), None);
+        assert_eq!(on_air(&[NotActive, Failed]), None);
         assert_eq!(on_air(&[Busy]), None);
         assert_eq!(on_air(&[]), None);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Run};
 use control::ReplicaStatus;
-use forward::{Counters, Flow, Happened, Plane};
+use forward::{Counters, Flow, FlowEvent, Plane};
 use model::SourceState;
 use tracing::{info, warn};
 
@@ -112,15 +112,14 @@ impl Replica {
 
     /// Notes the errors that its sends met with. To be refused is none: a server does that while it
     /// has no viewer.
-    pub(crate) fn observe(&mut self, event: forward::Event) {
-        for happened in event.read() {
-            match happened {
-                Happened::Refused { errno: libc::ECONNREFUSED } => {}
-                Happened::Refused { errno } => {
+    pub(crate) fn observe(&mut self, notice: forward::Notice) {
+        for event in notice.read() {
+            match event {
+                FlowEvent::Unreachable { errno } => {
                     self.error = Some(io::Error::from_raw_os_error(errno));
                 }
-                Happened::Failed => self.error = Some(io::Error::other("the data plane failed")),
-                Happened::Probed | Happened::Report(_) => {}
+                FlowEvent::Failed => self.error = Some(io::Error::other("the data plane failed")),
+                FlowEvent::Refused | FlowEvent::Probed | FlowEvent::Report(_) => {}
             }
         }
     }

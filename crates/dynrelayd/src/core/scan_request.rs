@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::{ErrorCode, Refused};
-use scan::{Hearing, Listening, Media, Told};
+use control::{ErrorCode, Refused, ScanAnswer};
+use scan::{Listening, Media, Scan};
 
 use crate::core::supervisor::{Answer, Supervisor};
 
@@ -19,26 +19,25 @@ pub(crate) type Hearings = Arc<()>;
 /// Streams that are listened to. It is the caller's session that does so; when that ends, so does
 /// this.
 pub(crate) struct Audition {
-    medias: Vec<Media>,
-    hearing: Hearing,
+    scan: Scan,
     _held: Hearings,
 }
 
 impl Audition {
     /// Listens for so long, or until there is nothing more to hear.
     pub(crate) fn listen(&mut self, time: Duration) -> Listening {
-        self.hearing.listen(time)
+        self.scan.listen(time)
     }
 
     /// What was heard until now.
-    pub(crate) fn told(&self) -> Told {
-        Told::new(&self.medias, self.hearing.heard())
+    pub(crate) fn answer(&self) -> ScanAnswer {
+        self.scan.answer()
     }
 }
 
 impl fmt::Debug for Audition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audition").field("medias", &self.medias.len()).finish_non_exhaustive()
+        f.debug_struct("Audition").field("scan", &self.scan).finish_non_exhaustive()
     }
 }
 
@@ -52,8 +51,7 @@ impl Supervisor {
         let known = streams.iter().filter_map(|name| self.catalog.stream(name));
         let arriving = known.filter(|stream| stream.source.is_none());
         let medias = arriving.flat_map(|stream| Media::of(stream).unwrap_or_default());
-        let medias: Vec<Media> = medias.collect();
-        let hearing = Hearing::open(&self.plane, medias.clone(), quick);
-        Ok(Audition { medias, hearing, _held: Arc::clone(&self.hearings) })
+        let scan = Scan::on(&self.plane, medias.collect(), quick);
+        Ok(Audition { scan, _held: Arc::clone(&self.hearings) })
     }
 }

@@ -1,10 +1,9 @@
 //! What the supervisor sees of the flows, and sees to as time passes.
 
 use std::collections::HashSet;
-use std::io;
 use std::time::{Duration, Instant};
 
-use forward::Happened;
+use forward::FlowEvent;
 use lifecycle::Input;
 use model::CloseReason;
 use rtp::Feedback;
@@ -17,18 +16,19 @@ pub(crate) const GLANCE: Duration = Duration::from_millis(500);
 
 impl Supervisor {
     /// Something happened to a flow.
-    pub(crate) fn observe(&mut self, event: forward::Event, now: Instant) {
-        let (relay, flow) = (event.relay, event.flow);
+    pub(crate) fn observe(&mut self, notice: forward::Notice, now: Instant) {
+        let (relay, flow) = (notice.relay, notice.flow);
         if let Some(replica) = self.replicas.get_mut(&relay) {
-            return replica.observe(event);
+            return replica.observe(notice);
         }
-        for happened in event.read() {
-            let seen = match happened {
-                Happened::Refused { errno } => refusal(errno),
-                Happened::Probed => Input::Probed,
-                Happened::Report(Feedback::Viewers(count)) => Input::Viewers(count),
-                Happened::Report(Feedback::ReceiverReport) => Input::ReceiverReport,
-                Happened::Failed => {
+        for event in notice.read() {
+            let seen = match event {
+                FlowEvent::Refused => Input::Refused,
+                FlowEvent::Unreachable { .. } => Input::Unreachable,
+                FlowEvent::Probed => Input::Probed,
+                FlowEvent::Report(Feedback::Viewers(count)) => Input::Viewers(count),
+                FlowEvent::Report(Feedback::ReceiverReport) => Input::ReceiverReport,
+                FlowEvent::Failed => {
                     self.lifecycle.stop(relay, CloseReason::Failed, now);
                     continue;
                 }
@@ -89,13 +89,5 @@ impl Supervisor {
         for (stream, flows) in relays.chain(replicas) {
             self.returns.look(stream, flows, now);
         }
-    }
-}
-
-/// An ICMP error, or a send that failed, in the lifecycle's words.
-fn refusal(errno: i32) -> Input {
-    match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::ConnectionRefused => Input::Refused,
-        _ => Input::Unreachable,
     }
 }

@@ -99,7 +99,7 @@ impl Session {
         loop {
             let left = time.saturating_sub(began.elapsed());
             if left.is_zero() || audition.listen(left.min(GLANCE)) == Listening::Over {
-                return Ok(Some(line_of(&Reply::Ok(audition.told()))));
+                return Ok(Some(line_of(&Reply::Ok(audition.answer()))));
             }
             if self.hung_up()? {
                 return Ok(None);

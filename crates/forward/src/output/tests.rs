@@ -27,7 +27,7 @@ impl Script {
     }
 }
 
-impl Wire for Script {
+impl OutputSocket for Script {
     fn send_one(&self, datagram: &[u8]) -> io::Result<usize> {
         self.take(&[IoSlice::new(datagram)])
     }
@@ -49,65 +49,65 @@ impl Wire for Script {
 /// An output over a script, and what it tells.
 struct Case {
     output: Output<Script>,
-    told: Arc<Mutex<Vec<Happened>>>,
+    seen: Arc<Mutex<Vec<FlowEvent>>>,
 }
 
 impl Case {
     fn new(gate: Gate, errnos: &[i32]) -> Case {
-        let shared = Arc::new(Shared::new(1, 0, gate));
-        let output = Output::new(0, Script::of(errnos), shared, Pass::Everything);
-        Case { output, told: Arc::default() }
+        let cell = Arc::new(FlowCell::new(1, 0, gate));
+        let output = Output::new(0, Script::of(errnos), cell, Pass::Everything);
+        Case { output, seen: Arc::default() }
     }
 
     fn forward(&mut self, datagrams: &[Vec<u8>]) {
-        let told = Arc::clone(&self.told);
-        let tell: Tell = Arc::new(move |event| told.lock().unwrap().extend(event.read()));
-        self.output.forward(datagrams.iter().map(Vec::as_slice), &tell);
+        let seen = Arc::clone(&self.seen);
+        let notify: Notify = Arc::new(move |notice| seen.lock().unwrap().extend(notice.read()));
+        self.output.forward(datagrams.iter().map(Vec::as_slice), &notify);
     }
 
     fn sent(&self) -> Vec<Vec<u8>> {
-        self.output.wire.sent.borrow().clone()
+        self.output.socket.sent.borrow().clone()
     }
 
     /// Sent, refused and lost, as the counters have it.
     fn counted(&self) -> (u64, u64, u64) {
-        let shared = &self.output.shared;
-        (shared.packets.get(), shared.refusals.get(), shared.lost.get())
+        let cell = &self.output.cell;
+        (cell.packets.get(), cell.refusals.get(), cell.lost.get())
     }
 }
 
-const REFUSED: Happened = Happened::Refused { errno: libc::ECONNREFUSED };
+const REFUSED: FlowEvent = FlowEvent::Refused;
 
 fn datagrams(count: u8) -> Vec<Vec<u8>> {
     (0..count).map(|number| vec![number; 1200]).collect()
 }
 
 #[test]
-fn a_path_without_batches_gets_single_packets_and_loses_none() {
+fn a_path_without_batches_gets_single_packets() {
     for errno in [libc::EIO, libc::EINVAL, libc::EMSGSIZE] {
         let mut case = Case::new(Gate::Open, &[errno]);
         case.forward(&datagrams(5));
         assert_eq!(case.sent(), datagrams(5));
         case.forward(&datagrams(3));
-        assert_eq!(case.output.wire.runs.get(), 1, "no batch is tried again");
+        assert_eq!(case.output.socket.runs.get(), 1, "no batch is tried again");
         assert_eq!(case.counted(), (8, 0, 0));
     }
 }
 
 #[test]
-fn a_refusal_that_waits_costs_a_batch_nothing() {
+fn a_waiting_refusal_loses_no_batch() {
     let mut case = Case::new(Gate::Open, &[libc::ECONNREFUSED, 0, libc::EHOSTUNREACH]);
     case.forward(&datagrams(5));
     case.forward(&datagrams(5));
     assert_eq!(case.sent(), [datagrams(5), datagrams(5)].concat());
-    assert_eq!(case.output.wire.runs.get(), 4);
+    assert_eq!(case.output.socket.runs.get(), 4);
     assert_eq!(case.counted(), (10, 2, 0));
-    let unreachable = Happened::Refused { errno: libc::EHOSTUNREACH };
-    assert_eq!(*case.told.lock().unwrap(), [REFUSED, unreachable]);
+    let unreachable = FlowEvent::Unreachable { errno: libc::EHOSTUNREACH };
+    assert_eq!(*case.seen.lock().unwrap(), [REFUSED, unreachable]);
 }
 
 #[test]
-fn a_refusal_amid_single_packets_costs_nothing() {
+fn a_waiting_refusal_loses_no_single_packet() {
     let script = [libc::EIO, 0, 0, libc::ECONNREFUSED, 0, 0];
     let mut case = Case::new(Gate::Open, &script);
     case.forward(&datagrams(4));
@@ -116,7 +116,7 @@ fn a_refusal_amid_single_packets_costs_nothing() {
 }
 
 #[test]
-fn a_batch_that_is_refused_over_and_over_is_lost() {
+fn a_batch_is_lost_after_several_refusals() {
     let mut case = Case::new(Gate::Open, &[libc::ENETUNREACH; TRIES]);
     case.forward(&datagrams(5));
     case.forward(&datagrams(2));
@@ -125,22 +125,22 @@ fn a_batch_that_is_refused_over_and_over_is_lost() {
 }
 
 #[test]
-fn what_this_host_lets_not_out_is_lost_at_once_and_no_refusal() {
+fn a_packet_that_this_host_blocks_is_lost_without_a_refusal() {
     for count in [1, 5] {
         let mut case = Case::new(Gate::Open, &[libc::EPERM]);
         case.forward(&datagrams(count));
         assert_eq!(case.counted(), (0, 0, u64::from(count)));
-        assert_eq!(*case.told.lock().unwrap(), [Happened::Refused { errno: libc::EPERM }]);
+        assert_eq!(*case.seen.lock().unwrap(), [FlowEvent::Unreachable { errno: libc::EPERM }]);
     }
 }
 
 #[test]
-fn where_there_is_no_room_packets_are_lost_and_nothing_waits() {
+fn without_room_packets_are_lost_at_once() {
     for errno in [libc::EAGAIN, libc::ENOBUFS] {
         let mut case = Case::new(Gate::Open, &[errno]);
         case.forward(&datagrams(5));
         case.forward(&datagrams(2));
-        assert_eq!(case.output.wire.runs.get(), 2, "batches go on");
+        assert_eq!(case.output.socket.runs.get(), 2, "batches go on");
         assert_eq!(case.counted(), (2, 0, 5));
     }
 }
@@ -151,29 +151,29 @@ fn a_probe_is_one_packet() {
     case.forward(&datagrams(5));
     case.forward(&datagrams(5));
     assert_eq!(case.sent(), datagrams(1));
-    assert_eq!(case.output.shared.gate.read().gate(), Gate::Shut);
-    assert_eq!(*case.told.lock().unwrap(), [REFUSED, Happened::Probed]);
+    assert_eq!(case.output.cell.gate.read().gate(), Gate::Shut);
+    assert_eq!(*case.seen.lock().unwrap(), [REFUSED, FlowEvent::Probed]);
 }
 
 #[test]
-fn a_probe_that_could_not_leave_is_tried_with_the_next_packet() {
+fn a_probe_that_failed_is_repeated_with_the_next_packet() {
     let mut case = Case::new(Gate::Probe, &[libc::EAGAIN]);
     case.forward(&datagrams(1));
-    assert_eq!(case.output.shared.gate.read().gate(), Gate::Probe);
+    assert_eq!(case.output.cell.gate.read().gate(), Gate::Probe);
     case.forward(&datagrams(2));
     assert_eq!(case.sent(), datagrams(1));
-    assert_eq!(*case.told.lock().unwrap(), [Happened::Probed]);
+    assert_eq!(*case.seen.lock().unwrap(), [FlowEvent::Probed]);
 }
 
 #[test]
-fn a_shut_gate_lets_nothing_pass() {
+fn a_shut_gate_passes_nothing() {
     let mut case = Case::new(Gate::Shut, &[]);
     case.forward(&datagrams(5));
     assert_eq!((case.sent().len(), case.counted()), (0, (0, 0, 0)));
 }
 
 #[test]
-fn filters_let_pass_what_they_name() {
+fn each_filter_passes_its_packets() {
     let rtp = [0x80, 96, 0, 1];
     let mut sender_report = vec![0x80, 200, 0, 6];
     sender_report.resize(28, 0);
@@ -186,7 +186,7 @@ fn filters_let_pass_what_they_name() {
 }
 
 #[test]
-fn the_kernel_takes_a_run_and_sends_it_as_datagrams() {
+fn the_kernel_cuts_a_run_into_datagrams() {
     let edge = UdpSocket::bind("127.0.0.1:0").unwrap();
     let wire = UdpSocket::bind("127.0.0.1:0").unwrap();
     wire.connect(edge.local_addr().unwrap()).unwrap();

@@ -1,8 +1,8 @@
-//! A network of one's own for a test, an encoder and an edge.
+//! A network namespace for a test, with an encoder and an edge.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use forward::{Event, Flow, Happened, Media, Pass, Path, Plane, Settings, Source};
+use forward::{Flow, FlowEvent, Media, Notice, Pass, Path, Plane, Settings, Source};
 use model::Gate;
 use socket2::SockRef;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -13,9 +13,9 @@ use std::time::Duration;
 /// Long enough for the slowest machine; reached only by a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs the body in a network namespace of its own, where `lo` is up and `air0` carries
-/// multicast to whoever listens on this host: the test binary runs
-/// itself there for the test of this name. Without root that takes a user namespace.
+/// Runs the body in a network namespace of its own, where `lo` is up and `air0` carries multicast
+/// between sockets of this host. The test binary runs itself there, for the test of this name.
+/// Without root it needs a user namespace.
 pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os("FORWARD_TEST_ALONE").is_some() {
         run("ip link set lo up");
@@ -66,10 +66,10 @@ pub(crate) fn run(command: &str) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// A plane, and what it tells.
+/// A plane and its notices.
 pub(crate) struct Relay {
     pub(crate) plane: Plane,
-    events: Receiver<Event>,
+    notices: Receiver<Notice>,
 }
 
 impl Relay {
@@ -78,12 +78,12 @@ impl Relay {
     }
 
     pub(crate) fn start_with(settings: Settings) -> Relay {
-        let (sender, events) = channel();
-        let plane = Plane::start(settings, move |event| drop(sender.send(event))).unwrap();
-        Relay { plane, events }
+        let (sender, notices) = channel();
+        let plane = Plane::start(settings, move |notice| drop(sender.send(notice))).unwrap();
+        Relay { plane, notices }
     }
 
-    /// One flow of everything from a source to a target, its gate open.
+    /// One flow of all packets from a source to a target, with an open gate.
     pub(crate) fn flow(&self, source: &Source, target: SocketAddr) -> Flow {
         self.flow_of(source, target, Pass::Everything, Gate::Open)
     }
@@ -100,12 +100,12 @@ impl Relay {
         flows.remove(0)
     }
 
-    /// Waits until this has happened to relay 7's only flow.
-    pub(crate) fn wait_for(&self, awaited: Happened) {
+    /// Waits for this event of relay 7's only flow.
+    pub(crate) fn wait_for(&self, awaited: FlowEvent) {
         loop {
-            let event = self.events.recv_timeout(PATIENCE).expect("an event");
-            assert_eq!((event.relay, event.flow), (7, 0));
-            if event.read().any(|happened| happened == awaited) {
+            let notice = self.notices.recv_timeout(PATIENCE).expect("a notice");
+            assert_eq!((notice.relay, notice.flow), (7, 0));
+            if notice.read().any(|event| event == awaited) {
                 return;
             }
         }
@@ -148,7 +148,7 @@ pub(crate) fn edge_at(address: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// An address at which nobody listens.
+/// An address with a closed port.
 pub(crate) fn closed_port() -> SocketAddr {
     edge().local_addr().unwrap()
 }

@@ -1,30 +1,29 @@
-//! What has arrived at a source: the numbers that all its flows share.
+//! The numbers of an ingest, which all its flows share.
 
-use crate::counter::Counter;
-use crate::returns::Sighting;
+use crate::cell::{AddressCell, Counter};
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// Numbers of one ingest, written by its worker.
+/// Written by the ingest's worker.
 #[derive(Debug, Default)]
-pub(crate) struct Arrivals {
+pub(crate) struct IngestCounters {
     /// Datagrams received.
     pub(crate) received: Counter,
     /// Datagrams that the kernel dropped because the receive buffer was full.
     pub(crate) drops: Counter,
     /// RTP packets that are missing in the sequence.
     pub(crate) gaps: Counter,
-    /// How often the RTP stream began anew with another SSRC.
+    /// How often the RTP stream went on with another SSRC.
     pub(crate) ssrc_changes: Counter,
-    /// Packets that came back, and went no further.
+    /// Packets that came back in a loop and were dropped.
     pub(crate) returned: Counter,
-    /// Who sent one of these.
-    pub(crate) returned_by: Sighting,
+    /// The sender of such a packet.
+    pub(crate) returned_by: AddressCell,
     /// When the last datagram came, in [`coarse_millis`]; 0 is never.
     pub(crate) last: Counter,
 }
 
-/// A copy of [`Arrivals`]' totals at one moment.
+/// The totals at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) received: u64,
@@ -34,7 +33,7 @@ pub(crate) struct Totals {
     pub(crate) returned: u64,
 }
 
-impl Arrivals {
+impl IngestCounters {
     pub(crate) fn totals(&self) -> Totals {
         Totals {
             received: self.received.get(),
@@ -66,8 +65,7 @@ impl Totals {
     }
 }
 
-/// Milliseconds since boot as of the kernel's last tick: no system call, and cheap to read.
-/// Never 0.
+/// Milliseconds since boot at the kernel's last tick. It costs no system call and is never 0.
 pub(crate) fn coarse_millis() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).map_or(Duration::ZERO, Duration::from);
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX).max(1)

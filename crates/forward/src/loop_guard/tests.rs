@@ -9,21 +9,21 @@ fn stranger() -> SocketAddr {
     "[2001:db8::7]:9".parse().unwrap()
 }
 
-fn read(returns: &mut Returns, packet: &[u8], sender: Option<SocketAddr>) -> bool {
-    returns.see(Packet::read(packet), packet, sender, 5)
+fn read(guard: &mut LoopGuard, packet: &[u8], sender: Option<SocketAddr>) -> bool {
+    guard.is_returned(Packet::read(packet), packet, sender, 5)
 }
 
-/// As the ingest does: the sender is told only where it is wanted; each packet a batch.
-fn see(returns: &mut Returns, packet: &[u8], sender: SocketAddr, now: u64) -> bool {
-    let sender = returns.wants_senders().then_some(sender);
-    let back = returns.see(Packet::read(packet), packet, sender, now);
-    returns.next_batch();
+/// Takes in a packet as the ingest does: with the sender only if it is wanted, one packet a batch.
+fn see(guard: &mut LoopGuard, packet: &[u8], sender: SocketAddr, now: u64) -> bool {
+    let sender = guard.wants_senders().then_some(sender);
+    let back = guard.is_returned(Packet::read(packet), packet, sender, now);
+    guard.next_batch();
     back
 }
 
-/// The same, with the sender as it is told here.
-fn see_from(returns: &mut Returns, packet: &[u8], sender: Option<SocketAddr>, now: u64) -> bool {
-    returns.see(Packet::read(packet), packet, sender, now)
+/// Takes in a packet with this sender.
+fn see_from(guard: &mut LoopGuard, packet: &[u8], sender: Option<SocketAddr>, now: u64) -> bool {
+    guard.is_returned(Packet::read(packet), packet, sender, now)
 }
 
 fn report(time: u8, more: usize) -> Vec<u8> {
@@ -38,22 +38,22 @@ fn rtp(ssrc: u8, number: u16, content: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_packet_from_another_sender_has_come_back_and_a_duplicate_has_not() {
-    let mut returns = Returns::default();
+fn a_repeat_from_another_sender_came_back_and_a_duplicate_did_not() {
+    let mut guard = LoopGuard::default();
     for number in 0..100 {
-        assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
-        assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5), "a duplicate");
+        assert!(!see(&mut guard, &rtp(7, number, 1), encoder(), 5));
+        assert!(!see(&mut guard, &rtp(7, number, 1), encoder(), 5), "a duplicate");
     }
     for number in 100..200 {
-        assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
-        assert!(see(&mut returns, &rtp(7, number, 1), stranger(), 5));
+        assert!(!see(&mut guard, &rtp(7, number, 1), encoder(), 5));
+        assert!(see(&mut guard, &rtp(7, number, 1), stranger(), 5));
     }
 }
 
 /// How many of these many packets a second of one stream are found to have come back when each
 /// does so after this many milliseconds, once a few seconds have gone by.
 fn found(rate: u64, delay: u64) -> u64 {
-    let mut returns = Returns::default();
+    let mut guard = LoopGuard::default();
     let content = |number: u64| rtp(7, u16::try_from(number % 65_536).unwrap(), 1);
     let (mut found, behind) = (0, delay * rate / 1000);
     for number in 0..7 * rate {
@@ -61,18 +61,18 @@ fn found(rate: u64, delay: u64) -> u64 {
         let mut packet = content(number);
         packet[5] = u8::try_from(number / 65_536).unwrap();
         let now = 1 + number * 1000 / rate;
-        assert!(!see_from(&mut returns, &packet, Some(encoder()), now), "what is new");
+        assert!(!see_from(&mut guard, &packet, Some(encoder()), now), "what is new");
         if let Some(earlier) = number.checked_sub(behind).filter(|_| number >= 5 * rate) {
             let mut packet = content(earlier);
             packet[5] = u8::try_from(earlier / 65_536).unwrap();
-            found += u64::from(see_from(&mut returns, &packet, Some(stranger()), now));
+            found += u64::from(see_from(&mut guard, &packet, Some(stranger()), now));
         }
     }
     found
 }
 
 #[test]
-fn what_comes_back_a_second_later_is_found_at_any_rate() {
+fn finds_a_packet_that_comes_back_a_second_later_at_any_rate() {
     for rate in [50, 320, 1000, 2500, 10_000, 30_000, 60_000] {
         assert_eq!(found(rate, 1000), 2 * rate, "{rate} packets a second");
     }
@@ -80,31 +80,31 @@ fn what_comes_back_a_second_later_is_found_at_any_rate() {
 }
 
 #[test]
-fn room_is_made_for_fast_streams_only_and_left_with_them() {
-    let mut returns = Returns::default();
-    let room = |returns: &Returns| returns.tracks.iter().flatten().map(|t| t.seen.len()).max();
+fn only_a_fast_stream_has_a_larger_track() {
+    let mut guard = LoopGuard::default();
+    let room = |guard: &LoopGuard| guard.tracks.iter().flatten().map(|t| t.seen.len()).max();
     for number in 0..5000 {
-        see_from(&mut returns, &rtp(7, number, 1), None, 1 + u64::from(number) * 3);
+        see_from(&mut guard, &rtp(7, number, 1), None, 1 + u64::from(number) * 3);
     }
-    assert_eq!(room(&returns), Some(WINDOW), "320 a second");
+    assert_eq!(room(&guard), Some(WINDOW), "320 a second");
     for number in 0..60_000 {
-        see_from(&mut returns, &rtp(7, number, 2), None, 20_000 + u64::from(number) / 20);
+        see_from(&mut guard, &rtp(7, number, 2), None, 20_000 + u64::from(number) / 20);
     }
-    assert_eq!(room(&returns), Some(LARGEST), "20,000 a second");
+    assert_eq!(room(&guard), Some(LARGEST), "20,000 a second");
     for ssrc in [8, 9] {
-        see_from(&mut returns, &rtp(ssrc, 1, 1), None, 30_000);
+        see_from(&mut guard, &rtp(ssrc, 1, 1), None, 30_000);
     }
-    assert_eq!(room(&returns), Some(WINDOW));
+    assert_eq!(room(&guard), Some(WINDOW));
 }
 
 #[test]
-fn of_two_encoders_that_send_the_same_each_packet_passes_once_and_either_may_stop() {
-    let mut returns = Returns::default();
+fn two_encoders_of_one_stream_pass_once_and_either_may_stop() {
+    let mut guard = LoopGuard::default();
     let (one, two) = (encoder(), stranger());
     let mut passed = Vec::new();
     let mut send = |number: u16, from: &[SocketAddr]| {
         for sender in from {
-            if !see(&mut returns, &rtp(7, number, 1), *sender, u64::from(number) * 3) {
+            if !see(&mut guard, &rtp(7, number, 1), *sender, u64::from(number) * 3) {
                 passed.push(number);
             }
         }
@@ -120,24 +120,24 @@ fn of_two_encoders_that_send_the_same_each_packet_passes_once_and_either_may_sto
 }
 
 #[test]
-fn one_packet_does_not_go_round() {
-    let mut returns = Returns::default();
+fn one_packet_does_not_loop() {
+    let mut guard = LoopGuard::default();
     for number in 0..100 {
-        assert!(!see(&mut returns, &rtp(7, number, 1), encoder(), 5));
+        assert!(!see(&mut guard, &rtp(7, number, 1), encoder(), 5));
     }
-    assert!(!returns.wants_senders(), "nobody is asked for while all is new");
+    assert!(!guard.wants_senders(), "nobody is asked for while all is new");
     let mut passed =
-        |sender| (0..100).filter(|_| !see(&mut returns, &rtp(7, 99, 1), sender, 6)).count();
+        |sender| (0..100).filter(|_| !see(&mut guard, &rtp(7, 99, 1), sender, 6)).count();
     assert_eq!(passed(stranger()), 1, "the first only arouses suspicion");
     assert_eq!(passed(encoder()), 100, "who sent it may send it again");
 }
 
 #[test]
-fn an_encoder_that_begins_anew_loses_nothing() {
-    let mut returns = Returns::default();
+fn a_restarted_encoder_loses_nothing() {
+    let mut guard = LoopGuard::default();
     let mut passed = |sender, content, now| {
         let packets = (0..500).map(|number| rtp(7, number, content));
-        packets.filter(|packet| !see(&mut returns, packet, sender, now)).count()
+        packets.filter(|packet| !see(&mut guard, packet, sender, now)).count()
     };
     assert_eq!(passed(encoder(), 1, 1000), 500);
     assert_eq!(passed(stranger(), 2, 1001), 500, "other content");
@@ -145,22 +145,22 @@ fn an_encoder_that_begins_anew_loses_nothing() {
 }
 
 #[test]
-fn medias_on_one_port_are_told_apart() {
-    let mut returns = Returns::default();
+fn tells_apart_media_on_one_port() {
+    let mut guard = LoopGuard::default();
     let mut back = 0;
     for number in 0..50 {
         for ssrc in [7, 8] {
-            assert!(!read(&mut returns, &rtp(ssrc, number, 1), Some(encoder())));
-            back += u32::from(read(&mut returns, &rtp(ssrc, number, 1), Some(stranger())));
+            assert!(!read(&mut guard, &rtp(ssrc, number, 1), Some(encoder())));
+            back += u32::from(read(&mut guard, &rtp(ssrc, number, 1), Some(stranger())));
         }
     }
     assert_eq!(back, 100);
 }
 
 #[test]
-fn a_sender_report_does_not_go_round_for_ever() {
-    let mut returns = Returns::default();
-    let mut passed = |report: &[u8]| (0..9).filter(|_| !read(&mut returns, report, None)).count();
+fn a_sender_report_does_not_loop() {
+    let mut guard = LoopGuard::default();
+    let mut passed = |report: &[u8]| (0..9).filter(|_| !read(&mut guard, report, None)).count();
     assert_eq!(passed(&report(1, 0)), 3);
     assert_eq!(passed(&report(2, 0)), 3);
     assert_eq!(passed(&report(2, 4)), 3);
@@ -168,24 +168,12 @@ fn a_sender_report_does_not_go_round_for_ever() {
     assert_eq!(passed(&receiver), 9);
 }
 
-#[test]
-fn a_sighting_is_kept_until_it_is_taken() {
-    let sighting = Sighting::default();
-    assert_eq!(sighting.take(), None);
-    sighting.put(encoder());
-    sighting.put(stranger());
-    assert_eq!(sighting.take(), Some(encoder()));
-    assert_eq!(sighting.take(), None);
-    sighting.put(stranger());
-    assert_eq!(sighting.take(), Some(stranger()));
-}
-
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
-        let mut returns = Returns::default();
+    fn accepts_any_bytes(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
+        let mut guard = LoopGuard::default();
         for bytes in all {
-            read(&mut returns, &bytes, None);
+            read(&mut guard, &bytes, None);
         }
     }
 }
@@ -193,7 +181,7 @@ proptest! {
 /// How often a stream of two seconds, 320 packets a second, passes within half a minute if whatever
 /// passes is sent here again after so many milliseconds.
 fn passed_in_a_loop(delay: u64) -> usize {
-    let mut returns = Returns::default();
+    let mut guard = LoopGuard::default();
     let mut due = std::collections::BTreeMap::<u64, Vec<(Vec<u8>, SocketAddr)>>::new();
     for number in 0..640 {
         due.entry(1 + number * 3)
@@ -203,7 +191,7 @@ fn passed_in_a_loop(delay: u64) -> usize {
     let mut passed = 0;
     while let Some((now, packets)) = due.pop_first().filter(|(now, _)| *now < 30_000) {
         for (packet, sender) in packets {
-            if !see(&mut returns, &packet, sender, now) {
+            if !see(&mut guard, &packet, sender, now) {
                 passed += 1;
                 due.entry(now + delay).or_default().push((packet, stranger()));
             }
@@ -213,7 +201,7 @@ fn passed_in_a_loop(delay: u64) -> usize {
 }
 
 #[test]
-fn nothing_goes_round_after_its_encoder_has_stopped() {
+fn nothing_loops_after_the_encoder_stops() {
     for delay in [1, 10, 100, 500, 1000, 1500, 2000] {
         let passed = passed_in_a_loop(delay);
         assert!((640..650).contains(&passed), "{passed} passed, back after {delay} ms");

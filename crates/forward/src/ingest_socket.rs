@@ -1,4 +1,4 @@
-//! The socket that a source's packets arrive on.
+//! The socket that receives a source.
 
 use crate::error::OpenError;
 use crate::path::Source;
@@ -11,11 +11,11 @@ use std::os::fd::AsFd;
 
 /// Opens and binds a socket for a source, and joins its group.
 ///
-/// It is bound to the group itself, so that groups on one port never mix, and
-/// IP_MULTICAST_ALL is off, so that only this socket's own membership counts. Many sockets may
-/// listen to one group; the port of a unicast source is taken by the first. `buffer` is the receive
-/// buffer in bytes. The socket doesn't block, and counts what it drops (SO_RXQ_OVFL).
-pub fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
+/// It is bound to the group's address, so that groups on one port never mix. IP_MULTICAST_ALL is
+/// off, so that only this socket's own membership counts. Many sockets may receive one group; only
+/// one may have the port of a unicast source. `buffer` is the receive buffer in bytes. The socket
+/// does not block, and counts what the kernel drops (SO_RXQ_OVFL).
+pub(crate) fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
     let index = interface_index(source)?;
     let failed = |step| move |error| OpenError::Source { source_: source.clone(), step, error };
     let address = bind_address(source, index);
@@ -27,13 +27,13 @@ pub fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> {
     Ok(socket)
 }
 
-/// Joins the group once more. True if that was needed, because its interface had vanished;
-/// false if the membership still stood.
+/// Joins the group again. True if the membership was lost with its interface, false if it was
+/// still there.
 pub(crate) fn rejoin(socket: &Socket, source: &Source) -> Result<bool, OpenError> {
     let index = interface_index(source)?;
     match join(socket, source, index) {
         Ok(()) => Ok(source.address.is_multicast()),
-        // EADDRINUSE for a group, EADDRNOTAVAIL for a group and sender: a member already.
+        // Already a member: EADDRINUSE for a group, EADDRNOTAVAIL for a group and sender.
         Err(error)
             if matches!(
                 error.kind(),
@@ -48,7 +48,7 @@ pub(crate) fn rejoin(socket: &Socket, source: &Source) -> Result<bool, OpenError
     }
 }
 
-/// The index of the source's interface; 0 if it names none.
+/// The index of the source's interface; 0 if it has none.
 fn interface_index(source: &Source) -> Result<u32, OpenError> {
     let Some(interface) = &source.interface else { return Ok(0) };
     if_nametoindex(interface.as_str()).map_err(|_| OpenError::NoInterface {
@@ -81,7 +81,7 @@ fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
         (IpAddr::V6(_), None) => socket.set_multicast_all_v6(false),
         (IpAddr::V6(_), Some(interface)) => {
             socket.set_multicast_all_v6(false)?;
-            // IPv6 looks at a membership's group but not at its interface.
+            // IPv6 checks a membership's group but not its interface.
             socket.bind_device(Some(interface.as_bytes()))
         }
     }
@@ -94,11 +94,11 @@ fn set_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
         .or_else(|_| socket.set_recv_buffer_size(bytes))
 }
 
-/// The receive buffer in bytes that a source gets when it asks for so many.
+/// The receive buffer that the kernel grants, in bytes.
 pub(crate) fn granted_buffer(bytes: usize) -> io::Result<usize> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     set_buffer(&socket, bytes)?;
-    // The kernel doubles it, to have room for its own bookkeeping.
+    // The kernel doubles it, as room for its own bookkeeping.
     Ok(socket.recv_buffer_size()? / 2)
 }
 
@@ -110,7 +110,7 @@ fn join(socket: &Socket, source: &Source, index: u32) -> io::Result<()> {
     }
 }
 
-/// Joins a group on the interface with this index; 0 lets the routes decide.
+/// Joins a group on the interface with this index, where 0 lets the routes decide.
 pub(crate) fn join_group(socket: &Socket, group: IpAddr, index: u32) -> io::Result<()> {
     match group {
         IpAddr::V4(group) => {
@@ -120,8 +120,8 @@ pub(crate) fn join_group(socket: &Socket, group: IpAddr, index: u32) -> io::Resu
     }
 }
 
-/// A socket filter (classic BPF) that keeps one sender's packets: for unicast, where there is no
-/// source-specific join.
+/// A socket filter (classic BPF) that accepts one sender's packets. Unicast needs it, because it has
+/// no source-specific join.
 fn only_from(sender: IpAddr) -> Vec<SockFilter> {
     const LOAD_WORD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
@@ -138,7 +138,7 @@ fn only_from(sender: IpAddr) -> Vec<SockFilter> {
     let mut filter = Vec::new();
     for (at, word) in (IP_HEADER + offset..).step_by(4).zip(words) {
         left -= 1;
-        // Unequal: jump over the words that are left (two instructions each) and the "keep".
+        // Unequal: skip the remaining words (two instructions each) and the "accept".
         filter.push(SockFilter::new(LOAD_WORD, 0, 0, at));
         filter.push(SockFilter::new(JUMP_IF_EQUAL, 0, left * 2 + 1, word));
     }
