@@ -115,7 +115,7 @@
       document.title = title;
       say("");
     } catch {
-      say("The web server does not answer: this is how things were.");
+      say("The web server does not answer. The page shows the last known state.");
     }
     asking = false;
     schedule();

@@ -17,7 +17,7 @@ pub(crate) struct Blast {
     /// The groups to send to, in turn.
     #[arg(long)]
     to: Ports,
-    /// Packets a second, of all groups; 0 is as fast as can be.
+    /// Packets a second, of all groups together; 0 sends as fast as possible.
     #[arg(long)]
     rate: u64,
     /// Packets of one group that leave together.
@@ -26,19 +26,19 @@ pub(crate) struct Blast {
     /// Groups whose packets leave at the same time.
     #[arg(long, default_value_t = 1)]
     together: u16,
-    /// Send packet by packet. Otherwise those of a frame leave the host in one piece and are cut
-    /// apart on arrival, so that they arrive back to back.
+    /// Send packet by packet. Otherwise the packets of a frame leave the host in one piece, are cut
+    /// apart on arrival, and so arrive back to back.
     #[arg(long)]
     singly: bool,
     /// How long to send.
     #[arg(long)]
     seconds: f64,
-    /// The length of a packet: what UDP carries, in bytes.
+    /// The length of a packet's UDP payload, in bytes.
     #[arg(long, default_value_t = 1200)]
     size: u16,
 }
 
-/// What was sent.
+/// The packets that were sent.
 #[derive(Debug, Serialize)]
 struct Sent {
     packets: u64,

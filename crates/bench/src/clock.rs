@@ -19,11 +19,11 @@ fn read(clock: ClockId) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Sleeps until a time that [`now`] would give; not at all if it is past.
+/// Sleeps until a time of [`now`]. Returns at once if it is past.
 pub(crate) fn sleep_until(at: u64) {
     if at > now() {
         let at = TimeSpec::from(Duration::from_nanos(at));
-        // An early return, by a signal, only means a packet that leaves early.
+        // A signal may end the sleep early; then a packet leaves early.
         let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &at);
     }
 }

@@ -3,10 +3,10 @@
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::os::fd::AsFd;
 
-/// How many events are taken at a time.
+/// The number of events that one call takes.
 const EVENTS: usize = 256;
 
-/// Descriptors that are waited for, each by a number.
+/// Descriptors to wait for, each with a number.
 pub(crate) struct Waiting {
     epoll: Epoll,
     events: Vec<EpollEvent>,
@@ -22,7 +22,7 @@ impl Waiting {
         self.epoll.add(descriptor, EpollEvent::new(EpollFlags::EPOLLIN, number))
     }
 
-    /// The numbers of those that can be read; waits until there is one if `wait`.
+    /// The numbers of the descriptors that can be read. With `wait`, waits until there is one.
     pub(crate) fn ready(&mut self, wait: bool) -> nix::Result<impl Iterator<Item = u64>> {
         let patience = if wait { EpollTimeout::NONE } else { EpollTimeout::ZERO };
         let count = match self.epoll.wait(&mut self.events, patience) {

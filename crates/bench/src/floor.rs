@@ -1,4 +1,4 @@
-//! The least that a forwarder can do: receive what is there, send it in one call.
+//! The least work for a forwarder: receive everything that is there, send it in one call.
 
 use crate::clock;
 use crate::epoll::Waiting;
@@ -15,10 +15,10 @@ pub(crate) struct Floor {
     /// The groups to receive.
     #[arg(long)]
     from: Ports,
-    /// Where each of them goes.
+    /// The target of each.
     #[arg(long)]
     to: Ports,
-    /// After something arrived, wait for so many microseconds before receiving.
+    /// After something arrived, wait this many microseconds before receiving.
     #[arg(long, default_value_t = 0)]
     linger: u64,
 }
@@ -52,7 +52,7 @@ impl Floor {
     }
 }
 
-/// Passes a batch on. Its packets are of one size here; what can't be sent is lost.
+/// Forwards a batch. Its packets have one size here. A packet that cannot be sent is lost.
 fn pass(input: &UdpSocket, output: &UdpSocket, batch: &mut Batch, wait: bool) {
     let Ok(count) = batch.receive(input.as_fd(), wait) else { return };
     let mut slices = [IoSlice::new(&[]); BATCH];

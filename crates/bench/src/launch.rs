@@ -1,4 +1,4 @@
-//! How long a program takes from start to exit.
+//! Measures the time of a program from start to exit.
 
 use crate::percentile::Percentiles;
 use anyhow::{Context, ensure};
@@ -9,13 +9,13 @@ use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Launch {
-    /// How many times.
+    /// The number of runs.
     #[arg(long, default_value_t = 200)]
     times: u32,
-    /// What the program must print somewhere.
+    /// Text that the program must print.
     #[arg(long)]
     prints: String,
-    /// Its environment, and nothing else: NAME=VALUE.
+    /// Its whole environment: NAME=VALUE.
     #[arg(long)]
     env: Vec<String>,
     program: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Launch {
 
 #[derive(Debug, Serialize)]
 struct Took {
-    /// From start to exit, its output read, in nanoseconds.
+    /// The time from start to exit, with reading its output, in nanoseconds.
     took: Percentiles,
 }
 

@@ -1,5 +1,4 @@
-//! The parts that `scripts/bench` measures with: a sender, a sink, and two reference loops that
-//! forward and do nothing else.
+//! The parts of `scripts/bench`: a sender, a sink, and two reference loops that only forward.
 
 mod blast;
 mod clock;
@@ -21,7 +20,7 @@ mod uring;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(about = "The parts of scripts/bench, which says how they go together")]
+#[command(about = "The parts of scripts/bench")]
 struct Arguments {
     #[command(subcommand)]
     part: Part,
@@ -37,9 +36,9 @@ enum Part {
     Serve(serve::Serve),
     /// Forward with recv and send, one packet a call.
     Plain(plain::Plain),
-    /// Forward with recvmmsg and segmented sends: as little work as it can be done with.
+    /// Forward with recvmmsg and segmented sends, with as little work as possible
     Floor(floor::Floor),
-    /// Forward by io_uring: multishot receives, and sends that go in together.
+    /// Forward by io_uring, with multishot receives and batched sends
     Uring(uring::Uring),
     /// Run a program again and again, and print the times from start to exit as JSON.
     Launch(launch::Launch),

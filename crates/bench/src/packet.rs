@@ -1,12 +1,12 @@
-//! A test packet: an RTP header (RFC 3550), and behind it a number and the time it was sent.
+//! A test packet: an RTP header (RFC 3550), then a number and the time of sending.
 
 /// Version 2, no padding, no extension, no CSRC; payload type 96.
 const RTP: [u8; 2] = [0x80, 96];
 
-/// The shortest that a test packet can be, in bytes.
+/// The length of the shortest test packet, in bytes.
 pub(crate) const SHORTEST: usize = 28;
 
-/// What a test packet says.
+/// The contents of a test packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Packet {
     /// Its number in its flow, from 0.

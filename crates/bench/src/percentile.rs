@@ -1,4 +1,4 @@
-//! Delays in short: a few percentiles of many values.
+//! Percentiles of delays.
 
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ impl Percentiles {
     }
 }
 
-/// The smallest value that at least `per_mille` thousandths of the sorted values don't exceed.
+/// The smallest value that at least `per_mille` thousandths of the sorted values do not exceed.
 fn nearest_rank(sorted: &[u64], per_mille: usize) -> u64 {
     let rank = (sorted.len() * per_mille).div_ceil(1000);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)

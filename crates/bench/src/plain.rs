@@ -1,4 +1,4 @@
-//! The plainest forwarder: a packet is received, a packet is sent.
+//! The simplest forwarder: receives a packet, sends a packet.
 
 use crate::epoll::Waiting;
 use crate::ports::Ports;
@@ -11,7 +11,7 @@ pub(crate) struct Plain {
     /// The groups to receive.
     #[arg(long)]
     from: Ports,
-    /// Where each of them goes.
+    /// The target of each.
     #[arg(long)]
     to: Ports,
 }
@@ -51,7 +51,7 @@ impl Plain {
     }
 }
 
-/// Passes one packet on; false if there is none. A packet that can't be sent is lost.
+/// Forwards one packet; false if there is none. A packet that cannot be sent is lost.
 fn pass(input: &UdpSocket, output: &UdpSocket, datagram: &mut [u8]) -> bool {
     let Ok(length) = input.recv(datagram) else { return false };
     let _ = output.send(&datagram[..length]);

@@ -1,11 +1,11 @@
-//! Addresses and ports in a row: `239.9.0.1+1:10000+2*200` is 200 of them, each with the next
-//! address and the next port but one.
+//! Rows of addresses and ports. `239.9.0.1+1:10000+2*200` is a row of 200, each with the next
+//! address and the port after the next.
 
 use anyhow::{Context, anyhow};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::str::FromStr;
 
-/// A row of `count` places, the first of them and the steps to the next.
+/// A row of `count` places: the first place, and the steps to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ports {
     first: SocketAddrV4,

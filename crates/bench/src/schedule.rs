@@ -1,6 +1,6 @@
-//! When which flow's packets are due.
+//! When the packets of each flow are due.
 
-/// Evenly paced departures. At each of them some flows, in turn, send a frame each: packets that
+/// Evenly paced departures. At each departure some flows, in turn, send a frame: packets that
 /// follow each other closely.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
@@ -10,12 +10,12 @@ pub(crate) struct Schedule {
     pub(crate) frame: u64,
     /// Flows that send at the same departure.
     pub(crate) together: u64,
-    /// Packets a second, of all flows; 0 is as fast as can be.
+    /// Packets a second, of all flows together; 0 sends as fast as possible.
     pub(crate) rate: u64,
 }
 
 impl Schedule {
-    /// How many packets leave at a departure.
+    /// The number of packets that leave at a departure.
     pub(crate) fn packets(&self) -> u64 {
         self.frame * self.together
     }

@@ -6,16 +6,16 @@ use anyhow::{Context, ensure};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// Before a packet: `$`, its channel, its length (RFC 2326, 10.12).
+/// The head of an interleaved packet: `$`, its channel, its length (RFC 2326, 10.12).
 const PREFIX: usize = 4;
 
-/// Whatever bytes come, they are sound: so any client can pass them on.
+/// An offer for which any payload is valid, so that every client forwards it.
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=bench\r\nt=0 0\r\n\
     m=audio 0 RTP/AVP 96\r\na=rtpmap:96 L16/44100/2\r\na=control:track\r\n";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Where to listen.
+    /// The address to listen at.
     #[arg(long)]
     at: SocketAddr,
     /// Packets a second.
@@ -43,7 +43,7 @@ impl Serve {
         Ok(())
     }
 
-    /// Answers requests until PLAY, then plays until the client has gone.
+    /// Answers requests until PLAY, then plays until the client leaves.
     fn talk(&self, mut stream: TcpStream) -> anyhow::Result<()> {
         stream.set_nodelay(true)?;
         let mut lines = BufReader::new(stream.try_clone()?).lines();

@@ -1,4 +1,4 @@
-//! Receives what the forwarder sends, and tells what arrived.
+//! Receives the forwarder's packets, and reports them.
 
 use crate::clock;
 use crate::epoll::Waiting;
@@ -13,19 +13,19 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-/// A socket's receive buffer, so large that the sink need not keep up at every moment.
+/// A socket's receive buffer, large enough for moments when the sink is late.
 const BUFFER: usize = 256 << 20;
 
-/// What epoll says for the standard input.
+/// The number of the standard input in epoll.
 const ASKED: u64 = u64::MAX;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sink {
-    /// Where to receive.
+    /// The addresses to receive at.
     #[arg(long)]
     at: Ports,
-    /// Look for packets every so many microseconds; 0 is as soon as one arrives. Waking the sink
-    /// is work for whoever sends to it.
+    /// Look for packets every so many microseconds; 0 looks when one arrives. Then the sender pays
+    /// for waking the sink.
     #[arg(long, default_value_t = 0)]
     every: u64,
     /// Accept TCP connections here, as an RTSP server would.

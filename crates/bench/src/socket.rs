@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 /// The receive buffer of a forwarding socket: dynrelayd's default.
 const FORWARD_BUFFER: usize = 4 << 20;
 
-/// Receives a group as forwarders do.
+/// Receives a group as a forwarder does.
 pub(crate) fn group(group: SocketAddrV4) -> io::Result<UdpSocket> {
     let socket = receiving(group, FORWARD_BUFFER)?;
     socket.set_multicast_all_v4(false)?;
@@ -17,8 +17,8 @@ pub(crate) fn group(group: SocketAddrV4) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Receives at an address and port, with a buffer of so many bytes, whatever
-/// net.core.rmem_max says.
+/// Receives at an address and port. The buffer has this many bytes, whatever net.core.rmem_max
+/// says.
 pub(crate) fn receiving(at: SocketAddrV4, buffer: usize) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
@@ -27,14 +27,14 @@ pub(crate) fn receiving(at: SocketAddrV4, buffer: usize) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Sends to one place.
+/// Sends to one target.
 pub(crate) fn connected(target: SocketAddrV4) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket.connect(target)?;
     Ok(socket)
 }
 
-/// Sends to groups, as the routes say.
+/// Sends to groups along the routing table.
 pub(crate) fn sending() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket.set_multicast_ttl_v4(8)?;

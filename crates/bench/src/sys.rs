@@ -1,4 +1,4 @@
-//! recvmmsg and sendmmsg, with everything they point to laid out beforehand.
+//! recvmmsg and sendmmsg with buffers that are laid out once.
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg take raw pointers")]
 
 use std::io;
@@ -6,14 +6,15 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// How many datagrams one call receives at most.
+/// The most datagrams that one call receives.
 pub(crate) const BATCH: usize = BATCH_CALL as usize;
 const BATCH_CALL: libc::c_uint = 64;
 
-/// No datagram here is longer. Not a power of two, which would crowd a few of the cache's sets.
+/// Room for one datagram, more than any here has. A power of two would crowd a few sets of the
+/// cache.
 const SLOT: usize = 2048 + 64;
 
-/// Datagrams received together.
+/// Datagrams that one call received.
 pub(crate) struct Batch {
     buffer: Box<[u8]>,
     /// Pointed to by `headers`, and point to `buffer`; neither is ever moved or resized.
@@ -33,7 +34,7 @@ impl Batch {
         Batch { buffer, _vectors: vectors, headers, count: 0 }
     }
 
-    /// Receives what is there; if `wait`, at least one. Returns how many.
+    /// Receives all datagrams that are there; with `wait`, at least one. Returns their number.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         self.count = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
@@ -68,7 +69,7 @@ fn header(vector: &mut libc::iovec) -> libc::mmsghdr {
 }
 
 /// Sends each of these to its target, cut into datagrams as `control` says ([`segments`]; empty:
-/// not at all). Returns how many left.
+/// not cut). Returns the number sent.
 pub(crate) fn send_all(
     socket: BorrowedFd<'_>,
     frames: &[(&[u8], SocketAddrV4)],
@@ -110,8 +111,7 @@ const CONTROL_HEADER: usize = size_of::<usize>() + 8;
 /// The header and a u16, padded to a pointer's width.
 const CONTROL: usize = CONTROL_HEADER + size_of::<usize>();
 
-/// A UDP_SEGMENT control message as the kernel reads it: cut what is sent into datagrams of so
-/// many bytes.
+/// A UDP_SEGMENT control message for the kernel: cut the payload into datagrams of this many bytes.
 pub(crate) fn segments(size: u16) -> [u8; CONTROL] {
     let mut control = [0; CONTROL];
     let (length, rest) = control.split_at_mut(size_of::<usize>());

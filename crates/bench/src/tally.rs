@@ -1,10 +1,10 @@
-//! What has arrived: which packets of each flow, which of them twice, and how late.
+//! Counts arrivals: packets of each flow, duplicates, and delays.
 
 use crate::packet::Packet;
 use crate::percentile::Percentiles;
 use serde::Serialize;
 
-/// Packets of one flow that have arrived: a bit each.
+/// The packets of one flow that have arrived, one bit each.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     bits: Vec<u64>,
@@ -26,7 +26,7 @@ impl Seen {
     }
 }
 
-/// The tally of all flows, each by the place of its socket.
+/// The tallies of all flows, in the order of their sockets.
 #[derive(Debug)]
 pub(crate) struct Tally {
     seen: Vec<Seen>,
@@ -34,22 +34,22 @@ pub(crate) struct Tally {
     arrived: Arrived,
 }
 
-/// What has arrived, as it is reported.
+/// The report of what has arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Arrived {
-    /// Packets, each counted once.
+    /// Packets, without duplicates.
     packets: u64,
-    /// Packets that had arrived before.
+    /// Duplicates.
     duplicates: u64,
-    /// Packets that a later one of their flow has overtaken.
+    /// Packets that arrived after a later packet of their flow.
     late: u64,
-    /// Datagrams that are no test packets.
+    /// Datagrams that are not test packets.
     strange: u64,
-    /// Flows of which something arrived.
+    /// Flows with at least one packet.
     flows: usize,
     /// When the first packet was sent, and when it arrived.
     first: Option<(u64, u64)>,
-    /// From sender to sink, in nanoseconds.
+    /// The delays from sender to sink, in nanoseconds.
     delay: Percentiles,
 }
 
@@ -82,7 +82,7 @@ impl Tally {
         }
     }
 
-    /// What has arrived since the last call.
+    /// The arrivals since the last call.
     pub(crate) fn take(&mut self) -> Arrived {
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.flows = self.seen.iter().filter(|seen| seen.next > 0).count();

@@ -12,15 +12,15 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Buffers for datagrams on their way.
+/// The number of buffers.
 const BUFFERS: u16 = 4096;
-/// The length of each, in bytes.
+/// The length of each buffer, in bytes.
 const LENGTH: u32 = 2048;
-/// Entries of the submission queue.
+/// The entries of the submission queue.
 const ENTRIES: u32 = 4096;
-/// The number of the group of buffers.
+/// The number of the buffer group.
 const GROUP: u16 = 0;
-/// Set in what a completion carries if it is a send's; the rest is then its buffer, else its flow.
+/// This bit marks a completion of a send; the other bits are then its buffer, else its flow.
 const SEND: u64 = 1 << 32;
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub(crate) struct Uring {
     /// The groups to receive.
     #[arg(long)]
     from: Ports,
-    /// Where each of them goes.
+    /// The target of each.
     #[arg(long)]
     to: Ports,
 }
@@ -77,7 +77,7 @@ impl Uring {
     }
 }
 
-/// Receives from a flow until further notice.
+/// Receives from a flow until cancelled.
 fn receive(input: &UdpSocket, number: u64) -> squeue::Entry {
     opcode::RecvMulti::new(Fd(input.as_raw_fd()), GROUP).build().user_data(number)
 }
@@ -90,7 +90,7 @@ fn push(ring: &mut IoUring, entry: &squeue::Entry) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Buffers that the kernel takes for what it receives, and is given back once they are sent.
+/// Buffers that the kernel fills. It gets each one back once its packet is sent.
 struct Buffers {
     entries: NonNull<BufRingEntry>,
     data: NonNull<u8>,
