@@ -37,7 +37,7 @@ def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage)
     printed = scene.daemon.run(*offer)
     assert "c=IN IP4 198.51.100.7" in printed and "239." not in printed
     said = scene.daemon.run(*offer, "--save")
-    assert "Have it put in place on dss2 as news.sdp" in said
+    assert "Have it saved on dss2 as news.sdp" in said
     file = scene["origin"].path("/run/etc/streams/news.dss2.sdp").read_bytes()
     assert file.decode().splitlines() == printed.splitlines()
     scene.edges["dss2"].take("news.sdp", file)

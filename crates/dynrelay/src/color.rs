@@ -1,27 +1,27 @@
-//! Colours, where they are wanted.
+//! Colours on terminals.
 
 use model::State;
 
-/// How a text stands out.
+/// The colour of a text, by its meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Color {
-    /// Not at all.
+    /// No colour.
     #[default]
     Plain,
     /// A heading.
     Bold,
-    /// All is well.
+    /// Good.
     Green,
-    /// On its way, or to be looked at.
+    /// Under way, or worth a look.
     Yellow,
     /// Wrong.
     Red,
-    /// Past.
+    /// Over.
     Dim,
 }
 
 impl Color {
-    /// The color of a relay's state.
+    /// The colour of a relay's state.
     pub(crate) fn of_state(state: State) -> Self {
         match state {
             State::Live => Self::Green,
@@ -30,7 +30,7 @@ impl Color {
         }
     }
 
-    /// The text in this color, if `colors` says that there are any.
+    /// The text in this colour, if `colors` is true.
     pub(crate) fn on(self, text: &str, colors: bool) -> String {
         let code = match self {
             Self::Plain => return text.to_owned(),

@@ -1,8 +1,7 @@
-//! `dynrelay completions`: the script that makes a shell complete this command's words, and the
-//! answers to what that script then asks.
+//! `dynrelay completions`: prints the script for a shell's completions, and answers that script.
 //!
-//! The script knows no word itself. At each Tab it runs this program, which knows its own command
-//! line, and asks the daemon for the names of streams and edges.
+//!  The script itself knows no words. At each Tab it runs this program, which knows its own command
+//! line and asks the daemon for the names of streams and edges.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -20,16 +19,16 @@ use crate::command::Arguments;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// By this variable the script tells that it asks, and for which shell.
+/// The script sets this variable when it asks, to the name of its shell.
 const ASKS: &str = "_DYNRELAY_COMPLETE";
 
-/// Who presses Tab waits for no daemon that hangs.
+/// A hanging daemon must not delay a Tab for longer than this.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// zsh reads the script at the first Tab, and expects that Tab's answer of it, too.
+/// zsh loads the script at the first Tab, and expects the answer to that Tab from it, too.
 const AT_FIRST: &str = "[[ $funcstack[1] == _dynrelay ]] && _clap_dynamic_completer_dynrelay\n";
 
-/// A shell that can complete words.
+/// A supported shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
     Bash,
@@ -53,12 +52,12 @@ pub(crate) fn run(context: &mut Context<'_>, shell: Shell) -> Result<(), Failure
     Ok(())
 }
 
-/// Answers a shell that asks which words may come next, and ends. Does nothing if none asks.
+/// Answers a shell that asks for the next words, and ends the program. Otherwise does nothing.
 pub(crate) fn answer() {
     CompleteEnv::with_factory(|| with_names(Arguments::command())).var(ASKS).complete();
 }
 
-/// The command line, with the names that go where it says `STREAM` or `EDGE`.
+/// The command line, with completion of names where it says `STREAM` or `EDGE`.
 fn with_names(command: Command) -> Command {
     let in_one_word = matches!(command.get_name(), "show" | "stop");
     let named = command.mut_args(|arg| match arg.get_id().as_str() {
@@ -86,7 +85,7 @@ fn streams() -> Vec<CompletionCandidate> {
     names.into_iter().map(candidate).collect()
 }
 
-/// Streams; or relays, once there is a slash.
+/// Completes streams; after a slash, relays.
 fn streams_or_relays(word: &OsStr) -> Vec<CompletionCandidate> {
     let word = word.to_string_lossy();
     let mut found = match word.split_once('/') {
@@ -112,13 +111,13 @@ fn edges() -> Vec<CompletionCandidate> {
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// What the daemon has.
+/// The names from the daemon.
 fn ask() -> Result<StreamList, ClientError> {
     let socket = Arguments::default_socket(std::env::var_os("DYNRELAY_SOCKET"));
     Client::connect(&socket, Some(PATIENCE))?.ask(&Request::Streams { listen: false })
 }
 
-/// What the files say, for those who may not ask the daemon, or while there is none.
+/// The names from the files, if the daemon is down or the user may not ask it.
 fn from_files<T: Default>(names: impl Fn(&Catalog) -> T) -> T {
     let catalog = Catalog::load(Path::new("/etc/dynrelay/dynrelay.toml"));
     catalog.as_ref().map(names).unwrap_or_default()
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
 
-    /// The words that may come after these.
+    /// The words that may follow these.
     fn after(words: &[&str]) -> Vec<String> {
         let mut line: Vec<OsString> = vec!["dynrelay".into()];
         line.extend(words.iter().map(Into::into));

@@ -1,4 +1,4 @@
-//! What a command may touch: passed in, so that a test can pass in something else.
+//! Everything outside that a command may use. Tests pass in a fake.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,27 +20,26 @@ pub(crate) struct Context<'a> {
     pub(crate) out: &'a mut dyn Write,
     /// Standard error.
     pub(crate) err: &'a mut (dyn Write + Send),
-    /// Who answers requests.
+    /// The daemon.
     pub(crate) daemon: &'a mut (dyn Ask + Send),
-    /// Whether answers are for programs.
+    /// Whether to print JSON for programs.
     pub(crate) json: bool,
     /// Whether standard output shows colours.
     pub(crate) colors: bool,
-    /// Whether standard error is a terminal, where progress can be shown.
+    /// Whether standard error is a terminal that can show progress.
     pub(crate) progress: bool,
-    /// Whether standard output is a terminal that can be drawn on.
+    /// Whether standard output is a terminal that can be redrawn.
     pub(crate) terminal: bool,
-    /// The columns of standard output.
+    /// The width of standard output, in columns.
     pub(crate) width: usize,
     /// Seconds since 1970.
     pub(crate) now: u64,
-    /// Whether whoever read standard output has gone away.
+    /// Whether the reader of standard output has gone.
     pub(crate) reader_left: fn() -> bool,
 }
 
 impl Context<'_> {
-    /// Asks the daemon. With `--json` the answer is printed as it came, and there is nothing left
-    /// to tell a person: `None`.
+    /// Asks the daemon. With `--json`, prints the answer unchanged and returns `None`.
     pub(crate) fn ask<T: DeserializeOwned>(
         &mut self,
         request: &Request,
@@ -59,12 +58,12 @@ impl Context<'_> {
         Ok(Some(serde_json::from_str(answer.get()).map_err(ClientError::Garbled)?))
     }
 
-    /// Prints a line for people, without the control characters it may hold.
+    /// Prints a line for people, without control characters.
     pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.out, "{}", text::plain(line))
     }
 
-    /// Prints a line for people in a color.
+    /// Prints a coloured line for people.
     pub(crate) fn heading(&mut self, line: &str, color: Color) -> io::Result<()> {
         writeln!(self.out, "{}", color.on(&text::plain(line), self.colors))
     }
@@ -78,16 +77,16 @@ impl Context<'_> {
     }
 }
 
-/// Whoever answers requests.
+/// A daemon, or a fake of it.
 pub(crate) trait Ask {
-    /// The answer, as it was written.
+    /// Asks, and returns the answer unparsed.
     fn ask(&mut self, request: &Request) -> Result<Box<RawValue>, ClientError>;
 
-    /// Tells its events to `tell` from now on, across its restarts.
+    /// Passes the daemon's events to `tell` from now on, across restarts of the daemon.
     fn follow(&mut self, tell: Listener) -> Result<(), ClientError>;
 }
 
-/// The daemon behind its socket.
+/// The daemon, reached through its socket.
 pub(crate) struct Daemon {
     /// The socket's path.
     pub(crate) socket: PathBuf,
@@ -103,7 +102,7 @@ impl Ask for Daemon {
     }
 }
 
-/// How long an answer may take. A reload reads every file before it answers, and a scan listens.
+/// The time that an answer may take. A reload reads every file first, and a scan listens first.
 fn patience(request: &Request) -> Duration {
     match request {
         Request::Reload => Duration::from_secs(15),

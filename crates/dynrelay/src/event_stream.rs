@@ -1,4 +1,4 @@
-//! The daemon's events, followed across its restarts.
+//! Follows the daemon's events across its restarts.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -7,33 +7,33 @@ use std::time::Duration;
 use control::{Client, ClientError, Pong, Request};
 use serde_json::value::RawValue;
 
-/// How long an answer may take.
+/// The time that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it is waited before a daemon that is gone is called again.
+/// The pause before the next attempt to reach a lost daemon.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What is told of the daemon.
+/// An event, or a change of the connection.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// It is there: no event that comes from now on is missed.
+    /// The daemon answers. Every event from now on will arrive.
     There(Pong),
-    /// A relay came into a state; the line is as the daemon wrote it.
+    /// A relay has changed its state. The line is the daemon's own.
     Event(Box<RawValue>),
-    /// It is gone, and is called until it is back.
+    /// The connection is lost. Attempts go on until the daemon is back.
     Gone,
 }
 
-/// Takes what is told; false if nobody listens any more.
+/// Receives the news; false ends it.
 pub(crate) type Listener = Box<dyn FnMut(Told) -> bool + Send>;
 
-/// Follows the daemon behind this socket on a thread of its own. An error is that it isn't there now,
-/// or refuses; later it may come and go.
+/// Follows the daemon at this socket, on a thread of its own. Fails if the daemon is not there now,
+/// or refuses. Later it may come and go.
 pub(crate) fn follow(socket: PathBuf, mut tell: Listener) -> Result<(), ClientError> {
     let (mut client, daemon) = subscribe(&socket)?;
     thread::spawn(move || {
         let mut heard = tell(Told::There(daemon));
         while heard {
-            // It may hang up, or send what is no line: either way this connection is over then.
+            // A hang-up and an invalid line both end this connection.
             if let Ok(Some(event)) = client.receive() {
                 heard = tell(Told::Event(event));
             } else {

@@ -1,4 +1,4 @@
-//! `dynrelay events`: a line for each change of a relay's state, for as long as anybody reads them.
+//! `dynrelay events`: prints a line for each change of a relay's state, while somebody reads them.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,11 +14,11 @@ use crate::json;
 use crate::text::plain;
 use crate::wording::{explained, utc};
 
-/// How often it is looked whether the reader is still there.
+/// The time between two checks whether the reader is still there.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// Prints events as they come. Across restarts of the daemon it goes on, and says so on standard
-/// error, since what happened meanwhile is not told.
+/// Prints events as they come. Goes on when the daemon restarts, and says on standard error that it
+/// missed the events in between.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let (tell, told) = mpsc::channel();
     context.daemon.follow(Box::new(move |what| tell.send(what).is_ok()))?;
@@ -29,10 +29,7 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
                 note(context, &arrival(&daemon, std::mem::replace(&mut before, true)))?;
             }
             Ok(Told::Gone) => {
-                note(
-                    context,
-                    "dynrelayd is gone: waiting for it; what happens meanwhile is missed",
-                )?;
+                note(context, "dynrelayd is gone: waiting for it; events until then are missed")?;
             }
             Ok(Told::Event(line)) if context.json => json::line(context.out, line.get())?,
             Ok(Told::Event(line)) => {
@@ -48,7 +45,7 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     }
 }
 
-/// What is said when the daemon is there, or there again.
+/// The message when the daemon is there, or is back.
 fn arrival(Pong { version, pid, .. }: &Pong, again: bool) -> String {
     match again {
         false => format!("following dynrelayd {version}, process {pid}"),
@@ -89,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_each_event_and_restarts_are_said_beside() {
+    fn events_go_to_output_and_restarts_to_standard_error() {
         let mut fake = Fake::following(happenings());
         let out = fake.run(run).unwrap();
         assert_eq!(
@@ -103,7 +100,7 @@ mod tests {
             fake.err(),
             "\
 dynrelay: following dynrelayd 0.1.0, process 42
-dynrelay: dynrelayd is gone: waiting for it; what happens meanwhile is missed
+dynrelay: dynrelayd is gone: waiting for it; events until then are missed
 dynrelay: dynrelayd is back: 0.1.0, process 43
 "
         );

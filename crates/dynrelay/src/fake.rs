@@ -1,4 +1,4 @@
-//! A context for tests: it answers with what it is told to, and remembers.
+//! A fake context for tests. It gives prepared answers and remembers what it was asked.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// Noon on a Tuesday in 2024.
 pub(crate) const NOW: u64 = 1_721_131_200;
 
-/// A context that keeps what is printed.
+/// A context that keeps what the command prints.
 #[derive(Default)]
 pub(crate) struct Fake {
     json: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Fake {
     err: Vec<u8>,
 }
 
-/// A daemon that was told what to say.
+/// A daemon with prepared answers.
 #[derive(Default)]
 struct Answers {
     left: VecDeque<Result<String, Refused>>,
@@ -46,44 +46,44 @@ impl Ask for Answers {
 }
 
 impl Fake {
-    /// The daemon will give this answer.
+    /// Prepares this answer.
     pub(crate) fn answering(json: &str) -> Self {
         let mut fake = Self::default();
         fake.daemon.left.push_back(Ok(json.to_owned()));
         fake
     }
 
-    /// The daemon will tell of this, and then no more.
+    /// Prepares these events, and then the end of the connection.
     pub(crate) fn following(happenings: Vec<Told>) -> Self {
         let mut fake = Self::default();
         fake.daemon.happenings = happenings;
         fake
     }
 
-    /// The daemon will refuse.
+    /// Prepares this refusal.
     pub(crate) fn refusing(refused: Refused) -> Self {
         let mut fake = Self::default();
         fake.daemon.left.push_back(Err(refused));
         fake
     }
 
-    /// After that it will give this answer.
+    /// Prepares one more answer.
     pub(crate) fn then(mut self, json: &str) -> Self {
         self.daemon.left.push_back(Ok(json.to_owned()));
         self
     }
 
-    /// Answers are for programs.
+    /// Makes the command print JSON.
     pub(crate) fn for_programs(self) -> Self {
         Self { json: true, ..self }
     }
 
-    /// Standard output is a terminal.
+    /// Makes standard output a terminal.
     pub(crate) fn in_color(self) -> Self {
         Self { colors: true, ..self }
     }
 
-    /// The context to hand to a command.
+    /// The context for a command.
     pub(crate) fn context(&mut self) -> Context<'_> {
         Context {
             out: &mut self.out,

@@ -1,16 +1,16 @@
-//! Answers for programs: one JSON object a line.
+//! Output for programs: one JSON object a line.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::text::is_unsafe;
 
-/// Prints JSON as one line. What a terminal could take for a command is written as an escape:
-/// the same JSON, since such characters occur nowhere but in its strings.
+/// Prints JSON as one line. Escapes characters that a terminal could take for a command. They occur
+/// only in strings, so the JSON stays the same.
 pub(crate) fn line(out: &mut dyn Write, json: &str) -> io::Result<()> {
     let mut line = String::with_capacity(json.len());
     let mut rest = json;
-    // Nearly all of it is letters, digits and quotes.
+    // Most characters are letters, digits and quotes.
     while let Some(plain) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
         line.push_str(&rest[..plain]);
         let mut letters = rest[plain..].chars();

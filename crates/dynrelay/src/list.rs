@@ -1,4 +1,4 @@
-//! `dynrelay list`: what is relayed now.
+//! `dynrelay list`: shows the open relays.
 
 use control::{RelayList, RelayStatus, Request};
 use model::{CloseReason, State};
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::table::{Cell, Column, Table};
 use crate::wording::{age, grouped, rate, size};
 
-/// Prints the relays, with `all` the recently closed ones too.
+/// Prints the relays; with `all`, the recently closed ones too.
 pub(crate) fn run(context: &mut Context<'_>, all: bool) -> Result<(), Failure> {
     let Some(RelayList { relays, .. }) = context.ask(&Request::List { all, rates: false })? else {
         return Ok(());
@@ -83,7 +83,7 @@ pub(crate) fn name(relay: &RelayStatus) -> Cell {
     format!("{}/{}", relay.stream, relay.edge).into()
 }
 
-/// How many watch; `-` where the edge does not say.
+/// The number of viewers; `-` if the edge does not report it.
 pub(crate) fn viewers(relay: &RelayStatus) -> String {
     relay.viewers.map_or_else(|| "-".to_owned(), |viewers| grouped(viewers.into()))
 }

@@ -40,13 +40,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-// Each command has its own words for numbers, and all have these.
+// The crate's words for numbers and times, for all commands.
 pub(crate) use ::wording;
 
 use crate::command::Arguments;
 use crate::context::{Context, Daemon};
 
-/// The width of a table where there is no terminal to ask.
+/// The width of a table without a terminal.
 const WIDTH: usize = 80;
 
 fn main() -> ExitCode {
@@ -75,13 +75,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Colours are for terminals, and for people who didn't ask for none (<https://no-color.org>).
+/// Terminals get colours, unless the user wants none (<https://no-color.org>).
 fn colors() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !unwanted && !is_dumb()
 }
 
-/// Whether standard output is a pipe that nobody reads any more.
+/// Whether standard output is a pipe without a reader.
 fn reader_left() -> bool {
     let out = io::stdout();
     let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
@@ -89,7 +89,7 @@ fn reader_left() -> bool {
     told && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
-/// A terminal that knows no more than to print.
+/// Whether the terminal can only print.
 fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|value| value == "dumb")
 }

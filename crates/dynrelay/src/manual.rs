@@ -1,4 +1,4 @@
-//! dynrelay(1) says what the command line says, and nothing else.
+//! dynrelay(1) describes exactly the command line.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,7 @@ const PAGE: &str = include_str!("../../../share/man/dynrelay.1");
 /// Options that every command has.
 const EVERYWHERE: [&str; 4] = ["json", "socket", "help", "version"];
 
-/// What the page says of commands: the words of each `.It Ic` line, by the command they name, and
-/// those of the lines below it.
+/// The commands of the page: the words of each `.It Ic` line, and those of the lines below it.
 fn described() -> BTreeMap<String, Vec<Vec<&'static str>>> {
     let mut commands: BTreeMap<String, Vec<Vec<&str>>> = BTreeMap::new();
     let mut current = None;
@@ -33,12 +32,12 @@ fn described() -> BTreeMap<String, Vec<Vec<&'static str>>> {
     commands
 }
 
-/// Macros that may stand amid a line: two letters, the first a capital.
+/// Whether this is a macro: two letters, the first a capital.
 fn is_macro(word: &str) -> bool {
     matches!(word.as_bytes(), [b'A'..=b'Z', b'a'..=b'z'])
 }
 
-/// What a macro is followed by on these lines: options by `Fl`, arguments by `Ar`.
+/// The words after a macro on these lines: options after `Fl`, arguments after `Ar`.
 fn marked<'a>(lines: &[Vec<&'a str>], wanted: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     for line in lines {
@@ -54,7 +53,7 @@ fn marked<'a>(lines: &[Vec<&'a str>], wanted: &str) -> Vec<&'a str> {
     found
 }
 
-/// Every command that can be given, with the words that lead to it.
+/// Every command, with the words that lead to it.
 fn commands() -> Vec<(String, Command)> {
     fn below(way: &str, command: &Command, found: &mut Vec<(String, Command)>) {
         for next in command.get_subcommands().filter(|next| !next.is_hide_set()) {
@@ -71,7 +70,7 @@ fn commands() -> Vec<(String, Command)> {
     found
 }
 
-/// What stands for an argument's value in help and manual, in lower case.
+/// The placeholders for an argument's value in help and manual, in lower case.
 fn values(arg: &Arg) -> Vec<String> {
     let names = arg.get_value_names().unwrap_or_default();
     let names = names.iter().map(|name| name.to_lowercase());
@@ -98,7 +97,7 @@ fn each_command_its_options_and_arguments_are_described() {
 }
 
 #[test]
-fn nothing_is_described_that_is_not_there() {
+fn the_page_describes_only_what_exists() {
     let commands: BTreeMap<String, Command> = commands().into_iter().collect();
     for (way, lines) in described() {
         let command = commands.get(&way).unwrap_or_else(|| panic!("there is no `dynrelay {way}`"));
@@ -120,7 +119,7 @@ fn nothing_is_described_that_is_not_there() {
 }
 
 #[test]
-fn the_page_tells_the_version_option_and_the_help() {
+fn the_page_has_the_options_of_every_command() {
     let all: Vec<Vec<&str>> = PAGE.lines().map(|line| line.split_whitespace().collect()).collect();
     for option in EVERYWHERE {
         assert!(marked(&all, "Fl").contains(&option), "dynrelay(1): --{option} is missing");

@@ -6,7 +6,7 @@ use model::SourceState;
 use crate::color::Color;
 use crate::wording::{age, count, size};
 
-/// What is told of a stream's origin, line by line; the first is a heading.
+/// Describes a stream's origin, line by line. The first line is a heading.
 pub(crate) fn lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Color)> {
     let how = match origin.kind {
         OriginKind::Multicast => "arrives by multicast",
@@ -36,7 +36,7 @@ pub(crate) fn brief(origin: &Origin) -> String {
     format!("{} {state}", origin.kind)
 }
 
-/// The color of an origin's or a replica's state.
+/// The colour of an origin's or a replica's state.
 pub(crate) fn color(state: SourceState) -> Color {
     match state {
         SourceState::Running => Color::Green,

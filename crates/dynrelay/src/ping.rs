@@ -1,4 +1,4 @@
-//! `dynrelay ping`: is the daemon there?
+//! `dynrelay ping`: says whether the daemon runs.
 
 use control::{Pong, Request};
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::wording::age;
 
-/// Asks, and prints who answered.
+/// Asks the daemon and prints its answer.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(pong) = context.ask::<Pong>(&Request::Ping)? else { return Ok(()) };
     let Pong { version, pid, uptime, .. } = pong;
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_fails() {
+    fn an_invalid_answer_is_a_failure() {
         assert!(matches!(Fake::answering("[]").run(run), Err(Failure::Daemon(_))));
     }
 }

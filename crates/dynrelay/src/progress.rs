@@ -1,10 +1,10 @@
-//! A line at the terminal that says how far something has come.
+//! A progress line on the terminal.
 
 use std::io::Write;
 
-/// A line on standard error that is drawn over itself. It is taken away when this is dropped.
+/// A line on standard error that redraws itself. Dropping it removes the line.
 ///
-/// Nobody is left to be told when drawing fails, so errors are ignored.
+///  Errors in drawing are ignored.
 pub(crate) struct Progress<'a> {
     wanted: bool,
     err: &'a mut (dyn Write + Send),
@@ -12,12 +12,12 @@ pub(crate) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// A line on `err`, which shows nothing unless it is `wanted`.
+    /// A line on `err`. It shows nothing unless `wanted`.
     pub(crate) fn new(wanted: bool, err: &'a mut (dyn Write + Send)) -> Self {
         Self { wanted, err, drawn: false }
     }
 
-    /// Draws `line` in place of the last one.
+    /// Draws `line` over the last one.
     pub(crate) fn show(&mut self, line: &str) {
         if self.wanted {
             let _ = write!(self.err, "\r{line}\x1b[K");

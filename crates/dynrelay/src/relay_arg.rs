@@ -32,7 +32,7 @@ impl RelayArg {
 
 #[cfg(test)]
 impl RelayArg {
-    /// As if it was typed.
+    /// Parses these words as if the user had typed them.
     pub(crate) fn typed(words: &[&str]) -> Self {
         let word = |at: usize| words.get(at).map(|word| (*word).to_owned());
         Self { stream: word(0).unwrap_or_default(), edge: word(1) }

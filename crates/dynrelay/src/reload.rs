@@ -1,4 +1,4 @@
-//! `dynrelay reload`: read the configuration and the streams folder again.
+//! `dynrelay reload`: makes the daemon read the configuration and the streams folder again.
 
 use control::{Reloaded, Request};
 
@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::wording::count;
 
-/// Reloads, and prints what the catalogue holds now, and what is wrong with its files.
+/// Reloads, and prints the size of the catalogue and the problems of its files.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(reloaded) = context.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
     let (streams, edges) = (count(reloaded.streams, "stream"), count(reloaded.edges, "edge"));
@@ -27,7 +27,7 @@ mod tests {
     use crate::fake::Fake;
 
     #[test]
-    fn says_what_there_is_and_what_is_wrong() {
+    fn prints_the_catalogue_and_its_problems() {
         let clean = Fake::answering(r#"{"streams":2,"edges":1,"problems":[]}"#).run(run);
         assert_eq!(clean.unwrap(), "Reloaded: 2 streams, 1 edge.\n");
         let bad = r#"{"streams":1,"edges":1,"problems":["streams/news.sdp:3: no port in m="]}"#;

@@ -1,4 +1,4 @@
-//! `dynrelay show`: one stream's relays, flow by flow.
+//! `dynrelay show`: shows one stream's relays, flow by flow.
 
 use control::{RelayDetail, RelayShow, RelayStatus, Request};
 use model::{Gate, State};
@@ -14,10 +14,10 @@ use crate::wording::{
     age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, utc, why,
 };
 
-/// How far in a fact stands.
+/// The indentation of a fact.
 const INDENT: usize = 11;
 
-/// Prints the relays of a stream, or the one to an edge.
+/// Prints the relays of a stream, or its relay to one edge.
 pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(), Failure> {
     let (stream, edge) = relay_arg.parts()?;
     let named = edge.as_ref().map_or_else(|| stream.clone(), |edge| format!("{stream}/{edge}"));
@@ -47,7 +47,7 @@ fn one(context: &mut Context<'_>, detail: &RelayDetail) -> Result<(), Failure> {
     let relay = &detail.relay;
     context.heading(&heading(relay, context.now), Color::of_state(relay.state))?;
     for (what, fact) in facts(detail, context.now) {
-        // What goes on is said below its beginning.
+        // A long value goes on below its beginning.
         let lines = wrapped(&fact, context.width.saturating_sub(INDENT));
         for (what, line) in std::iter::once(what).chain(std::iter::repeat("")).zip(&lines) {
             context.say(&format!("  {what:<8} {line}"))?;
@@ -80,7 +80,7 @@ fn heading(relay: &RelayStatus, now: u64) -> String {
     }
 }
 
-/// The story first, and then the numbers.
+/// Prints the explanation first, then the numbers.
 fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     let relay = &detail.relay;
     let ago = |at: u64| format!("{} ago", age(now.saturating_sub(at)));
@@ -103,15 +103,15 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     if reports > 0 {
         facts.push(("heard", format!("{} from the edge", count(reports, "packet"))));
     }
-    // Of a relay that is over, how many watched last is not known any more.
+    // For a closed relay, the last number of viewers is unknown.
     if relay.state != State::Closed {
         let said = relay.viewers.map(|viewers| viewers.to_string());
-        facts.push(("viewers", said.unwrap_or_else(|| "the edge does not say".to_owned())));
+        facts.push(("viewers", said.unwrap_or_else(|| "the edge does not report them".to_owned())));
     }
     facts
 }
 
-/// The flows; where there is room, with the port that each is sent from.
+/// Prints the flows. A wide terminal also shows the port that each is sent from.
 fn flows(detail: &RelayDetail) -> Table {
     let mut table = Table::new([
         Column::name("FLOW"),
@@ -124,7 +124,7 @@ fn flows(detail: &RelayDetail) -> Table {
         Column::number("SILENT"),
     ]);
     for flow in &detail.flows {
-        // The address is the edge's, and was said above.
+        // The address is the edge's, and stands above.
         let to = if flow.to.ip() == detail.address {
             format!(":{}", flow.to.port())
         } else {
@@ -136,7 +136,7 @@ fn flows(detail: &RelayDetail) -> Table {
             Gate::Shut => ("shut", Color::Yellow),
         };
         table.row([
-            // A codec's name can be long, and the ports tell two medias of a kind apart.
+            // A codec's name can be long. The ports tell two media of a kind apart.
             flow_name(flow.media.split(' ').next().unwrap_or_default(), flow.kind).into(),
             flow.from.to_string().into(),
             format!(":{}", flow.via.port()).into(),
@@ -196,7 +196,7 @@ news/dss2 is live (for 1m 0s)
   to       198.51.100.7
   refused  0 times
   heard    2 packets from the edge
-  viewers  the edge does not say
+  viewers  the edge does not report them
 
 FLOW        FROM                  TO     GATE     PACKETS  REFUSED    SILENT
 video RTP   239.255.255.255:5004  :6970  probe  1,234,567        1  no input
@@ -241,11 +241,11 @@ news/dss2 closed 1m 0s ago: no-viewers
     }
 
     #[test]
-    fn an_edge_that_never_answered_is_told_of() {
+    fn an_edge_that_never_refused_gets_a_note() {
         let relay = detail("suspect", "", "").replace(r#""answers":true"#, r#""answers":false"#);
         let mut fake = Fake::answering(&format!(r#"{{"relays":[{relay}]}}"#));
         let out = fake.run(|context| run(context, &RelayArg::typed(&["news/dss2"]))).unwrap();
-        let end = out.split_once("the edge does not say\n").unwrap().1;
+        let end = out.split_once("the edge does not report them\n").unwrap().1;
         assert_eq!(
             end,
             "
@@ -282,7 +282,7 @@ news is not relayed now, and no relay of it has closed lately.
     }
 
     #[test]
-    fn nothing_to_show_is_said() {
+    fn it_says_that_there_is_nothing_to_show() {
         let out = Fake::answering(r#"{"relays":[]}"#)
             .run(|context| run(context, &RelayArg::typed(&["news", "dss2"])));
         assert_eq!(

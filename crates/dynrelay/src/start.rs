@@ -8,7 +8,7 @@ use control::{Request, Started, Via};
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// What to start.
+/// The options of `dynrelay start`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Start {
     /// The stream's name
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_to_watch() {
+    fn prints_where_to_watch() {
         let client = Some("203.0.113.9".parse().unwrap());
         let mut fake = Fake::answering(
             r#"{"url":"rtsp://dss2.example.net/news.sdp","via":"edge","edge":"dss2","state":"starting"}"#,

@@ -1,4 +1,4 @@
-//! `dynrelay stop`: close a relay now.
+//! `dynrelay stop`: closes a relay now.
 
 use control::{RelayStatus, Request};
 
@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::relay_arg::RelayArg;
 use crate::wording::{age, count, size};
 
-/// Stops, and prints what the relay had done.
+/// Stops the relay and prints its last counters.
 pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(), Failure> {
     let (stream, edge) = relay_arg.parts()?;
     let Some(edge) = edge else {
@@ -36,7 +36,7 @@ mod tests {
     use crate::fake::Fake;
 
     #[test]
-    fn says_what_it_had_done() {
+    fn prints_the_last_counters() {
         let mut fake = Fake::answering(
             r#"{"stream":"news","edge":"dss2","state":"closed","since":3600,"started":0,
             "packets":10,"bytes":12000,"rate":0,"refusals":1,"reason":"stopped"}"#,

@@ -1,4 +1,4 @@
-//! `dynrelay streams`: what the catalogue holds.
+//! `dynrelay streams`: lists the streams of the catalogue.
 
 use control::{Request, StreamList};
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::origin;
 use crate::table::{Cell, Column, Table};
 
-/// Prints the streams, which are on air, the edges that take them, and which they are on the way to now.
+/// Prints the streams: whether they are on air, the edges that take them, and their open relays.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(StreamList { streams }) = context.ask(&Request::Streams { listen: true })? else {
         return Ok(());
@@ -19,7 +19,7 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
         context.say("folder, then `dynrelay reload`.")?;
         return Ok(());
     }
-    // An older daemon doesn't say.
+    // An older daemon does not send it.
     let origins = streams.iter().any(|stream| stream.origin.is_some());
     let mut columns = vec![Column::name("STREAM"), Column::name("ON AIR")];
     columns.extend(origins.then(|| Column::text("FROM")));
@@ -102,13 +102,13 @@ news    ?       multicast idle   -           -      video H264
     }
 
     #[test]
-    fn none_is_said_and_how_to_add_one() {
+    fn an_empty_list_says_how_to_add_a_stream() {
         let out = Fake::answering(r#"{"streams":[]}"#).run(run).unwrap();
         assert!(out.starts_with("No stream can be relayed"), "{out}");
     }
 
     #[test]
-    fn programs_get_it_all() {
+    fn programs_get_everything() {
         let mut fake = Fake::answering(STREAMS).for_programs();
         let out = fake.run(run).unwrap();
         let list: StreamList = serde_json::from_str(&out).unwrap();

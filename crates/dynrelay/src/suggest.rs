@@ -1,10 +1,10 @@
-//! RelayArg name was meant by one that was mistyped.
+//! Suggests the right name for a mistyped one.
 
 use control::{ErrorCode, Refused, Request, StreamList};
 
 use crate::context::Ask;
 
-/// The refusal of a name that the daemon doesn't know, with the one that was meant, perhaps.
+/// Adds a suggestion to the daemon's refusal of an unknown name, if there is a similar one.
 pub(crate) fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refused) -> Refused {
     let (stream, edge) = match request {
         Request::Start { stream, edge, .. } | Request::Show { stream, edge } => {
@@ -32,13 +32,13 @@ pub(crate) fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refuse
     Refused { message: format!("{}{}", refused.message, hint.unwrap_or_default()), ..refused }
 }
 
-/// The streams there are, if the daemon says so: a refusal is told in any case.
+/// The streams that the daemon has. Without them there is no suggestion.
 fn streams(daemon: &mut dyn Ask) -> Option<StreamList> {
     let answer = daemon.ask(&Request::Streams { listen: false }).ok()?;
     serde_json::from_str(answer.get()).ok()
 }
 
-/// `; did you mean news?`, or nothing if no name is near, or one of them is the one that was typed.
+/// `; did you mean news?`. Empty if no name is similar, or if the name itself is known.
 pub(crate) fn hint<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
     match nearest(typed, names) {
         Some(name) => format!("; did you mean {name}?"),
@@ -46,8 +46,8 @@ pub(crate) fn hint<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Str
     }
 }
 
-/// The name that is the fewest mistakes away: one mistake, or one in three letters. Another number,
-/// as of dss2 and dss3, is another name and no mistake.
+/// The most similar name, with one mistake, or one in three letters. Another number makes another
+/// name: dss3 is no mistyped dss2.
 fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bearable = (typed.chars().count() / 3).max(1);
     let letters = |name: &str| name.replace(|letter: char| letter.is_ascii_digit(), "");
@@ -66,7 +66,7 @@ mod tests {
     use crate::show;
 
     #[test]
-    fn the_daemon_is_asked_what_could_have_been_meant() {
+    fn it_asks_the_daemon_for_similar_names() {
         let streams =
             r#"{"streams":[{"name":"news","media":[],"edges":["dss2"],"relayed_to":[]}]}"#;
         let refused = |code, message: &str| Refused::new(code, message);
@@ -81,16 +81,16 @@ mod tests {
         let none = "there is no edge ds2";
         let hinted = format!("{none}; did you mean dss2?");
         assert_eq!(said(&["news", "ds2"], refused(no_edge, none)), hinted);
-        // The name is right, and something else is not.
+        // The name is right, and something else is wrong.
         assert_eq!(said(&["news"], refused(unknown, "no relay")), "no relay");
-        // Whatever is wrong, the refusal is told.
+        // The refusal is printed in every case.
         let mut alone = Fake::refusing(refused(unknown, none)).then("{}");
         let failed = alone.run(|context| show::run(context, &RelayArg::typed(&["nws"])));
         assert_eq!(failed.unwrap_err().to_string(), none);
     }
 
     #[test]
-    fn a_slip_of_the_finger_is_seen() {
+    fn a_typing_mistake_is_recognised() {
         let names = ["evening-news", "news", "sport", "dss2"];
         let nearest = |typed| nearest(typed, names.into_iter());
         for (typed, meant) in [

@@ -7,18 +7,19 @@ use crate::text;
 
 /// The space between two columns.
 const GAP: &str = "  ";
-/// An elastic column is not cut below this.
+/// An elastic column keeps at least this width.
 const LEAST: usize = 8;
 
-/// What is below a name that has a line of its own is this far in.
+/// The indentation of a row below a name on a line of its own.
 const INDENT: usize = 2;
 
-/// A column's heading, and how it is set.
+/// A column's heading and layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     heading: &'static str,
     set: Set,
-    /// Where the table is too wide, the column with the highest number goes first; 0 stays.
+    /// If the table is too wide, the column with the highest number is left out first; 0 always
+    /// stays.
     spare: u8,
 }
 
@@ -30,28 +31,28 @@ enum Set {
 }
 
 impl Column {
-    /// Names and other things that are typed again: never cut.
+    /// For names and other text that users type again: never cut.
     pub(crate) const fn name(heading: &'static str) -> Self {
         Self { heading, set: Set::Left, spare: 0 }
     }
 
-    /// Numbers, flush right.
+    /// For numbers, aligned right.
     pub(crate) const fn number(heading: &'static str) -> Self {
         Self { heading, set: Set::Right, spare: 0 }
     }
 
-    /// Text that is cut where the table is too wide.
+    /// For text that may be cut.
     pub(crate) const fn text(heading: &'static str) -> Self {
         Self { heading, set: Set::Elastic, spare: 0 }
     }
 
-    /// A column that is left out where the table is too wide, those with the highest number first.
+    /// For a column that may be left out, those with the highest number first.
     pub(crate) const fn spare(self, spare: u8) -> Self {
         Self { spare, ..self }
     }
 }
 
-/// A cell's text, without control characters, and its color.
+/// A cell's text, without control characters, and its colour.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -65,7 +66,7 @@ impl<T: AsRef<str>> From<T> for Cell {
 }
 
 impl Cell {
-    /// The same text in a color.
+    /// The same text in a colour.
     pub(crate) fn colored(self, color: Color) -> Self {
         Self { color, ..self }
     }
@@ -79,18 +80,18 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// No rows yet.
+    /// An empty table.
     pub(crate) fn new(columns: impl Into<Vec<Column>>) -> Self {
         Self { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row, a cell for each column.
+    /// Adds a row, with a cell for each column.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<Cell>>) {
         self.rows.push(cells.into());
     }
 
-    /// The lines of the table, headings first. They fit `width`: columns that can be spared are left
-    /// out, elastic ones cut, and in the end a name that is too long has a line of its own.
+    /// The lines of the table, headings first. To fit `width`, it leaves out columns, then cuts
+    /// elastic ones, and at last gives a long name a line of its own.
     pub(crate) fn lines(&self, width: usize, colors: bool) -> Vec<String> {
         let natural = self.widths();
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
@@ -119,7 +120,7 @@ impl Table {
         lines
     }
 
-    /// The cells of a row in these columns, `indent` spaces in.
+    /// The cells of a row in these columns, after `indent` spaces.
     fn line(
         &self,
         row: &[Cell],
@@ -129,7 +130,7 @@ impl Table {
         colors: bool,
     ) -> String {
         let mut line = String::new();
-        // Space is written only when more text follows, so that no line ends in it.
+        // Writes spaces only before text, so that no line ends in one.
         let mut space = indent;
         for (&at, &width) in columns.iter().zip(widths) {
             let (column, cell) = (&self.columns[at], &row[at]);
@@ -151,7 +152,7 @@ impl Table {
         line
     }
 
-    /// How wide each column is if nothing is cut.
+    /// The width of each column without cuts.
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<_> = self.columns.iter().map(|column| column.heading.width()).collect();
         for row in &self.rows {
@@ -162,7 +163,7 @@ impl Table {
         widths
     }
 
-    /// How wide these columns are, the elastic ones squeezed so that all of them fit if possible.
+    /// The width of these columns, with the elastic ones cut so that all fit if possible.
     fn squeezed(&self, columns: &[usize], natural: &[usize], width: usize) -> Vec<usize> {
         let mut widths: Vec<usize> = columns.iter().map(|at| natural[*at]).collect();
         while total(widths.iter().copied()) > width {
@@ -178,12 +179,12 @@ impl Table {
     }
 }
 
-/// How wide a line is whose columns are so wide.
+/// The width of a line with these columns.
 fn total(widths: impl ExactSizeIterator<Item = usize>) -> usize {
     GAP.len() * widths.len().saturating_sub(1) + widths.sum::<usize>()
 }
 
-/// The text, or as much of it as fits `width` columns, with `…`.
+/// The text, cut to `width` columns with `…`.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn titles_give_way_and_names_do_not() {
+    fn titles_are_cut_and_names_are_not() {
         let wide = table("A very long title about nothing at all").lines(30, false);
         assert_eq!(wide[1], "news       1 B  A very long t…");
         assert!(wide.iter().all(|line| line.width() <= 30));
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_spared_goes_first_and_then_names_get_lines_of_their_own() {
+    fn columns_are_left_out_before_names_get_lines_of_their_own() {
         let mut table = Table::new([
             Column::name("NAME"),
             Column::name("STATE"),

@@ -1,9 +1,9 @@
-//! Text from files and other programs, made fit for a terminal.
+//! Makes text from files and other programs safe for a terminal.
 
 use unicode_width::UnicodeWidthStr;
 
-/// The text without what could move the cursor, change colours or turn its direction round. A
-/// run of white space becomes one space.
+/// The text without characters that move the cursor, change colours or reverse the text's
+/// direction. A run of white space becomes one space.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -32,7 +32,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a line takes whose colours are written by [`Color`](crate::color::Color).
+/// The width of a line in columns, without its colour codes from [`Color`](crate::color::Color).
 pub(crate) fn width(line: &str) -> usize {
     let mut parts = line.split("\x1b[");
     let first = parts.next().unwrap_or_default().width();

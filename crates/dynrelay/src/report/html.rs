@@ -1,4 +1,4 @@
-//! The report as a page for browsers: one file, that asks nothing of any other.
+//! The report as a page for browsers: a single file that loads nothing.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::sheet::{Sheet, sheets, summary};
 use crate::text;
 use crate::wording::{age, grouped, size};
 
-/// Nothing is loaded, and nothing runs.
+/// The page loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 const STYLE: &str = "
@@ -104,7 +104,7 @@ fn table(sheet: &Sheet) -> String {
     html
 }
 
-/// Text that is only text in a page, whatever it holds.
+/// Escapes text for HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for letter in text::plain(text).chars() {

@@ -1,25 +1,25 @@
-//! Plots as SVG that stands within a page: its colours are the page's.
+//! Plots as SVG inside a page. They use the page's colours.
 
 use std::fmt::Write as _;
 
 use super::html::escaped;
 
-/// More bars than this can't be told apart.
+/// More bars than this would run together.
 const BARS: usize = 366;
 
 /// The size of a plot in its own units.
 const WIDTH: usize = 720;
 const HEIGHT: usize = 160;
-/// Where the bars begin, from above.
+/// The top of the bars.
 const TOP: usize = 16;
 
-/// What is stacked in one bar: from the bottom up.
+/// The parts of one bar, from the bottom up.
 pub(super) struct Bar {
     pub(super) name: String,
     pub(super) parts: Vec<u64>,
 }
 
-/// Bars over time. `what` names the parts; `say` writes an amount for people.
+/// Bars over time. `what` names the parts; `say` formats an amount.
 pub(super) fn bars(
     title: &str,
     what: &[&str],
@@ -72,7 +72,7 @@ pub(super) fn bars(
     Some(svg)
 }
 
-/// Neighbours together, where there are too many.
+/// Combines neighbours if there are too many.
 fn fewer(bars: &[Bar]) -> Vec<Bar> {
     let together = bars.len().div_ceil(BARS).max(1);
     let groups = bars.chunks(together).map(|group| {

@@ -1,4 +1,4 @@
-//! How far a log has been read, on a terminal.
+//! Shows on a terminal how much of a log has been read.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 use crate::wording::size;
 use crate::{progress, text};
 
-/// How often it is drawn anew.
+/// The time between two redraws.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Hands on what it reads, and says how far it has come.
+/// Passes on what it reads, and shows the progress.
 pub(super) struct Progress<'a, R> {
     input: R,
     name: &'a str,
-    /// 0 if it isn't known.
+    /// 0 if it is unknown.
     length: u64,
     read: u64,
     began: Instant,
-    /// When it is drawn next; none where nobody looks.
+    /// The time of the next redraw; none without a terminal.
     next: Option<Instant>,
     line: progress::Progress<'a>,
 }
 
 impl<'a, R: Read> Progress<'a, R> {
-    /// Reads `input`, which is called `name` and so many bytes long.
+    /// Reads `input`, with this name and this length in bytes.
     pub(super) fn of(
         input: R,
         length: u64,

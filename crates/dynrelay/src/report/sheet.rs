@@ -1,10 +1,10 @@
-//! The report as sentences and sheets, for a terminal as for a browser.
+//! The report as sentences and tables, for a terminal or a browser.
 
 use report::{Report, Row};
 
 use crate::wording::{age, count, grouped, size};
 
-/// So many networks are listed; programs get all.
+/// The number of networks that people see; programs get all.
 pub(super) const NETWORKS: usize = 20;
 
 /// Rows under headings; the first column is text, the others are numbers.
@@ -12,11 +12,11 @@ pub(super) struct Sheet {
     pub(super) heading: &'static str,
     pub(super) columns: Vec<&'static str>,
     pub(super) rows: Vec<Vec<String>>,
-    /// What isn't listed.
+    /// A note about rows that are left out.
     pub(super) more: Option<String>,
 }
 
-/// RelayArg logs there were.
+/// The kinds of log in the input.
 #[derive(Clone, Copy)]
 struct Kinds {
     daemon: bool,
@@ -69,7 +69,7 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Every sheet that has something to say.
+/// Every table that has contents.
 pub(super) fn sheets(report: &Report) -> Vec<Sheet> {
     let kinds = Kinds::of(report);
     let mut sheets = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn sheets(report: &Report) -> Vec<Sheet> {
         ("By relay", "RELAY", &report.relays),
         ("By day", "DAY", &report.days),
     ] {
-        // One stream or one edge: its relays would say the same again.
+        // With one stream or one edge, its relays would be the same rows again.
         let again = first == "RELAY" && report.streams.len().min(report.edges.len()) < 2;
         if !rows.is_empty() && !again {
             sheets.push(sums(heading, first, rows, kinds));
@@ -106,7 +106,7 @@ pub(super) fn sheets(report: &Report) -> Vec<Sheet> {
 fn sums(heading: &'static str, first: &'static str, rows: &[Row], kinds: Kinds) -> Sheet {
     let mut columns = vec![first];
     if kinds.daemon {
-        // Where there are sessions, these say more than starts do.
+        // Sorts by sessions if there are any, else by starts.
         columns.extend((!kinds.server).then_some("STARTS"));
         columns.extend(["RELAYS", "RELAYED", "SENT", "SAVED"]);
     }
@@ -144,7 +144,7 @@ fn cell(row: &Row, column: &str) -> String {
         "SAVED" => part_saved(row).unwrap_or_else(|| "-".to_owned()),
         "SESSIONS" => grouped(totals.sessions),
         "FAILED" => grouped(totals.failed),
-        // Where the server's own log is not at hand, what it told dynrelayd has to do.
+        // Without the server's own log, uses what the server reported to dynrelayd.
         "WATCHED" if totals.sessions == 0 => age(totals.reported),
         "WATCHED" => age(totals.watched),
         "SERVED" => size(totals.served),
@@ -152,14 +152,14 @@ fn cell(row: &Row, column: &str) -> String {
     }
 }
 
-/// How much of what relaying all the time would take was not sent.
+/// The share of the traffic of relaying all the time that was not sent.
 fn part_saved(row: &Row) -> Option<String> {
     let (sent, saved) = (u128::from(row.totals.sent), u128::from(row.saved));
     let percent = (saved * 100).checked_div(sent + saved)?;
     Some(format!("{percent} %"))
 }
 
-/// An RTSP status with its meaning; a reason is its own.
+/// An RTSP status with its meaning, or a close reason.
 fn ending(name: &str) -> String {
     let meaning = match name {
         "200" => "the viewer left",

@@ -1,4 +1,4 @@
-//! `dynrelay sdp check`: whether an edge's SDP file fits a stream's.
+//! `dynrelay sdp check`: says whether an edge's SDP file fits a stream's.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,16 +28,16 @@ pub(crate) struct Compare {
     config: PathBuf,
 }
 
-/// The two files, and what the catalogue says of them.
+/// The two files, and the catalogue's judgement.
 struct Pair {
     stream: PathBuf,
     edge: PathBuf,
     comparison: Comparison,
-    /// Why the catalogue doesn't relay by them, beyond what the files say.
+    /// Why the catalogue rejects the pair although the files fit.
     refusal: Option<String>,
 }
 
-/// Prints what fits, and fails if not all does.
+/// Prints the comparison, and fails if the files do not fit.
 pub(super) fn run(context: &mut Context<'_>, compare: &Compare) -> Result<(), Failure> {
     let files = [&compare.stream, &compare.edge].map(|word| !is_name(word) || is_file(word));
     let pair = match files {

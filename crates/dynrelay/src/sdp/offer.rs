@@ -1,4 +1,4 @@
-//! `dynrelay sdp offer`: the SDP file by which an edge takes a stream.
+//! `dynrelay sdp offer`: makes the SDP file by which an edge takes a stream.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
 
-/// What to offer, and where to write it.
+/// The options of `dynrelay sdp offer`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Offering {
     /// The stream's name
     stream: String,
     /// The edge's name
     edge: String,
-    /// The RTP port of each media, in order, each an even one: RTCP takes the next
+    /// The RTP port of each media, in order, all even; RTCP uses the next port
     #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     ports: Option<Vec<u16>>,
     /// Write to this file instead of standard output
@@ -28,7 +28,7 @@ pub(crate) struct Offering {
     /// Write to STREAM.EDGE.sdp in the streams folder
     #[arg(long)]
     save: bool,
-    /// Replace a file that is there and says something else
+    /// Replace an existing file with other contents
     #[arg(long)]
     force: bool,
     /// The configuration that names the edge and the streams folder
@@ -57,7 +57,7 @@ pub(super) fn run(context: &mut Context<'_>, offering: &Offering) -> Result<(), 
     let medias: Vec<String> =
         offer.media.iter().map(|(media, port)| format!("{media} on {port}")).collect();
     context.say(&format!("{} is written: {}.", file.display(), medias.join(", ")))?;
-    context.say(&format!("Have it put in place on {edge} as {stream}.sdp."))?;
+    context.say(&format!("Have it saved on {edge} as {stream}.sdp."))?;
     if offering.save {
         context.say("Then `dynrelay reload`.")?;
     } else {
@@ -80,8 +80,8 @@ fn shape(stream: &str, edge: &str, offer: &Offer, file: Option<&PathBuf>) -> Str
     .to_string()
 }
 
-/// Writes the file beside itself and puts it in place whole, so that no reload sees half of it. One
-/// that is there stays, unless it says the same or `force` is given.
+/// Writes a hidden file and renames it, so that no reload reads half a file. Keeps an existing file
+/// with other contents unless `force` is given.
 fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let shown = file.display();
     let failed = |error: io::Error| Failure::Unfit(format!("{shown} can't be written: {error}"));
@@ -89,7 +89,7 @@ fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
         Ok(there) if there == bytes => return Ok(()),
         Ok(_) if !force => {
             return Err(Failure::Unfit(format!(
-                "{shown} is there and says something else: compare the two, and use --force to \
+                "{shown} exists with other contents: compare the two, and use --force to \
                  replace it"
             )));
         }
@@ -97,14 +97,14 @@ fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
         _ => {}
     }
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    // Hidden, so that it is nobody's stream meanwhile.
+    // A hidden file is not a stream.
     let new = file.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = File::create_new(&new).and_then(|mut out| {
         out.write_all(bytes)?;
         out.sync_all()
     });
     let placed = written.and_then(|()| {
-        // A link fails where a rename would replace a file that came meanwhile.
+        // A link fails if the file exists by now; a rename would replace it.
         if force { fs::rename(&new, file) } else { fs::hard_link(&new, file) }
     });
     let _ = fs::remove_file(&new);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_output_is_the_file_and_no_more() {
+    fn standard_output_has_only_the_file() {
         let folder = folder();
         let out = offer(&news(&folder)).unwrap();
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
         offer(&saved).unwrap();
         let other = Offering { ports: Some(vec![6000, 6002]), ..saved };
         let failure = offer(&other).unwrap_err();
-        assert!(failure.contains("news.dss2.sdp is there and says something else"), "{failure}");
+        assert!(failure.contains("news.dss2.sdp exists with other contents"), "{failure}");
         assert_eq!(fs::read(&file).unwrap(), before);
         offer(&Offering { force: true, ..other }).unwrap();
         assert_ne!(fs::read(&file).unwrap(), before);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named_with_what_is() {
+    fn an_unknown_name_is_reported_with_the_known_ones() {
         let folder = folder();
         let news = news(&folder);
         let sport = offer(&Offering { stream: "sport".into(), ..news.clone() }).unwrap_err();
@@ -194,7 +194,7 @@ mod tests {
         let dss3 = offer(&Offering { edge: "dss3".into(), ..news.clone() }).unwrap_err();
         assert!(dss3.contains("no edge dss3") && dss3.ends_with("there are: dss2"), "{dss3}");
         let one = offer(&Offering { ports: Some(vec![48028]), ..news.clone() }).unwrap_err();
-        assert!(one.contains("news can't be offered to dss2: news has 2 medias"), "{one}");
+        assert!(one.contains("news can't be offered to dss2: news has 2 media"), "{one}");
         fs::write(folder.path().join("streams/bad.sdp"), "junk").unwrap();
         let bad = offer(&Offering { stream: "bad".into(), ..news }).unwrap_err();
         assert!(bad.contains("bad.sdp, line 1"), "{bad}");

@@ -1,4 +1,5 @@
-//! `dynrelay sdp relayconfig`: what makes Darwin Streaming Server send a stream's replica.
+//! `dynrelay sdp relayconfig`: prints the configuration that makes Darwin Streaming Server send a
+//! replica.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::json;
 use crate::suggest;
 use doctor::ipv4_of;
 
-/// Prints the relay that belongs into relayconfig.xml.
+/// Prints the relay for relayconfig.xml.
 pub(crate) fn run(context: &mut Context<'_>, name: &str, config: &Path) -> Result<(), Failure> {
     let (catalog, _) = super::catalogue(config)?;
     let stream = catalog.stream(name).ok_or_else(|| {
@@ -30,14 +31,14 @@ pub(crate) fn run(context: &mut Context<'_>, name: &str, config: &Path) -> Resul
     Ok(())
 }
 
-/// The relay; `address` gives an interface's address. Nothing in it can need escaping: a stream's name
-/// has none of XML's characters, and all else is addresses and numbers.
+/// The relay. `address` gives an interface's address. Nothing needs escaping: stream names have no
+/// special characters, and the rest is addresses and numbers.
 fn relay(stream: &Stream, address: impl Fn(&str) -> Option<Ipv4Addr>) -> Result<String, String> {
     let replica = stream.replicas.iter().find(|replica| replica.place == Place::Group);
     let lacks = || format!("there is no [replica] with a `group` in {}.toml", stream.name);
     let replica = replica.ok_or_else(lacks)?;
     if replica.run != Run::Elsewhere {
-        return Err("dynrelayd itself sends its replica; for DSS1 to do so, say run = \
+        return Err("dynrelayd itself sends the replica; to let DSS1 send it, set run = \
                     \"elsewhere\" in [replica]"
             .into());
     }
@@ -92,7 +93,7 @@ fn v4(socket: SocketAddr) -> Result<SocketAddrV4, String> {
     }
 }
 
-/// The only address of these, and their ports.
+/// The common address of these, and their ports.
 fn ports(all: &[SocketAddrV4]) -> Result<(Ipv4Addr, Vec<u16>), String> {
     let first = *all.first().ok_or("it has no media")?.ip();
     if all.iter().any(|one| *one.ip() != first) {
@@ -121,7 +122,7 @@ mod tests {
     const SDP: &str = "v=0\no=- 0 0 IN IP4 192.0.2.9\ns=-\nt=0 0\nc=IN IP4 192.0.2.1\n\
         m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
 
-    /// What is printed for a stream with this NAME.toml, or why nothing is.
+    /// The output for a stream with this NAME.toml, or the error.
     fn print(toml: &str, sdp: &str, json: bool) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("streams")).unwrap();
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_darwin_cant_do_is_said() {
+    fn limits_of_darwin_are_reported() {
         let of =
             |from: &str, to: &str| print(&ELSEWHERE.replace(from, to), SDP, false).unwrap_err();
         assert!(of("elsewhere", "always").contains("dynrelayd itself sends"));

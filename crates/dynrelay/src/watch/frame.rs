@@ -1,4 +1,4 @@
-//! What the watch shows, as lines.
+//! The contents of the watch, as lines.
 
 use std::collections::VecDeque;
 
@@ -11,20 +11,20 @@ use crate::table::{Cell, Column, Table};
 use crate::text::plain;
 use crate::wording::{age, count, explained, grouped, rate, time_of_day, utc};
 
-/// How many events are kept, and shown if there is room.
+/// The number of events that are kept, and shown if there is room.
 const LATELY: usize = 20;
 
-/// What is known of the daemon and its relays.
+/// The state of the daemon and its relays.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    /// As the daemon said last.
+    /// As of the daemon's last answer.
     pub(crate) relays: Vec<RelayStatus>,
     daemon: Option<Daemon>,
     /// The latest first.
     lately: VecDeque<Event>,
 }
 
-/// The daemon, and since when it is there or gone, in seconds since 1970.
+/// Whether the daemon is there, and since when, in seconds since 1970.
 #[derive(Debug)]
 struct Daemon {
     version: String,
@@ -46,13 +46,13 @@ impl View {
         }
     }
 
-    /// Something happened.
+    /// Adds an event.
     pub(crate) fn note(&mut self, event: Event) {
         self.lately.push_front(event);
         self.lately.truncate(LATELY);
     }
 
-    /// The picture, no larger than `size`: the daemon, its relays, and below what happened lately.
+    /// The picture, at most as large as `size`: the daemon, its relays, and recent events below.
     pub(crate) fn lines(&self, size: Size, now: u64, colors: bool) -> Vec<String> {
         let mut lines = vec![self.title(size, now, colors), String::new()];
         if self.relays.is_empty() {
@@ -75,7 +75,7 @@ impl View {
         lines
     }
 
-    /// Who is watched, and the sums; at the right end the time, which shows that it goes on.
+    /// The daemon and the sums. The time at the right end shows that the watch goes on.
     fn title(&self, size: Size, now: u64, colors: bool) -> String {
         let (said, color) = match &self.daemon {
             Some(Daemon { gone: Some(since), .. }) => {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_all_there_is() {
+    fn the_picture_shows_everything() {
         assert_eq!(
             view().lines(SIZE, NOW, false).join("\n"),
             "\
@@ -212,7 +212,7 @@ LATELY                RELAY      IS
     }
 
     #[test]
-    fn a_daemon_that_is_gone_and_back_is_told() {
+    fn the_title_says_that_the_daemon_is_gone_or_back() {
         let mut view = view();
         view.gone(NOW - 5);
         let title = |view: &View| view.lines(SIZE, NOW, true)[0].clone();

@@ -21,20 +21,20 @@ use crate::events;
 use crate::failure::Failure;
 use crate::wording::now;
 
-/// How often the table is drawn anew.
+/// The time between two redraws of the table.
 const EVERY: Duration = Duration::from_secs(1);
-/// How soon after that an event may have it drawn again: a thousand events are not a thousand tables.
+/// The shortest time between two redraws because of events: a thousand events must not cause a
+/// thousand redraws.
 const SOONEST: Duration = Duration::from_millis(100);
 
-/// Everything that the watch reacts to.
+/// The inputs of the watch.
 enum Input {
     Told(Told),
     Signal(i32),
     Key(u8),
 }
 
-/// Shows the relays until somebody ends it. Where there is no terminal to draw on, it tells events
-/// line by line.
+/// Shows the relays until the user ends it. Without a terminal, prints events line by line.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     if context.json || !context.terminal {
         return events::run(context);
@@ -42,8 +42,7 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let (tell, inputs) = mpsc::channel();
     let told = tell.clone();
     context.daemon.follow(Box::new(move |what| told.send(Input::Told(what)).is_ok()))?;
-    // From here on signals no longer end the program by themselves, which would leave the terminal
-    // as it is.
+    // From here on, signals no longer end the program, so that it can restore the terminal.
     listen_for_signals(tell.clone())?;
     let Context { out, daemon, colors, .. } = context;
     let mut screen = Screen::open(*out)?;
@@ -89,8 +88,8 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Asks for the relays. That a daemon is gone is told by its events; until then, and meanwhile, what
-/// it said last stays.
+/// Asks for the relays. If the daemon does not answer, the last answer stays; the event stream
+/// reports that the daemon is gone.
 fn look(daemon: &mut dyn Ask, view: &mut View) {
     if let Ok(answer) = daemon.ask(&Request::List { all: false, rates: false })
         && let Ok(RelayList { relays, .. }) = serde_json::from_str(answer.get())
@@ -111,7 +110,7 @@ fn listen_for_signals(tell: Sender<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// Keys come one by one, as [`Screen`] has told the terminal; what is no terminal has none.
+/// [`Screen`] makes the terminal pass on each key at once. Without a terminal there are no keys.
 fn listen_for_keys(tell: Sender<Input>) {
     if !io::IsTerminal::is_terminal(&io::stdin()) {
         return;

@@ -1,4 +1,4 @@
-//! The terminal, taken for a while and given back as it was.
+//! Takes over the terminal, and restores it afterwards.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,28 +6,28 @@ use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::text::width;
 
-/// The screen that has no history, no cursor, and lines that end at its edge (xterm's control
-/// sequences, which every terminal of today knows).
+/// Switches to a screen without history, cursor and line wrap (xterm control sequences, which all
+/// current terminals support).
 const OPEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const CLOSE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/// How large a screen is.
+/// The size of a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) width: usize,
     pub(crate) height: usize,
 }
 
-/// A terminal that shows a picture instead of lines. It is as it was before once this is dropped.
+/// A terminal that shows a picture instead of lines. Dropping it restores the terminal.
 pub(crate) struct Screen<'a> {
     out: &'a mut dyn Write,
-    /// How the terminal treated what is typed.
+    /// The settings of the terminal before.
     before: Option<Termios>,
     open: bool,
 }
 
 impl<'a> Screen<'a> {
-    /// Takes the terminal that `out` writes to.
+    /// Takes over the terminal that `out` writes to.
     pub(crate) fn open(out: &'a mut dyn Write) -> io::Result<Self> {
         let before = io::stdin().is_terminal().then(|| tcgetattr(io::stdin())).transpose()?;
         let mut screen = Self { out, before, open: false };
@@ -35,10 +35,10 @@ impl<'a> Screen<'a> {
         Ok(screen)
     }
 
-    /// Takes the terminal again, after [`Screen::close`] or after somebody else had it.
+    /// Takes over the terminal again, after [`Screen::close`] or after another program used it.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         if let Some(before) = &self.before {
-            // What is typed would be in the picture; and a key counts without a newline.
+            // Turns echo off, and passes on keys without a newline.
             let mut silent = before.clone();
             silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
             tcsetattr(io::stdin(), SetArg::TCSANOW, &silent)?;
@@ -49,7 +49,7 @@ impl<'a> Screen<'a> {
         self.out.flush()
     }
 
-    /// Gives the terminal back.
+    /// Restores the terminal.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.open) {
             self.out.write_all(CLOSE.as_bytes())?;
@@ -61,9 +61,9 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Draws a picture over the last one, on a screen of this size. Each line is written over its old
-    /// self and its rest is erased, so that what stays the same never goes away. A line that ends at
-    /// the screen's edge has no rest: the cursor stays on its last letter, which would be erased.
+    /// Draws a picture over the last one, on a screen of this size. It overwrites each line and
+    /// erases the rest of it, so nothing flickers. A line that fills the screen's width has no
+    /// rest: erasing would remove its last letter, because the cursor stays there.
     pub(crate) fn draw(&mut self, lines: &[String], size: Size) -> io::Result<()> {
         let mut picture = "\x1b[H".to_owned();
         for (number, line) in lines.iter().enumerate() {
@@ -78,7 +78,7 @@ impl<'a> Screen<'a> {
         self.out.flush()
     }
 
-    /// How large the terminal on standard output is now.
+    /// The size of the terminal on standard output.
     pub(crate) fn size() -> Size {
         let (width, height) = terminal_size::terminal_size_of(io::stdout())
             .map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()));
@@ -88,7 +88,7 @@ impl<'a> Screen<'a> {
 
 impl Drop for Screen<'_> {
     fn drop(&mut self) {
-        // Nobody is left to be told when this fails.
+        // Errors are ignored: there is nobody to report them to.
         let _ = self.close();
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_terminal_is_given_back_as_it_was() {
+    fn the_terminal_is_restored() {
         let mut out = Vec::new();
         let mut screen = Screen::open(&mut out).unwrap();
         let size = Size { width: 80, height: 24 };
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(written, format!("{OPEN}{picture}{CLOSE}{OPEN}{CLOSE}"));
     }
     #[test]
-    fn nothing_is_erased_that_was_just_written() {
+    fn a_full_line_is_not_erased() {
         let mut out = Vec::new();
         let mut screen = Screen::open(&mut out).unwrap();
         let lines = ["\x1b[1mfour\x1b[0m".into(), "four".into()];

@@ -1,4 +1,4 @@
-//! `dynrelay check` and `dynrelay sdp show` on files; mostly no daemon runs.
+//! `dynrelay check` and `dynrelay sdp show` on files, mostly without a daemon.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,8 @@ fn config(world: &World, interface: &str, more: &str) -> String {
     world.write("dynrelay.toml", &text).display().to_string()
 }
 
-/// A configuration that is sound on any Linux: it has a loopback interface and a group `root`.
+/// A configuration that is sound on every Linux host: it uses the loopback interface and the group
+/// `root`.
 fn sound(interface: &str, group: &str) -> (World, String) {
     let world = World::new();
     std::fs::create_dir(world.path("lib")).unwrap();
@@ -46,12 +47,12 @@ fn open(world: &World, folder: &str, mode: u32) {
     std::fs::set_permissions(world.path(folder), Permissions::from_mode(mode)).unwrap();
 }
 
-/// Checks as if the web server were root, who may do everything.
+/// Checks with root as the web server's user, who may do everything.
 fn check(world: &World, config: &str, more: &[&str]) -> Ended {
     world.run(&[&["check", "--config", config, "--web-user", "root"], more].concat())
 }
 
-/// A daemon that answers, and relays nothing.
+/// A daemon without relays.
 fn idle_daemon(world: &World) -> JoinHandle<String> {
     let daemon = world.daemon(&[PONG, NO_RELAYS]);
     std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
@@ -76,7 +77,7 @@ fn a_sound_configuration() {
     let daemon = idle_daemon(&world);
     let json = findings(&check(&world, &config, &["--json"]));
     assert_eq!((&json["errors"], &json["warnings"]), (&0.into(), &0.into()), "{json}");
-    // What can't be looked at is not passed over: the stand-in has no process.
+    // The fake daemon has no process, and check must say so.
     let what = |one: &Value| one["what"].as_str().unwrap().contains("process 0 can't be seen");
     let unknown = json["findings"].as_array().unwrap().iter().filter(|one| what(one));
     assert_eq!(unknown.map(|one| &one["severity"]).collect::<Vec<_>>(), ["unknown"], "{json}");
@@ -86,7 +87,8 @@ fn a_sound_configuration() {
 #[test]
 fn everything_in_one_go() {
     let (world, config) = sound("nosuch0", "no-such-group");
-    // Names an edge that isn't there; doesn't fit; goes nowhere; isn't SDP; goes round.
+    // The files are wrong in five ways: an unknown edge, a file that does not fit, a stream without
+    // an edge, a file that is not SDP, and a loop.
     world.write("streams/news.dss9.sdp", CONSENT);
     world.write("streams/film.sdp", &STREAM.replace("239.255.77.1", "239.255.77.2"));
     world.write("streams/film.dss2.sdp", &CONSENT.replace("H264", "H265"));
@@ -130,7 +132,7 @@ fn everything_in_one_go() {
 }
 
 #[test]
-fn a_running_daemon_tells_of_edges_that_never_answer() {
+fn edges_that_never_refuse_are_reported() {
     let relay = r#""stream":"news","edge":"dss2","state":"live","since":1,"started":1,"packets":9,
         "bytes":9,"rate":9,"refusals":0"#
         .replace('\n', "");
@@ -143,7 +145,7 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
         [(false, "", 1), (true, "", 0), (false, "[shutdown]\nlease = \"2h\"\n", 0)]
     {
         let (world, config) = sound("lo", "root");
-        // The other tests join the other group for moments.
+        // Other tests join the other group now and then.
         world.write("streams/news.sdp", &STREAM.replace("239.255.77.1", "239.255.77.4"));
         let text = std::fs::read_to_string(&config).unwrap();
         world.write("dynrelay.toml", &format!("{lease}{text}"));
@@ -153,7 +155,7 @@ fn a_running_daemon_tells_of_edges_that_never_answer() {
         let all = json["findings"].as_array().unwrap().iter();
         let edges: Vec<_> = all.filter(|one| one["about"] == "edges").collect();
         assert_eq!(edges.len(), warnings, "{json}");
-        // The stand-in says that it is relayed, and has joined nothing.
+        // The fake daemon says that it relays the group, but has not joined it.
         let groups = json["findings"].as_array().unwrap().iter();
         let groups: Vec<_> = groups.filter(|one| one["about"] == "groups").collect();
         assert_eq!(groups.len(), 1, "{json}");
@@ -200,7 +202,7 @@ fn an_address_of_another_host_is_no_group() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_still_has_its_sdp_files_looked_at() {
+fn sdp_files_are_checked_without_a_readable_configuration() {
     let world = World::new();
     let missing = world.path("dynrelay.toml").display().to_string();
     let ended = world.run(&["check", "--config", &missing]);
@@ -215,7 +217,7 @@ fn a_configuration_that_cannot_be_read_still_has_its_sdp_files_looked_at() {
 }
 
 #[test]
-fn every_fault_of_the_configuration_and_the_streams_all_the_same() {
+fn faults_of_the_configuration_do_not_hide_those_of_the_streams() {
     let (world, config) = sound("lo", "root");
     let mut text = std::fs::read_to_string(&config).unwrap();
     text += "serve = 1\n[shutdown]\nquite = \"3s\"\ngrace = 20\n[origins]\n";

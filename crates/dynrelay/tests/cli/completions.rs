@@ -1,4 +1,4 @@
-//! What a shell is told when somebody presses Tab.
+//! The completions that a shell offers at Tab.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::world::World;
 const STREAMS: &str = r#"{"ok":{"streams":[
     {"name":"news","title":"The news","media":[],"edges":["dss2","dss3"],"relayed_to":[]}]}}"#;
 
-/// What bash offers after these words, with the script that `dynrelay completions` prints.
+/// The words that bash offers after these words, with the script of `dynrelay completions`.
 fn offered(world: &World, words: &str) -> Vec<String> {
     let script = world.run(&["completions", "bash"]).out;
     let press_tab = format!(
@@ -33,7 +33,7 @@ fn commands_are_offered() {
 }
 
 #[test]
-fn streams_and_edges_are_offered_by_the_daemons_names() {
+fn the_daemons_streams_and_edges_are_offered() {
     for (words, expected) in
         [("dynrelay show", &["news"][..]), ("dynrelay stop news", &["dss2", "dss3"])]
     {

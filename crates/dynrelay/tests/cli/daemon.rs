@@ -1,4 +1,4 @@
-//! The command against a stand-in daemon on a socket of its own.
+//! The command against a fake daemon on a socket of its own.
 
 use std::fs;
 use std::io::Read;
@@ -29,7 +29,7 @@ fn a_table_for_people() {
 }
 
 #[test]
-fn json_is_what_the_daemon_said() {
+fn json_is_the_daemons_answer_unchanged() {
     let world = World::new();
     let daemon = world.daemon(&[LIST]);
     let ended = world.run(&["--json", "list", "--all"]);
@@ -39,7 +39,7 @@ fn json_is_what_the_daemon_said() {
 }
 
 #[test]
-fn verbs_ask_for_what_was_said() {
+fn verbs_send_the_right_requests() {
     let relay = r#"{"ok":{"stream":"news","edge":"dss2","state":"closed","since":9,"started":2,"packets":1,"bytes":1,"rate":0,"refusals":0}}"#;
     let started =
         r#"{"ok":{"url":"rtsp://dss2/news.sdp","via":"edge","edge":"dss2","state":"starting"}}"#;
@@ -81,7 +81,7 @@ fn a_refusal_is_exit_1_and_one_line() {
 }
 
 #[test]
-fn an_answer_that_is_none_is_exit_1() {
+fn an_invalid_answer_is_exit_1() {
     let world = World::new();
     let daemon = world.daemon(&["oops"]);
     let ended = world.run(&["ping"]);
@@ -176,7 +176,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
     let daemon = world.daemon(&[LIST]);
     let mut child =
         world.dynrelay(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The reading end is closed before the daemon's answer can be printed.
+    // The pipe's reader is closed before the command can print the answer.
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));

@@ -1,4 +1,4 @@
-//! The command as it is installed.
+//! Tests of the command as users run it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod check;

@@ -1,4 +1,4 @@
-//! A folder of its own for each test, with a stand-in for the daemon, and the command itself.
+//! A folder for each test, with a fake daemon, and the command itself.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
 }
 
-/// How the command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -30,7 +30,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Writes a file, and the folders it is in.
+    /// Writes a file, and creates its folders.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -42,7 +42,8 @@ impl World {
         self.path("control.sock")
     }
 
-    /// A daemon that takes one caller, gives an answer to each request, and hands back the requests.
+    /// Starts a daemon that takes one caller and answers each request in turn. It returns the
+    /// requests.
     pub(crate) fn daemon(&self, answers: &[&str]) -> JoinHandle<String> {
         let listener = UnixListener::bind(self.socket()).unwrap();
         let answers: Vec<String> = answers.iter().map(|answer| format!("{answer}\n")).collect();
@@ -58,13 +59,13 @@ impl World {
         })
     }
 
-    /// An edge's RTSP server, by its address: it answers whatever it is asked.
+    /// Starts an edge's RTSP server that gives every request the same answer. Returns its address.
     pub(crate) fn rtsp(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Whoever only wants to know whether it is there has gone already.
+                // A caller that only wants to see whether the server is there has gone already.
                 let _ = BufReader::new(&stream).read_line(&mut String::new());
                 let _ = (&stream).write_all(b"RTSP/1.0 200 OK\r\n\r\n");
             }
@@ -72,7 +73,7 @@ impl World {
         address
     }
 
-    /// The command, told by the environment where the daemon is.
+    /// The command, with the daemon's socket in its environment.
     pub(crate) fn dynrelay(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dynrelay"));
         command.args(words).env("DYNRELAY_SOCKET", self.socket()).env_remove("NO_COLOR");
