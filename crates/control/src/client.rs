@@ -1,4 +1,4 @@
-//! The blocking side that asks.
+//! A blocking client.
 
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,25 +15,25 @@ use crate::{LineError, MAX_ANSWER, Refused, Reply, Request, read_line};
 pub struct Client {
     lines: BufReader<Timed>,
     patience: Option<Duration>,
-    /// Nothing was asked yet: the time it took to connect counts for the first answer.
+    /// No question was asked yet: the time for connecting counts for the first answer.
     fresh: bool,
 }
 
-/// Why a question got no answer.
+/// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No daemon listens there, or the socket may not be opened.
+    /// No daemon listens there, or this user may not open the socket.
     #[error("dynrelayd can't be reached at {}: {source}", path.display())]
     Unreachable {
         /// The socket's path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The daemon did not answer in time, or hung up.
     #[error("dynrelayd did not answer: {0}")]
     NoAnswer(#[from] LineError),
-    /// The answer is not in the protocol.
+    /// The answer does not follow the protocol.
     #[error("dynrelayd's answer can't be read: {0}")]
     Garbled(#[from] serde_json::Error),
     /// The daemon answered with an error.
@@ -48,8 +48,8 @@ impl From<io::Error> for ClientError {
 }
 
 impl Client {
-    /// Connects to the socket at `path`. Each answer comes within `patience` or not at all,
-    /// however slowly the daemon reads or writes; for the first, connecting counts too.
+    /// Connects to the socket at `path`. Each answer must come within `patience`, however slowly
+    /// the daemon reads or writes. For the first answer, this includes the time for connecting.
     pub fn connect(path: &Path, patience: Option<Duration>) -> Result<Self, ClientError> {
         let deadline = from_now(patience);
         let stream = open(path, deadline)
@@ -57,7 +57,7 @@ impl Client {
         Ok(Self { lines: BufReader::new(Timed { stream, deadline }), patience, fresh: true })
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request and waits for the answer.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         if !std::mem::take(&mut self.fresh) {
             self.renew();
@@ -65,7 +65,7 @@ impl Client {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         let written = self.lines.get_mut().write_all(&line);
-        // A daemon that turns callers away says why before anything is asked, and hangs up.
+        // A daemon that turns callers away says why before the first request, and hangs up.
         if let Err(error) = written
             && error.kind() != io::ErrorKind::BrokenPipe
         {
@@ -78,12 +78,12 @@ impl Client {
         }
     }
 
-    /// Changes how long what follows may take; `None` is for ever.
+    /// Changes the time that later calls may take; `None` sets no limit.
     pub fn set_patience(&mut self, patience: Option<Duration>) {
         self.patience = patience;
     }
 
-    /// The next line the daemon sends; `None` when it hangs up. For what follows the answer to
+    /// Reads the next line from the daemon; `None` if it hangs up. Use this after the answer to
     /// [`Request::Events`].
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ClientError> {
         self.renew();
@@ -102,8 +102,8 @@ impl Client {
     }
 }
 
-/// Connects. A listener whose backlog is full makes a Unix socket's connect wait: for as long as
-/// the socket's send timeout says, which the standard library has no way to set beforehand.
+/// Connects. If the listener's backlog is full, `connect` waits for the socket's send timeout. The
+/// standard library cannot set that beforehand.
 fn open(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_write_timeout(left(deadline)?)?;
@@ -111,7 +111,7 @@ fn open(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
     Ok(socket.into())
 }
 
-/// A stream whose reads and writes all end at one deadline.
+/// A stream with one deadline for all its reads and writes.
 #[derive(Debug)]
 struct Timed {
     stream: UnixStream,
@@ -136,12 +136,12 @@ impl Write for Timed {
     }
 }
 
-/// `None` is for ever, and so is a time that the clock can't hold.
+/// `None` sets no limit, and neither does a time beyond the clock's range.
 fn from_now(patience: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(patience?)
 }
 
-/// The time until `deadline`, a microsecond at least: less is no limit at all to the system.
+/// The time until `deadline`, at least a microsecond: to the system, 0 sets no limit.
 fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
     let Some(deadline) = deadline else { return Ok(None) };
     match deadline.saturating_duration_since(Instant::now()) {
@@ -150,7 +150,7 @@ fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
     }
 }
 
-/// The system calls a timeout "resource temporarily unavailable".
+/// The system reports a timeout as "resource temporarily unavailable".
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),

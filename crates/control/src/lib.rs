@@ -1,8 +1,8 @@
 //! The control protocol: one JSON object per line each way over a Unix stream socket.
 //!
-//! [`Request`] goes to the daemon, [`Reply`] comes back; [`Client`] is the blocking side that
-//! relay.cgi and the `dynrelay` command use. A line is UTF-8; a request is at most
-//! [`MAX_REQUEST`] bytes.
+//! A [`Request`] goes to the daemon, and a [`Reply`] comes back. relay.cgi and the `dynrelay`
+//! command use the blocking [`Client`]. A line is UTF-8; a request has at most [`MAX_REQUEST`]
+//! bytes.
 
 mod client;
 mod line;
@@ -23,5 +23,5 @@ pub use status::{
     RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
 };
 
-/// Where the daemon listens unless `DYNRELAY_SOCKET` or the configuration says otherwise.
+/// The daemon's socket unless `DYNRELAY_SOCKET` or the configuration names another.
 pub const DEFAULT_SOCKET: &str = "/run/dynrelay/control.sock";

@@ -1,14 +1,14 @@
-//! One line of the protocol, bounded.
+//! Reads one line of the protocol, with a limit.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest request the daemon accepts, in bytes, newline included.
+/// The longest request that the daemon accepts, in bytes, with its newline.
 pub const MAX_REQUEST: u64 = 64 * 1024;
 
 /// The longest answer a client accepts: a list of some ten thousand relays, with their flows.
 pub const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
-/// Why no line could be read.
+/// Why there is no line.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The other side sent more bytes than this without a newline.
@@ -20,7 +20,7 @@ pub enum LineError {
     /// The line is not UTF-8.
     #[error("the line is not UTF-8")]
     NotUtf8,
-    /// The socket failed, or its time was up.
+    /// The socket failed, or the deadline passed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_refused() {
+    fn invalid_lines_are_refused() {
         let long = vec![b'x'; 70_000];
         assert!(matches!(read_line(&mut &long[..], MAX_REQUEST), Err(LineError::TooLong(_))));
         assert!(matches!(read_line(&mut &b"half"[..], 5), Err(LineError::CutOff)));

@@ -1,4 +1,4 @@
-//! Where a stream comes from, and what becomes of it on this host.
+//! Where a stream comes from, and its replicas on this host.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,22 +6,22 @@ use std::net::SocketAddr;
 use model::SourceState;
 use serde::{Deserialize, Serialize};
 
-/// Where a stream comes from, and how that goes.
+/// The source of a stream and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// What kind of source it is.
+    /// The kind of source.
     pub kind: OriginKind,
-    /// How the source is doing.
+    /// The state of the source.
     pub state: SourceState,
-    /// What there is to say of that, for people: why it failed, who sends it.
+    /// Details for people: why it failed, or who sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The places on this host or its network that it is replicated to.
+    /// The stream's replicas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<ReplicaStatus>,
 }
 
-/// How a stream comes to the origin host.
+/// How a stream arrives at the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OriginKind {
@@ -29,7 +29,7 @@ pub enum OriginKind {
     Multicast,
     /// Its encoder sends to an address of this host.
     Unicast,
-    /// It is fetched from an RTSP server.
+    /// The daemon pulls it from an RTSP server.
     Rtsp,
 }
 
@@ -43,17 +43,17 @@ impl fmt::Display for OriginKind {
     }
 }
 
-/// A replica of a stream: its packets as they came, to one place. Counters run over all its media
+/// A replica of a stream: its packets, unchanged, to one destination. Counters cover all its media
 /// since it began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaStatus {
     /// Where each media's RTP goes.
     pub to: Vec<SocketAddr>,
-    /// How the replica is doing.
+    /// The state of the replica.
     pub state: SourceState,
-    /// When it came into this state, in seconds since 1970.
+    /// When it changed to this state, in seconds since 1970.
     pub since: u64,
-    /// Why it failed, or what else there is to say.
+    /// Why it failed, or other details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Packets sent.

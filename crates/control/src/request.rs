@@ -1,95 +1,93 @@
-//! What can be asked of the daemon.
+//! The requests to the daemon.
 
 use std::net::IpAddr;
 use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-/// How much is said of what is wrong with a request, in characters.
+/// The longest description of a fault in a request, in characters.
 const LONGEST_QUOTE: usize = 200;
 
-/// A request, told apart by its `op`. Fields that nobody knows are ignored.
+/// A request, with `op` as its tag. Unknown fields are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum Request {
-    /// A viewer is on the way: relay this stream, and say where to watch it.
+    /// Relays this stream, because a viewer is about to come. The answer says where to watch it.
     Start {
         /// The stream's name.
         stream: String,
-        /// The edge, where the caller insists on one; else the daemon chooses.
+        /// The edge, if the caller requires one; otherwise the daemon chooses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         edge: Option<String>,
-        /// The viewer's address, which the choice of an edge goes by.
+        /// The viewer's address; the daemon chooses the edge by it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client: Option<IpAddr>,
     },
-    /// Close a relay now.
+    /// Closes a relay now.
     Stop {
         /// The stream's name.
         stream: String,
         /// The edge's name.
         edge: String,
     },
-    /// Every relay that is not closed, in short.
+    /// Lists the open relays.
     List {
-        /// The recently closed ones too, with their reasons.
+        /// Adds the recently closed relays, with their reasons.
         #[serde(default)]
         all: bool,
-        /// With how fast each went over the last minutes, in coarse steps.
+        /// Adds the rates of the last minutes, in coarse steps.
         #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
         rates: bool,
     },
-    /// One stream's relays with their flows, the recently closed ones included.
+    /// Shows one stream's relays with their flows, and the recently closed ones.
     Show {
         /// The stream's name.
         stream: String,
-        /// One edge only.
+        /// Shows only the relay to this edge.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         edge: Option<String>,
     },
-    /// What the catalogue holds.
+    /// Lists the streams of the catalogue.
     Streams {
-        /// Listens to the streams of which it isn't known whether they are on air, for about a
-        /// second.
+        /// Listens for about a second to streams that may be on air or not.
         #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
         listen: bool,
     },
-    /// Listens to streams for so long, and tells what was heard of each media: the streams of
-    /// these that arrive by themselves, and that the catalogue has. Without a time, only which
-    /// these are.
+    /// Listens to streams for this long, and answers what arrived of each media. Leaves out streams
+    /// that are pulled or unknown. Without a time, answers only which streams are left.
     Scan {
         /// The streams' names.
         streams: Vec<String>,
-        /// How long.
+        /// How long to listen.
         #[serde(default)]
         millis: u64,
         /// Ends as soon as every media is known to be active.
         #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
         quick: bool,
     },
-    /// Is anybody there?
+    /// Asks whether the daemon runs.
     Ping,
-    /// Read the configuration and the streams folder again.
+    /// Reads the configuration and the streams folder again.
     Reload,
-    /// Keep the connection: answer as [`Request::Ping`], and then send an [`Event`] for each change
-    /// of a relay's state. None that comes after the answer is missed.
+    /// Answers like [`Request::Ping`] and keeps the connection. Then sends an [`Event`] for each
+    /// change of a relay's state; none is missed after the answer.
     ///
     /// [`Event`]: crate::Event
     Events,
 }
 
-/// Why a line is no request.
+/// Why a line is not a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
-    /// Not JSON, or not the shape of a request.
+    /// It is not JSON, or does not have the fields of a request.
     #[error("not a request: {}", plain(.0))]
     Shape(#[from] serde_json::Error),
-    /// The caller speaks a later protocol.
+    /// It has a later version of the protocol.
     #[error("protocol version {0} is not known here: use 1")]
     Version(u64),
 }
 
-/// The error on one line, and no longer than one: it may quote what was sent.
+/// The error on one line of limited length, because it may quote the caller.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let printable = |letter: char| if letter.is_ascii_graphic() { letter } else { ' ' };
@@ -115,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_designs_requests_are_read() {
+    fn documented_requests_are_read() {
         let start =
             Request::parse(r#"{"op":"start","stream":"news","client":"203.0.113.9","x":1}"#);
         assert_eq!(
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_an_error() {
+    fn an_invalid_request_is_an_error() {
         for line in ["", "[]", "{}", "null", r#"{"op":"fly"}"#, r#"{"op":"start"}"#] {
             assert!(matches!(Request::parse(line), Err(ParseError::Shape(_))), "{line}");
         }

@@ -15,7 +15,7 @@ pub struct ScanAnswer {
     pub streams: Vec<ScannedStream>,
 }
 
-/// What arrived of a stream.
+/// The packets of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScannedStream {
     /// The stream's name.
@@ -24,19 +24,19 @@ pub struct ScannedStream {
     pub media: Vec<ScannedMedia>,
 }
 
-/// What arrived of a media, and where.
+/// The packets of a media, and where they arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScannedMedia {
     /// For people: `video H264`.
     pub media: String,
     /// Where its RTP arrives.
     pub from: Vec<String>,
-    /// What arrived.
+    /// The packets.
     #[serde(flatten)]
     pub result: ScanResult,
 }
 
-/// What arrived of a media.
+/// The packets of a media.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanResult {
     /// How long the scan listened. JSON has this and all other times in milliseconds.

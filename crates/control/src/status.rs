@@ -1,4 +1,4 @@
-//! The shapes of the answers.
+//! The answers as types.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
 
-/// Where a viewer is sent.
+/// Where to send a viewer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
-    /// What the player opens: `rtsp://dss2.example.net/news.sdp`.
+    /// The URL for the player: `rtsp://dss2.example.net/news.sdp`.
     pub url: String,
     /// Whether that is an edge or the origin itself.
     pub via: Via,
-    /// The edge's name; none when the viewer is sent to the origin.
+    /// The edge's name; none if the viewer is sent to the origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<String>,
     /// The relay's state.
@@ -24,42 +24,42 @@ pub struct Started {
     /// The stream's title for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The URL of an Icecast stream that is to be played along.
+    /// The URL of an Icecast stream that plays with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<String>,
 }
 
-/// Who serves a viewer.
+/// The kind of server that serves a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
-    /// A relay's edge.
+    /// An edge.
     Edge,
-    /// The origin: the viewer is local to it.
+    /// The origin, because the viewer is local to it.
     Origin,
 }
 
 /// The answer to `list`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayList {
-    /// By stream, then edge; closed ones last.
+    /// By stream, then by edge; closed relays come last.
     pub relays: Vec<RelayStatus>,
-    /// How fast all of them together went over the last minutes, those that have closed since
-    /// included; only where rates were asked for.
+    /// The rates of all relays together over the last minutes, also of those that closed since;
+    /// only if the request asks for rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
 }
 
-/// A relay in short. Counters run over all its flows since the relay began.
+/// A relay in short. Counters cover all its flows since the relay began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RelayStatus {
     /// The stream's name.
     pub stream: String,
     /// The edge's name.
     pub edge: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: State,
-    /// When it came into this state, in seconds since 1970.
+    /// When it changed to this state, in seconds since 1970.
     pub since: u64,
     /// When the relay began, in seconds since 1970.
     pub started: u64,
@@ -67,51 +67,51 @@ pub struct RelayStatus {
     pub packets: u64,
     /// Bytes of UDP payload sent to the edge.
     pub bytes: u64,
-    /// Bytes of payload a second just now.
+    /// Current bytes of payload a second.
     pub rate: u64,
     /// ICMP errors that came back.
     pub refusals: u64,
-    /// Packets that were let through but could not be sent.
+    /// Packets that passed the gate but could not be sent.
     #[serde(default)]
     pub lost: u64,
-    /// Packets that the kernel dropped before they could be read.
+    /// Packets that the kernel dropped before the daemon read them.
     #[serde(default)]
     pub drops: u64,
     /// Packets that never arrived.
     #[serde(default)]
     pub gaps: u64,
-    /// How many watch, where the edge says so.
+    /// The number of viewers, if the edge reports it.
     #[serde(default)]
     pub viewers: Option<u32>,
     /// Why it closed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<CloseReason>,
-    /// How fast it went over the last minutes; in a list only where that was asked for.
+    /// The rates of the last minutes; in a list only if the request asks for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
-    /// Where its stream comes from; none if it is closed.
+    /// Where its stream comes from; none if the relay is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
 
-/// How fast a relay went, step by step.
+/// The rates of a relay, step by step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rates {
-    /// How long a step is, in seconds.
+    /// The length of a step, in seconds.
     pub step: u64,
     /// When the last one ended, in seconds since 1970.
     pub until: u64,
-    /// Bytes of payload a second, on the average of each step; the oldest first.
+    /// The mean bytes of payload a second in each step, the oldest first.
     pub bytes: Vec<u64>,
 }
 
 /// The answer to `show`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayShow {
-    /// Where the stream comes from; none if it is not in the catalogue any more.
+    /// Where the stream comes from; none if it is no longer in the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The relays that match, the running ones first.
+    /// The matching relays, the open ones first.
     pub relays: Vec<RelayDetail>,
 }
 
@@ -121,43 +121,44 @@ pub struct RelayDetail {
     /// The relay in short.
     #[serde(flatten)]
     pub relay: RelayStatus,
-    /// The address RTP is sent to.
+    /// The edge's address.
     pub address: IpAddr,
-    /// Whether a refusal ever came back from that address. A firewall may drop them all.
+    /// Whether that address ever sent a refusal. A firewall may drop them all.
     #[serde(default)]
     pub answers: bool,
-    /// When a viewer, or somebody, last asked for it, in seconds since 1970; none once it is closed.
+    /// When a viewer or administrator last asked for it, in seconds since 1970; none once it is
+    /// closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<u64>,
-    /// The rules by which it closes; none once it is closed.
+    /// The rules that close it; none once it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Rules>,
-    /// What would close it if all stays as it is, the likeliest first.
+    /// What would close it if nothing changes, the likeliest first.
     #[serde(default)]
     pub closes: Vec<CloseForecast>,
-    /// Media by media, RTP before RTCP; of a closed relay as they were at its end.
+    /// The flows, media by media, RTP before RTCP; those of a closed relay as of its end.
     pub flows: Vec<FlowStatus>,
 }
 
-/// One thing that would close a relay.
+/// An event that would close a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseForecast {
-    /// The reason it would close with.
+    /// The reason that it would close with.
     pub reason: CloseReason,
-    /// What that waits for.
+    /// The condition.
     #[serde(flatten)]
     pub after: After,
 }
 
-/// What a closing waits for; in JSON a field of that name.
+/// The condition of a close; in JSON a field of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum After {
-    /// About so many more refused probes.
+    /// About this many more refused probes.
     Refusals(u32),
-    /// So many seconds.
+    /// This many seconds.
     Seconds(u64),
-    /// So many more seconds in which nothing arrives from the encoder.
+    /// This many more seconds without a packet from the encoder.
     Silence(u64),
 }
 
@@ -170,40 +171,40 @@ pub struct FlowStatus {
     pub kind: FlowKind,
     /// Where its packets arrive: group or address, and port.
     pub from: SocketAddr,
-    /// Where they are sent.
+    /// The target of its packets.
     pub to: SocketAddr,
-    /// Where they are sent from: an address of this host, and its port.
+    /// The address and port of this host that sends them.
     pub via: SocketAddr,
-    /// What is let through.
+    /// The gate.
     pub gate: Gate,
-    /// Whether the edge takes it; of a closed relay it is unknown.
+    /// Whether the edge takes it; unknown for a closed relay.
     #[serde(default)]
     pub acceptance: Acceptance,
     /// Packets sent.
     pub packets: u64,
     /// Bytes of UDP payload sent.
     pub bytes: u64,
-    /// Bytes of payload a second just now.
+    /// Current bytes of payload a second.
     #[serde(default)]
     pub rate: u64,
     /// ICMP errors that came back.
     pub refusals: u64,
-    /// Packets that were let through but could not be sent.
+    /// Packets that passed the gate but could not be sent.
     #[serde(default)]
     pub lost: u64,
     /// Packets that the edge sent back.
     #[serde(default)]
     pub reports: u64,
-    /// Packets that the kernel dropped before they could be read.
+    /// Packets that the kernel dropped before the daemon read them.
     pub drops: u64,
     /// Sequence numbers that never arrived.
     pub gaps: u64,
     /// How often the sender changed its SSRC.
     pub ssrc_changes: u64,
-    /// Packets of this very source that another host sent here again; they went no further.
+    /// Packets of this source that another host sent back; they were not forwarded.
     #[serde(default)]
     pub returned: u64,
-    /// Milliseconds since the last packet came in; none if none ever did.
+    /// Milliseconds since the last packet arrived; none if none ever did.
     #[serde(default)]
     pub idle_ms: Option<u64>,
 }
@@ -223,13 +224,13 @@ pub struct StreamStatus {
     /// Its title for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Its medias, in order: `video H264`, `audio MPA`, …
+    /// Its media, in order: `video H264`, `audio MPA`, …
     pub media: Vec<String>,
     /// The edges that agreed to take it.
     pub edges: Vec<String>,
-    /// The edges it is on the way to now.
+    /// The edges of its open relays.
     pub relayed_to: Vec<String>,
-    /// Whether any media of it is broadcast just now; none where that isn't known.
+    /// Whether any media of it is on air now; none if that is unknown.
     #[serde(default)]
     pub on_air: Option<bool>,
     /// Where it comes from.
@@ -258,11 +259,11 @@ pub struct Reloaded {
     pub streams: usize,
     /// Edges in the catalogue now.
     pub edges: usize,
-    /// What is wrong with files that were passed over: name, line, reason.
+    /// The problems of files that were ignored: name, line, reason.
     pub problems: Vec<String>,
 }
 
-/// A line of `events`: a relay came into a state.
+/// A line of `events`: a relay changed its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When, in seconds since 1970.
@@ -271,7 +272,7 @@ pub struct Event {
     pub stream: String,
     /// The edge's name.
     pub edge: String,
-    /// Where it is in its life.
+    /// Its new state.
     pub state: State,
     /// Why it closed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

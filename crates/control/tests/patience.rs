@@ -1,4 +1,4 @@
-//! A daemon that hangs can't hold a client for longer than its patience.
+//! A hanging daemon cannot hold a client for longer than its patience.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use control::{Client, ClientError, LineError, Pong, Request};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// A socket's path of its own, gone after the test.
+/// The path of a socket for one test. It is removed after the test.
 struct Path(PathBuf);
 
 impl Path {
@@ -67,7 +67,7 @@ fn a_daemon_that_trickles_does_not_hold_the_client() {
     let listener = UnixListener::bind(&path.0).unwrap();
     let daemon = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // Each byte comes well within the patience; together they never end.
+        // Each byte comes within the patience, but the line never ends.
         while stream.write_all(b" ").is_ok() {
             thread::sleep(Duration::from_millis(20));
         }

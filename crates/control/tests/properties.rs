@@ -1,9 +1,9 @@
-//! What holds for any line that a caller may send.
+//! Properties of every line that a caller may send.
 
 use control::{MAX_REQUEST, Request, read_line};
 use proptest::prelude::*;
 
-/// Lines as they are meant, with any words in them.
+/// Well-formed lines with arbitrary words.
 fn lines() -> impl Strategy<Value = String> {
     let op = prop::sample::select(vec![
         "start", "stop", "list", "show", "streams", "ping", "reload", "events", "fly",
@@ -25,7 +25,7 @@ fn lines() -> impl Strategy<Value = String> {
     })
 }
 
-/// What is read can be written and read again; what isn't is refused in a short, plain line.
+/// A valid line survives writing and reading. An invalid line is refused in a short, plain line.
 fn check(line: &str) -> Result<(), TestCaseError> {
     match Request::parse(line) {
         Ok(request) => {

@@ -1,4 +1,4 @@
-//! What happens to flows, and how the plane's owner learns of it.
+//! Events of flows, and how the plane's owner learns of them.
 
 use crate::cell::{Counter, GateCell};
 use model::Gate;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
-/// What happened to a flow.
+/// An event of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlowEvent {
     /// The packet that `Gate::Probe` lets through was sent, and the gate is shut again.
@@ -54,7 +54,7 @@ impl fmt::Debug for Notice {
     }
 }
 
-/// What a flow's handle and its worker share.
+/// The state that a flow's handle and its worker share.
 pub(crate) struct FlowCell {
     pub(crate) relay: u64,
     pub(crate) flow: usize,

@@ -1,4 +1,4 @@
-//! What the plane's owner holds: flows with a gate to set and counters to read, and taps.
+//! Handles for the plane's owner: flows with a gate to set and counters to read, and taps.
 
 use crate::cell::Counter;
 use crate::event::FlowCell;
@@ -32,7 +32,7 @@ impl Flow {
         self.cell.gate.set(gate);
     }
 
-    /// What passes now. After a probe was sent it is [`Gate::Shut`].
+    /// The current gate. After a probe was sent it is [`Gate::Shut`].
     pub fn gate(&self) -> Gate {
         self.cell.gate.read().gate()
     }

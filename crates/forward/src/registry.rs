@@ -26,7 +26,7 @@ pub(crate) struct Place {
     pub(crate) id: u32,
 }
 
-/// What a flow's handle is made of.
+/// The parts of a flow's handle.
 pub(crate) struct OpenedFlow {
     pub(crate) cell: Arc<FlowCell>,
     pub(crate) ingest: Arc<IngestCounters>,
@@ -35,7 +35,7 @@ pub(crate) struct OpenedFlow {
     pub(crate) place: Place,
 }
 
-/// What a tap's handle is made of.
+/// The parts of a tap's handle.
 pub(crate) struct OpenedTap {
     pub(crate) ingest: Arc<IngestCounters>,
     pub(crate) missed: Arc<Counter>,

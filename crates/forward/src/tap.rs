@@ -11,11 +11,11 @@ use std::sync::mpsc::SyncSender;
 pub struct Tapped {
     /// The tap's number.
     pub tap: usize,
-    /// What the datagram is.
+    /// The kind of datagram.
     pub packet: Packet,
     /// Its length in bytes.
     pub length: usize,
-    /// Who sent it.
+    /// Its sender.
     pub sender: SocketAddr,
 }
 

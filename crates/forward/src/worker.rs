@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// What an ingest's packets go to.
+/// A target of an ingest's packets.
 pub(crate) enum Member {
     Output(Box<Output>),
     /// With a channel to drop when the tap is in place.

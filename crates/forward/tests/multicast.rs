@@ -101,7 +101,7 @@ fn a_packet_that_another_host_repeats_is_dropped() {
             }
             let counters = flow.counters();
             assert_eq!(counters.received, 100, "{source}");
-            // Who sends is known when the second batch comes.
+            // The sender is known when the second batch comes.
             assert!((49..=50).contains(&counters.returned), "{counters:?}");
             assert_eq!(counters.packets + counters.returned, 100);
             assert_eq!(flow.take_returned(), Some(stranger.local_addr().unwrap()));

@@ -135,7 +135,7 @@ fn a_tap_gets_only_packets_to_its_own_address() {
             (&v4, "192.0.2.1", None),
             (&v6, "2001:db8::1", None),
         ] {
-            // What is refused comes back as an error of the next send.
+            // A refusal is reported as an error of the next send.
             while from.send_to(address.as_bytes(), (address, 5004)).is_err() {}
             if tap.is_none() {
                 while from.send_to(b"end", ("::ffff:127.0.0.1", 5004)).is_err()

@@ -1,4 +1,4 @@
-//! What would close a relay next.
+//! Forecasts the close of a relay.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use model::{CloseReason, State};
 use crate::flow::Flow;
 use crate::relay::Relay;
 
-/// One thing that closes a relay unless something changes.
+/// An event that closes a relay unless something changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseForecast {
     /// The reason that it will be closed with.
@@ -16,7 +16,7 @@ pub struct CloseForecast {
     pub when: When,
 }
 
-/// What the close waits for.
+/// The condition of the close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// A time.
@@ -28,8 +28,8 @@ pub enum When {
 }
 
 impl Relay {
-    /// What may close it, the likeliest first: refusals while Suspect, reports of no viewer, silence
-    /// of the source for a second or more, the lease.
+    /// The events that may close it, the likeliest first: refusals while Suspect, reports of no
+    /// viewer, silence of the source for a second or more, the lease.
     pub(crate) fn close_forecasts(&self) -> Vec<CloseForecast> {
         let suspect = self.state == State::Suspect;
         let refusals = suspect.then(|| When::Refusals(self.errors_left()));

@@ -1,4 +1,4 @@
-//! What the daemon observes of a flow.
+//! The daemon's observations of a flow.
 
 /// Something that happened on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Input {
         /// Packets sent to the edge.
         sent: u64,
     },
-    /// The edge reports how many watch.
+    /// The edge reports its viewers.
     Viewers(u32),
     /// The edge sent a receiver report without a viewer count.
     ReceiverReport,

@@ -1,10 +1,10 @@
-//! What the lifecycle wants done.
+//! The lifecycle's instructions to the daemon.
 
 use std::time::Instant;
 
 use model::{CloseReason, Gate, State};
 
-/// What the daemon must do, in this order.
+/// An instruction. The daemon performs them in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Set the gate of a flow. The flows of a new relay begin [`Gate::Open`].

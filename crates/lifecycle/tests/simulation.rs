@@ -1,6 +1,6 @@
-//! Hundreds of seeded worlds, with what must hold checked at each of their steps.
+//! Runs hundreds of seeded worlds, and checks the invariants at each step.
 //!
-//! `LIFECYCLE_SEED=17` replays one, step by step; `LIFECYCLE_SEEDS=5000` runs more of them.
+//!  `LIFECYCLE_SEED=17` replays one, step by step; `LIFECYCLE_SEEDS=5000` runs more of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod world;
@@ -15,7 +15,7 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Names the seed of a world that fails.
+/// Prints the seed of a world that fails.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -63,7 +63,7 @@ fn live_through(seed: u64, trace: bool) {
         let edge = &world.edges[world.streams[relay.stream].edge];
         assert!(relay.closed.is_some() || edge.firewall, "{id} is not closed: {:?}", relay.history);
     }
-    // The broadcasts end, and with them what a firewall kept alive.
+    // The broadcasts end. A firewall cannot keep the relays open any longer.
     for path in world.streams.iter_mut().flat_map(|stream| &mut stream.paths) {
         path.pauses.push((end, Duration::MAX));
     }
@@ -76,7 +76,7 @@ fn any_edge(chance: &mut Random, number: u64) -> Edge {
     let address = if chance.chance(30) { "2001:db8::" } else { "198.51.100." };
     let mut edge =
         Edge::new(format!("{address}{}", number + 7).parse().unwrap(), chance.millis(0, 120));
-    // What the twentieth on top of the probe interval is for.
+    // Tests why probes are a twentieth more than the interval apart.
     let most = if address.contains(':') { 4 } else { 40 };
     edge.jitter = if chance.chance(50) { chance.millis(0, most) } else { Duration::ZERO };
     edge.loss = if chance.chance(25) { chance.between(1, 10) } else { 0 };
@@ -85,7 +85,7 @@ fn any_edge(chance: &mut Random, number: u64) -> Edge {
     edge
 }
 
-/// A stream with its medias, its viewers and their starts. Answers when the last of them is gone.
+/// A stream with its media, its viewers and their starts. Returns when the last viewer leaves.
 fn any_stream(chance: &mut Random, world: &mut World) -> Duration {
     let edge = usize::try_from(chance.next() % 2).unwrap() % world.edges.len();
     let mut starts = vec![chance.millis(0, 10_000)];
@@ -135,7 +135,7 @@ fn any_media(chance: &mut Random, viewers: &[(Duration, Duration)], last: Durati
     vec![rtp, rtcp]
 }
 
-/// Sixteen relays to one edge whose viewers all leave at once, but for one.
+/// Sixteen relays to one edge. All viewers leave at once, except one.
 fn sixteen(seed: u64, medias: usize, address: &str) -> World {
     let mut world = World::new(seed, Rules::default());
     world.edges.push(Edge::new(address.parse().unwrap(), Duration::from_millis(20)));
@@ -155,7 +155,7 @@ fn sixteen(seed: u64, medias: usize, address: &str) -> World {
 #[test]
 fn sixteen_relays_die_at_once() {
     for seed in 0..2 {
-        // One error a second finds one dead flow a second, after the first six.
+        // After the first six, one error a second finds one dead flow a second.
         for (address, medias, found) in
             [("198.51.100.7", 1, 15), ("198.51.100.7", 2, 30), ("2001:db8::7", 2, 5)]
         {

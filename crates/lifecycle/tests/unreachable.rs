@@ -1,4 +1,4 @@
-//! Refusals that are not the edge's own: a router's, or this host's.
+//! Errors from a router or from this host, not from the edge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -10,7 +10,7 @@ use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, VIDEO, VIDEO_RTCP};
 use lifecycle::Input;
 use model::{CloseReason, Gate, Rules, State};
 
-/// A relay that has been told for a grace that its edge can't be reached.
+/// A relay after a grace of unreachable errors.
 fn cut_off(rules: Rules) -> Bench {
     let mut bench = Bench::live(rules);
     let began = bench.now;
@@ -27,14 +27,14 @@ fn cut_off(rules: Rules) -> Bench {
 }
 
 #[test]
-fn a_short_outage_is_borne_at_full_rate() {
+fn a_short_outage_is_tolerated_at_full_rate() {
     let mut bench = Bench::live(Rules::default());
     for _ in 0..19 {
         bench.see(VIDEO, Input::Unreachable);
         bench.see(AUDIO_RTCP, Input::Unreachable);
         bench.pass(1);
     }
-    // Another one much later has nothing to do with that.
+    // A later outage is independent of this one.
     bench.pass(30);
     bench.see(VIDEO, Input::Unreachable);
     assert_eq!(bench.gates(), [Gate::Open; 4]);
@@ -42,7 +42,7 @@ fn a_short_outage_is_borne_at_full_rate() {
 }
 
 #[test]
-fn an_edge_that_can_not_be_reached_is_not_called_unwatched() {
+fn an_unreachable_edge_does_not_count_as_unwatched() {
     let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
     while bench.closed().is_none() {
         let flow = bench.probe();
@@ -53,11 +53,11 @@ fn an_edge_that_can_not_be_reached_is_not_called_unwatched() {
 
 #[test]
 fn probes_that_do_not_get_out_of_this_host_close_it_too() {
-    // No route leads there, or a firewall here lets nothing out: no probe is ever sent.
+    // There is no route, or a firewall here drops everything: no probe is ever sent.
     let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
     let began = bench.now;
     while bench.closed().is_none() {
-        assert!(bench.now < began + Duration::from_secs(20), "three errors of two medias");
+        assert!(bench.now < began + Duration::from_secs(20), "three errors of two media");
         if let Some(flow) = bench.gates().iter().position(|gate| *gate == Gate::Probe) {
             bench.see(flow, Input::Unreachable);
         }
@@ -87,8 +87,8 @@ fn an_edge_that_comes_back_with_viewers_goes_on() {
 }
 
 #[test]
-fn errors_that_take_longer_than_a_probe_is_awaited_add_up_all_the_same() {
-    // Whoever looks for the edge by ARP takes three seconds to give up.
+fn slow_errors_add_up_too() {
+    // ARP takes three seconds to report that the edge is missing.
     let mut bench = cut_off(Rules { quiet: Duration::from_secs(1), ..Rules::default() });
     for _ in 0..9 {
         assert_eq!(bench.closed(), None);

@@ -39,7 +39,7 @@ words! {
 }
 
 words! {
-    /// What a flow lets through.
+    /// The packets that pass on a flow.
     pub enum Gate {
         /// Everything.
         Open = "open",

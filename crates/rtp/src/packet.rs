@@ -1,4 +1,4 @@
-//! What a datagram is.
+//! Recognises RTP and RTCP.
 
 use rtp_rs::RtpReader;
 

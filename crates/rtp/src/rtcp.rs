@@ -7,7 +7,7 @@ const APPLICATION: u8 = 204;
 /// The length of a sender report without report blocks, after the four bytes of header.
 const SENDER_INFO: usize = 24;
 
-/// What an edge says about a media that it receives.
+/// An edge's feedback about a media that it receives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Feedback {
     /// A receiver report came, or a sender report with report blocks.

@@ -1,4 +1,4 @@
-//! What a scan listens to.
+//! The media that a scan listens to.
 
 use catalog::sdp::Format;
 use catalog::{Pair, Place, Problem, Replica, Run, Stream};

@@ -1,4 +1,4 @@
-//! Scans of a network of one's own.
+//! Scans in a network namespace.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -82,7 +82,7 @@ fn tells_active_media_from_others() {
         for _ in 0..3 {
             from.send_to(&[0x47; 188], (strange.address, strange.port)).unwrap();
         }
-        // RTCP that strays to the RTP port is nothing to go by.
+        // RTCP that strays to the RTP port proves nothing.
         from.send_to(&[0x80, 200, 0, 1, 0, 0, 0, 7], (silent.address, silent.port)).unwrap();
         let results = until(&mut scan, |results| {
             let [video, _, wrong, strange, v6] = results else { panic!() };
@@ -116,7 +116,7 @@ fn tells_apart_media_that_share_a_port() {
         send(&from, &port, 97, 2, &[1, 2, 3]);
         let results = until(&mut scan, |results| results[0].packets() + results[1].packets() == 5);
         assert_eq!((results[0].packets(), results[1].packets()), (2, 3));
-        // What belongs to another media of the same stream is no stranger.
+        // A packet of another media of the same stream is no stranger.
         assert_eq!(results[3].foreign, [96, 97]);
         assert_eq!((results[2].verdict(), results[2].foreign.len()), (Verdict::NotActive, 0));
     });
@@ -226,7 +226,7 @@ fn a_quick_scan_is_over_when_every_media_is_active() {
         let mut scan = Scan::alone(vec![media(&one, 96), layered], true).unwrap();
         send(&encoder(), &one, 96, 1, &[1, 2]);
         until(&mut scan, |results| results[0].is_active());
-        // It has ended for this one, so that more of it changes nothing.
+        // This scan has ended, so more packets change nothing.
         send(&encoder(), &one, 96, 1, &[3, 9]);
         send(&encoder(), &two, 97, 1, &[1, 2]);
         assert_eq!(scan.listen(PATIENCE), Listening::Over);

@@ -24,7 +24,7 @@ pub fn why(detail: &RelayDetail, now: u64) -> String {
     sentences.join(" ")
 }
 
-/// What would close a relay and when, the likeliest first. `now` is in seconds since 1970.
+/// Says what would close a relay and when, the likeliest first. `now` is in seconds since 1970.
 pub fn closing(detail: &RelayDetail, now: u64) -> Vec<String> {
     let mut all: Vec<String> = detail.closes.iter().map(|one| forecast(detail, one)).collect();
     all.extend(detail.rules.and_then(|rules| later(detail, rules, now)));

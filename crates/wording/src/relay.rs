@@ -5,7 +5,7 @@ use model::{CloseReason, FlowKind, State};
 
 use crate::count;
 
-/// What a close reason means.
+/// The meaning of a close reason.
 pub fn meaning(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::NoViewers => "nobody watches there any more",
@@ -64,8 +64,8 @@ pub fn flow_note(flow: &FlowStatus) -> Option<String> {
         .then(|| format!("{}: {}", flow_name(&flow.media, flow.kind), notes.join("; ")))
 }
 
-/// What it means that a running relay was never refused, and what to do about it. Until the relay has
-/// sent a packet, the edge had nothing to refuse.
+/// Explains that a running relay was never refused, and says what to do. Until the relay has sent a
+/// packet, the edge had nothing to refuse.
 pub fn silence_note(relay: &RelayDetail) -> Option<String> {
     let silent = !relay.answers && relay.relay.packets > 0 && relay.relay.state != State::Closed;
     silent.then(|| {

@@ -1,4 +1,4 @@
-//! A lifecycle with a clock in the hand, for tests that tell one story.
+//! A lifecycle with a virtual clock, for tests of single stories.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ pub(crate) const FLOWS: [FlowKind; 4] =
 pub(crate) struct Bench {
     pub(crate) life: Lifecycle,
     pub(crate) now: Instant,
-    /// What each flow of relay 1 has received and sent.
+    /// The counters of each flow of relay 1: received and sent.
     totals: [(u64, u64); 4],
-    /// Medias that the source sends: their RTP flows.
+    /// The media that the source sends, as their RTP flows.
     pub(crate) sources: Vec<usize>,
     pub(crate) log: Vec<Output>,
 }
@@ -90,7 +90,7 @@ impl Bench {
         }
     }
 
-    /// Lets the probe that was just sent go without an answer.
+    /// Lets time pass until the last probe counts as accepted.
     pub(crate) fn silence(&mut self) {
         self.now = self.life.next_wake().expect("an answer is awaited");
         self.settle();
@@ -119,7 +119,7 @@ impl Bench {
         bench
     }
 
-    /// A relay whose viewer left: the edge refuses both medias.
+    /// A relay whose viewer left: the edge refuses both media.
     pub(crate) fn suspect(rules: Rules) -> Self {
         let mut bench = Self::live(rules);
         bench.refuse(&[VIDEO, AUDIO]);

@@ -1,4 +1,4 @@
-//! What must hold at every step.
+//! The invariants that hold at every step.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use model::{CloseReason, FlowKind, Gate, State};
 
 use super::{Edge, Relay, World};
 
-/// At most one probe an interval to each edge address. The exception: a packet that slipped out
-/// while its turn was being taken away.
+/// At most one probe an interval to each edge address, except for a packet that left while its turn
+/// ended.
 pub(crate) fn probe_spacing(edge: &Edge, now: Duration, late: bool) {
     if let Some((before, before_late)) = edge.probed {
         let apart = now - before;
@@ -21,7 +21,7 @@ pub(crate) fn probe_spacing(edge: &Edge, now: Duration, late: bool) {
 }
 
 impl World {
-    /// Whether nothing but closed ports keeps packets and errors from being seen.
+    /// Whether only closed ports stop packets and errors.
     fn faithful(&self, relay: &Relay) -> bool {
         let edge = &self.edges[self.streams[relay.stream].edge];
         edge.loss == 0 && !edge.firewall
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// A flow that the edge took must not be kept from sending while it takes it.
+    /// While the edge takes a flow, the flow may send.
     fn check_watched(&self, relay: &Relay, flow: usize, output: &Output) {
         let stream = &self.streams[relay.stream];
         let path = &stream.paths[flow];
@@ -131,14 +131,14 @@ impl World {
         u32::try_from(rtp.count()).unwrap()
     }
 
-    /// The longest that an edge's line may take to come round.
+    /// The longest time in which every flow of an edge's line gets a turn.
     fn round(&self, edge: usize) -> Duration {
         let turn = self.edges[edge].interval().max(Duration::from_millis(500)) * 2;
         turn * (self.line(edge) + 2)
     }
 
-    /// A viewer who comes without a start must not wait for ever, unless the source itself is so
-    /// slow that it misses its turns.
+    /// A viewer who comes without a start does not wait for ever, unless the source is so slow that
+    /// it misses its turns.
     pub(crate) fn check_recovery(&self) {
         for relay in self.relays.values().filter(|relay| relay.closed.is_none()) {
             let stream = &self.streams[relay.stream];
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// The longest that closing may take once nobody watches or starts anything any more.
+    /// The longest time until a relay closes once nobody watches or starts anything.
     pub(crate) fn closing(&self) -> Duration {
         let rounds = self.rules.errors + 4;
         let longest = (0..self.edges.len()).map(|edge| self.round(edge)).max().unwrap();

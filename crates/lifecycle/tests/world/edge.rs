@@ -1,4 +1,4 @@
-//! An edge's host as the origin meets it: its ports, and its kernel's thrift with ICMP errors.
+//! An edge's host as the origin sees it: its ports, and its kernel's limit on ICMP errors.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use model::FlowKind;
 
 pub(crate) struct Edge {
     pub(crate) address: IpAddr,
-    /// One way.
+    /// The one-way delay.
     pub(crate) delay: Duration,
-    /// Packets take up to so much longer, each by itself.
+    /// The most additional delay of a packet.
     pub(crate) jitter: Duration,
-    /// Of a hundred packets, and of a hundred errors, so many are lost.
+    /// The percentage of packets, and of errors, that get lost.
     pub(crate) loss: u64,
     /// Drops all ICMP.
     pub(crate) firewall: bool,
-    /// Reports how many watch.
+    /// Reports viewers.
     pub(crate) counts: bool,
     tokens: Duration,
     filled: Duration,
-    /// When the last probe was sent here, and whether its turn had been taken away by then.
+    /// When the last probe was sent here, and whether its turn had ended by then.
     pub(crate) probed: Option<(Duration, bool)>,
 }
 
@@ -34,7 +34,7 @@ impl Edge {
         Duration::from_millis(if self.address.is_ipv6() { 100 } else { 1000 })
     }
 
-    /// Whether the kernel may send an ICMP error now: one an interval, six at once.
+    /// Whether the kernel may send an ICMP error now: one an interval, after a burst of six.
     pub(crate) fn answers(&mut self, now: Duration) -> bool {
         let interval = self.interval();
         self.tokens = (self.tokens + now - self.filled).min(interval * 6);
@@ -45,11 +45,11 @@ impl Edge {
     }
 }
 
-/// One flow of a stream: what its source sends, and what the edge does with its port.
+/// One flow of a stream: when its source sends, and when the edge's port is open.
 #[derive(Clone)]
 pub(crate) struct Path {
     pub(crate) kind: FlowKind,
-    /// From packet to packet.
+    /// The time between two packets.
     pub(crate) pace: Duration,
     /// When the source sends nothing.
     pub(crate) pauses: Vec<(Duration, Duration)>,

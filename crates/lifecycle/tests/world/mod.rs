@@ -14,10 +14,10 @@ use model::{CloseReason, FlowKind, Gate, Rules, State};
 pub(crate) use edge::{Edge, Path};
 pub(crate) use random::Random;
 
-/// From the worker to the supervisor, and back.
+/// The delay from the worker to the core, and back.
 const INBOX: Duration = Duration::from_millis(1);
 
-/// A stream on its way to one edge, by as many relays as it takes, one after the other.
+/// A stream on its way to one edge, with one relay after another.
 pub(crate) struct Stream {
     pub(crate) edge: usize,
     pub(crate) paths: Vec<Path>,
@@ -30,11 +30,11 @@ pub(crate) struct Stream {
 #[derive(Clone)]
 struct Socket {
     gate: Gate,
-    /// What the lifecycle asked for last.
+    /// The gate that the lifecycle set last.
     asked: Gate,
     received: u64,
     sent: u64,
-    /// An error that the worker has not read yet; the socket keeps one.
+    /// An error that the worker has not read yet; a socket keeps one.
     pending: bool,
     refusals: u32,
 }
@@ -43,14 +43,14 @@ pub(crate) struct Relay {
     pub(crate) stream: usize,
     pub(crate) started: Duration,
     pub(crate) state: State,
-    /// What it entered, and when; the close last.
+    /// The states that it entered, and when; the close comes last.
     pub(crate) history: Vec<(Duration, Option<State>)>,
     pub(crate) closed: Option<CloseReason>,
     outputs: Vec<Socket>,
 }
 
 impl Relay {
-    /// Whether all that came in went out.
+    /// Whether everything that arrived was sent.
     pub(crate) fn lossless(&self) -> bool {
         self.outputs.iter().all(|output| output.received == output.sent)
     }
@@ -66,17 +66,17 @@ enum Event {
     Error { relay: u64, flow: usize },
     /// The worker reads the socket's error.
     Refused { relay: u64, flow: usize },
-    /// The supervisor hears that a probe was sent.
+    /// The core learns that a probe was sent.
     Probed { relay: u64, flow: usize },
     /// A gate reaches the worker: 0 open, 1 probe, 2 shut.
     Gate { relay: u64, flow: usize, gate: u8 },
-    /// relay.cgi is asked for a stream.
+    /// A viewer asks relay.cgi for a stream.
     Start { stream: usize },
     /// The edge reports its viewers.
     Report { stream: usize },
-    /// The daemon looks at the counters.
+    /// The daemon reads the counters.
     Second,
-    /// The lifecycle wanted to be polled.
+    /// The lifecycle asked to be polled.
     Wake,
 }
 
@@ -121,7 +121,7 @@ impl World {
         self.queue.push(Reverse((time, self.number, event)));
     }
 
-    /// Adds a stream whose sources send from now on, and answers with its number.
+    /// Adds a stream whose sources send from now on. Returns its number.
     pub(crate) fn add(&mut self, edge: usize, paths: Vec<Path>) -> usize {
         let stream = self.streams.len();
         for (flow, path) in paths.iter().enumerate() {
@@ -256,7 +256,7 @@ impl World {
         self.settle();
     }
 
-    /// Reports come while the port of the first RTCP flow is open; who has it open is watching.
+    /// Reports come while the port of the first RTCP flow is open: then somebody watches.
     fn report(&mut self, stream: usize) {
         self.at(self.now + Duration::from_secs(5), Event::Report { stream });
         let Stream { paths, relay, .. } = &self.streams[stream];

@@ -1,4 +1,4 @@
-//! Seeded chance: splitmix64.
+//! Seeded randomness: splitmix64.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From `low` up to and without `high`.
+    /// A number from `low` up to, but not including, `high`.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True in this percentage of cases.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.between(0, 100) < percent
     }
