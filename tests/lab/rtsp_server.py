@@ -18,14 +18,22 @@ gi.require_version("GstRtspServer", "1.0")
 gi.require_version("GstSdp", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer, GstSdp  # noqa: E402
 
+# What unpacks a format and packs it anew.
 _PACKING = {
+    "GSM": ("rtpgsmdepay", "rtpgsmpay"),
     "H264": ("rtph264depay", "rtph264pay config-interval=-1"),
+    "JPEG": ("rtpjpegdepay", "rtpjpegpay"),
+    "MP4V-ES": ("rtpmp4vdepay ! mpeg4videoparse", "rtpmp4vpay config-interval=1"),
     "MPA": ("rtpmpadepay", "rtpmpapay"),
+    "MPEG4-GENERIC": ("rtpmp4gdepay ! aacparse", "rtpmp4gpay"),
+    "PCMU": ("rtppcmudepay", "rtppcmupay"),
 }
 
+# Packets of these formats pass unchanged: GStreamer cannot pack DVI4, nor H.261 as ffmpeg does.
+_UNCHANGED = {"DVI4", "H261"}
 
 # Payload types of RFC 3551 that need no rtpmap.
-_STATIC = {14: "MPA"}
+_STATIC = {0: "PCMU", 3: "GSM", 5: "DVI4", 14: "MPA", 26: "JPEG", 31: "H261"}
 
 
 def pipeline(sdp):
@@ -38,11 +46,14 @@ def pipeline(sdp):
         payload_type = int(media.get_format(0))
         caps = media.get_caps_from_media(payload_type)
         encoding = caps.get_structure(0).get_string("encoding-name") or _STATIC[payload_type]
-        unpack, pack = _PACKING[encoding]
         caps = caps.to_string().replace("application/x-unknown", "application/x-rtp")
         port = media.get_port()
-        parts.append(f"udpsrc port={port} caps=\"{caps}, encoding-name={encoding}\" ! {unpack}")
-        parts.append(f"! {pack} name=pay{index} pt={payload_type}")
+        parts.append(f"udpsrc port={port} caps=\"{caps}, encoding-name={encoding}\"")
+        if encoding in _UNCHANGED:
+            parts.append(f"! identity name=pay{index}")
+        else:
+            unpack, pack = _PACKING[encoding]
+            parts.append(f"! {unpack} ! {pack} name=pay{index} pt={payload_type}")
         parts.append(f"udpsrc port={port + 1} ! fakesink sync=false async=false")
     return "( " + " ".join(parts) + " )"
 

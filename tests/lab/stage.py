@@ -17,7 +17,7 @@ class Stage:
     `edges` are the hosts that run an RTSP server, `refusing` those of them that do not serve the
     stream, and `without_consent` those whose SDP file is not in the catalogue. `shutdown` and
     `serves` go to dynrelayd's configuration, `files` (name to text) into the streams folder. The
-    encoder sends to the group or address `to`.
+    encoder, made by `encoder`, sends to the group or address `to`.
     """
 
     def __init__(
@@ -30,10 +30,11 @@ class Stage:
         serves=None,
         to=GROUP,
         files=None,
+        encoder=Encoder,
     ):
         self.network = Network()
         try:
-            self.encoder = Encoder(self.network["encoder"], to)
+            self.encoder = encoder(self.network["encoder"], to)
             self.encoder.start()
             self.edges = {name: self._edge(name, name in refusing) for name in edges}
             self.daemon = Daemon(self.network["origin"], edges, shutdown, serves)
