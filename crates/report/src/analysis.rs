@@ -1,4 +1,4 @@
-//! Reading logs, and adding up what they say.
+//! Reads logs and adds up their content.
 
 use std::io::{self, BufReader, Read};
 
@@ -6,67 +6,63 @@ use flate2::bufread::MultiGzDecoder;
 use foldhash::HashMap;
 use serde::Serialize;
 
-use crate::batch::{Batch, Record, TOLD};
-use crate::columns::Session;
-use crate::edge::{Counts, Edge, Rooms, Share};
-use crate::entry::{Entry, Event};
+use crate::access_log::Session;
+use crate::batch::{Batch, Lines, NAMED_BROKEN, Record};
+use crate::daemon_log::{Entry, Event};
+use crate::edge::{Addition, Counts, Edge, Limits, Relay};
 use crate::filter::Filter;
-use crate::network::{Network, Networks, Visits};
-use crate::report::{Lines, Report};
-use crate::time::DAY;
-use crate::totals::Totals;
-use crate::turns::{self, Pace};
+use crate::network::{Network, Networks};
+use crate::parallel::{self, Reading};
+use crate::sums::{OTHERS, Totals};
 
-/// A longer name is not a name.
-pub(crate) const LONGEST_NAME: usize = 255;
-/// A longer session or relay is an error of whoever wrote the log.
-pub(crate) const LONGEST: u64 = 3653 * DAY;
-/// So many reasons, codes or statuses are told apart; there are ten or so of each.
-const REASONS: usize = 100;
+/// How many reasons, codes or statuses are told apart. About ten of each exist.
+const MAX_REASONS: usize = 100;
 
-/// Where viewers are sent who are local to the origin. It can't be an edge's name.
-pub(crate) const ORIGIN: &[u8] = b"(origin)";
-/// A server whose log doesn't name it.
+/// Stands for the edge of local viewers, who are sent to the origin. No edge can have this name.
+const ORIGIN: &[u8] = b"(origin)";
+/// Stands for a server whose log does not name it.
 const NAMELESS: &[u8] = b"(server)";
 
-/// A line that says nothing.
+/// A line that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// The file, as it was called.
+    /// The name of its file.
     pub file: String,
-    /// The line, counted from 1.
+    /// Its number, counted from 1.
     pub line: u64,
     /// What is wrong with it.
     pub why: &'static str,
 }
 
-/// Logs, added up.
+/// The sums of all logs that were read.
 #[derive(Debug)]
 pub struct Analysis {
     pub(crate) filter: Filter,
+    /// Edges by the name or address that a log gives them.
     pub(crate) edges: Vec<(Box<[u8]>, Edge)>,
     places: HashMap<Box<[u8]>, usize>,
-    /// Of all edges together.
+    /// The networks of all edges together.
     pub(crate) networks: Networks,
-    /// Visits to edges from networks. They are added at the end of a batch: while the processor waits
-    /// for the memory of one sum, it fetches the next ones, if it has nothing else to do.
-    visits: Vec<(usize, Network, Visits)>,
-    pub(crate) rooms: Rooms,
-    /// Edges' names by their addresses.
+    /// What to add to networks, with the index of the edge. They are added at the end of a batch: the
+    /// processor then fetches several sums from memory at once.
+    visits: Vec<(usize, Network, Totals)>,
+    pub(crate) limits: Limits,
+    /// The names of edges by their addresses.
     pub(crate) names: HashMap<Box<[u8]>, Box<[u8]>>,
-    /// The first and the last time that dynrelayd logged anything.
+    /// The first and the last time in dynrelayd's logs.
     pub(crate) period: Option<(u64, u64)>,
-    /// When dynrelayd last came up or went down: what was open before that is not any more. In
-    /// microseconds.
-    pub(crate) began: u64,
-    /// How often viewers were turned away, by code.
+    /// When dynrelayd last started or stopped, in microseconds since 1970. Relays that opened before
+    /// have ended.
+    pub(crate) restarted: u64,
+    /// How many viewers were turned away, by code.
     pub(crate) turned_away: Counts,
     pub(crate) lines: Lines,
-    pub(crate) told: Vec<Broken>,
+    /// The first broken lines.
+    pub(crate) broken: Vec<Broken>,
 }
 
 impl Analysis {
-    /// Nothing yet.
+    /// An analysis of what `filter` covers, before any log.
     #[must_use]
     pub fn new(filter: Filter) -> Self {
         Self {
@@ -75,28 +71,28 @@ impl Analysis {
             places: HashMap::default(),
             networks: Networks::default(),
             visits: Vec::new(),
-            rooms: Rooms { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
+            limits: Limits { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
             names: HashMap::default(),
             period: None,
-            began: 0,
+            restarted: 0,
             turned_away: Counts::new(),
             lines: Lines::default(),
-            told: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
-    /// Adds a log: of dynrelayd or a streaming server, or both mixed, plain or compressed by gzip.
-    /// `file` is what it is called where a line of it is broken.
+    /// Adds a log of dynrelayd or a streaming server, or both mixed, plain or compressed by gzip.
+    /// `file` names it in [`Broken`].
     ///
     /// # Errors
-    /// What reading fails with. The lines before that are added.
+    /// An error of `input`, or of gzip. The lines before it are added.
     pub fn read(&mut self, file: &str, input: impl Read + Send) -> io::Result<()> {
-        self.read_at(Pace::default(), file, input)
+        self.read_with(Reading::default(), file, input)
     }
 
-    pub(crate) fn read_at(
+    pub(crate) fn read_with(
         &mut self,
-        pace: Pace,
+        reading: Reading,
         file: &str,
         mut input: impl Read + Send,
     ) -> io::Result<()> {
@@ -110,22 +106,16 @@ impl Analysis {
             Box::new(whole)
         };
         let before = self.lines.read;
-        turns::read(plain, pace, |batch| {
+        parallel::read(plain, reading, |batch| {
             let first = self.lines.read - before;
-            let broken = batch.told.iter().map(|(line, why)| Broken {
+            let broken = batch.broken.iter().map(|(line, why)| Broken {
                 file: file.to_owned(),
                 line: first + line,
                 why,
             });
-            self.told.extend(broken.take(TOLD - self.told.len()));
+            self.broken.extend(broken.take(NAMED_BROKEN - self.broken.len()));
             self.add(batch);
         })
-    }
-
-    /// The summary.
-    #[must_use]
-    pub fn report(&self) -> Report {
-        Report::of(self)
     }
 
     fn add(&mut self, batch: &Batch<'_>) {
@@ -140,38 +130,38 @@ impl Analysis {
                 Record::Session(session) => self.take_session(session),
             }
         }
-        let Self { visits, edges, networks, rooms, .. } = self;
-        let apart = self.filter.edge.is_some();
-        for (edge, network, more) in visits.drain(..) {
-            let networks = if apart { &mut edges[edge].1.networks } else { &mut *networks };
-            networks.add(network, more, &mut rooms.networks);
+        let Self { visits, edges, networks, limits, .. } = self;
+        let by_edge = self.filter.edge.is_some();
+        for (edge, network, totals) in visits.drain(..) {
+            let networks = if by_edge { &mut edges[edge].1.networks } else { &mut *networks };
+            networks.add(network, &totals, &mut limits.networks);
         }
     }
 
     fn take_entry(&mut self, entry: &Entry<'_>) {
         let is_wanted = self.filter.wants_stream(entry.stream);
         match entry.event {
-            Some(Event::UpOrDown) => self.began = self.began.max(entry.moment),
+            Some(Event::UpOrDown) => self.restarted = self.restarted.max(entry.moment),
             Some(Event::Start) if is_wanted => {
                 let now = entry.time();
                 let place = self.place(if entry.edge.is_empty() { ORIGIN } else { entry.edge });
-                let share = Share {
+                let new = Addition {
                     stream: entry.stream,
                     client: entry.client,
                     span: (now, now),
                     moment: now,
                     counts: Totals { starts: entry.count.max(1), ..Totals::default() },
-                    flows: [0; 3],
-                    sums: |_, _| Totals::default(),
+                    amounts: [0; 3],
+                    totals: |_, _| Totals::default(),
                 };
-                self.share(place, &share);
+                self.add_to(place, &new);
             }
             Some(Event::TurnedAway) if is_wanted && self.filter.has(entry.time()) => {
                 count(&mut self.turned_away, entry.code, entry.count.max(1));
             }
             Some(Event::Opened) => {
                 let known = self.names.get(entry.address).is_some_and(|name| **name == *entry.edge);
-                if !known && self.names.len() < self.rooms.edges {
+                if !known && self.names.len() < self.limits.edges {
                     self.names.insert(entry.address.into(), entry.edge.into());
                 }
                 if is_wanted {
@@ -193,14 +183,14 @@ impl Analysis {
         relay.last.1 = relay.last.1.max(entry.moment);
         let (time, sent) = relay.closed;
         relay.closed = (time.saturating_add(seconds), sent.saturating_add(bytes));
-        let share = Share {
+        let new = Addition {
             stream: entry.stream,
             client: None,
             span: (end.saturating_sub(seconds), end),
             moment: end,
             counts: Totals { relays: 1, refusals: entry.refusals, ..Totals::default() },
-            flows: [packets, bytes, entry.watched],
-            sums: |relayed, [packets, sent, reported]| Totals {
+            amounts: [packets, bytes, entry.watched],
+            totals: |relayed, [packets, sent, reported]| Totals {
                 relayed,
                 packets,
                 sent,
@@ -208,7 +198,7 @@ impl Analysis {
                 ..Totals::default()
             },
         };
-        self.share(place, &share);
+        self.add_to(place, &new);
         if self.filter.has(end) {
             count(&mut self.edges[place].1.reasons, entry.reason, 1);
         }
@@ -222,19 +212,19 @@ impl Analysis {
         let key = [address, name, NAMELESS].into_iter().find(|key| !key.is_empty());
         let key = key.unwrap_or(NAMELESS);
         let begin = end.saturating_sub(seconds);
-        // Who got nothing watched nothing.
+        // A viewer who received nothing watched nothing.
         let failed = u64::from(bytes == 0);
-        let share = Share {
+        let new = Addition {
             stream,
             client: session.client,
             span: if failed == 1 { (begin, begin) } else { (begin, end) },
             moment: begin,
             counts: Totals { sessions: 1 - failed, failed, ..Totals::default() },
-            flows: [bytes, 0, 0],
-            sums: |watched, [served, ..]| Totals { watched, served, ..Totals::default() },
+            amounts: [bytes, 0, 0],
+            totals: |watched, [served, ..]| Totals { watched, served, ..Totals::default() },
         };
         let place = self.place(key);
-        self.share(place, &share);
+        self.add_to(place, &new);
         let edge = &mut self.edges[place].1;
         if edge.alias.is_empty() && !name.is_empty() {
             edge.alias = name.into();
@@ -244,26 +234,26 @@ impl Analysis {
         }
     }
 
-    fn share(&mut self, place: usize, share: &Share<'_>) {
-        let all = self.edges[place].1.add(share, &self.filter, &mut self.rooms);
-        if let Some(network) = share.client
-            && all != Totals::default()
+    fn add_to(&mut self, place: usize, new: &Addition<'_>) {
+        let totals = self.edges[place].1.add(new, &self.filter, &mut self.limits);
+        if let Some(network) = new.client
+            && totals != Totals::default()
         {
-            self.visits.push((place, network, Visits::of(&all)));
+            self.visits.push((place, network, totals));
         }
     }
 
-    fn relay(&mut self, place: usize, stream: &[u8]) -> &mut crate::edge::Relay {
-        let Self { edges, rooms, .. } = self;
-        edges[place].1.relays.of(stream, &mut rooms.streams)
+    fn relay(&mut self, place: usize, stream: &[u8]) -> &mut Relay {
+        let Self { edges, limits, .. } = self;
+        edges[place].1.relays.of(stream, &mut limits.streams)
     }
 
-    /// Where an edge's sums are. Edges for which there is no room share a place.
+    /// The index of an edge. All edges beyond the limit share one.
     fn place(&mut self, name: &[u8]) -> usize {
         if let Some(place) = self.places.get(name) {
             return *place;
         }
-        let name = if self.edges.len() < self.rooms.edges { name } else { crate::report::OTHERS };
+        let name = if self.edges.len() < self.limits.edges { name } else { OTHERS };
         let next = self.edges.len();
         let place = *self.places.entry(name.into()).or_insert(next);
         if place == next {
@@ -273,11 +263,11 @@ impl Analysis {
     }
 }
 
-/// Counts something, unless there are too many kinds of it.
+/// Counts a word, unless there are too many different words.
 fn count(counts: &mut Counts, what: &[u8], times: u64) {
     if let Some(count) = counts.get_mut(what) {
         *count = count.saturating_add(times);
-    } else if counts.len() < REASONS {
+    } else if counts.len() < MAX_REASONS {
         counts.insert(what.into(), times);
     }
 }

@@ -1,27 +1,27 @@
-//! A log, cut at ends of lines.
+//! Cuts a log into chunks of whole lines.
 
 use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-/// The longest line, with its end.
-pub(crate) const LONGEST_LINE: usize = 1 << 20;
+/// The longest line, in bytes, including its end.
+pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// Whole lines that follow each other.
+/// Successive whole lines.
 #[derive(Debug)]
 pub(crate) struct Chunk<'a> {
     /// The chunks of a log are numbered from 0.
     pub(crate) number: u64,
     text: &'a [u8],
-    /// Whether a line follows that is longer than any may be. Nobody gets to see it.
+    /// Whether a line follows that is too long. It is skipped.
     pub(crate) is_before_too_long: bool,
 }
 
 impl<'a> Chunk<'a> {
-    /// Its lines, without their ends. Empty ones too, so that they can be counted.
+    /// Its lines without their ends. Empty lines are among them, so that lines can be counted.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
         let (text, mut start) = (self.text, 0);
-        // The last line of a log may have no end.
+        // The last line of a log may lack its end.
         let rest = (!text.is_empty() && !text.ends_with(b"\n")).then_some(text.len());
         memchr_iter(b'\n', text).chain(rest).map(move |end| {
             let line = &text[start..end];
@@ -34,11 +34,11 @@ impl<'a> Chunk<'a> {
 /// Reads a log chunk by chunk.
 pub(crate) struct Chunks<R> {
     input: R,
-    /// How much is read at a time.
+    /// How many bytes are read at a time.
     step: usize,
-    /// The beginning of a line that goes on.
+    /// The beginning of an unfinished line.
     rest: Vec<u8>,
-    /// Whether what goes on is too long.
+    /// Whether that line is too long.
     skipping: bool,
     ended: bool,
     next: u64,
@@ -49,7 +49,7 @@ impl<R: Read> Chunks<R> {
         Self { input, step, rest: Vec::new(), skipping: false, ended: false, next: 0 }
     }
 
-    /// The next chunk, in a buffer for the longest line; none at the end, and after an error.
+    /// Reads the next chunk into a buffer of [`MAX_LINE`] bytes; none at the end and after an error.
     pub(crate) fn read<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Option<Chunk<'a>>> {
         let mut filled = self.rest.len();
         buffer[..filled].copy_from_slice(&self.rest);
@@ -97,10 +97,10 @@ mod tests {
 
     use super::*;
 
-    /// Reads a few bytes at a time; the lines, where those that are too long are none.
+    /// Reads `step` bytes at a time. Returns the lines, with none for one that is too long.
     fn lines(input: &[u8], step: usize) -> Vec<Option<Vec<u8>>> {
         let mut chunks = Chunks::of(input, step);
-        let mut buffer = vec![0; LONGEST_LINE];
+        let mut buffer = vec![0; MAX_LINE];
         let mut lines = Vec::new();
         for number in 0.. {
             let Some(chunk) = chunks.read(&mut buffer).unwrap() else { break };
@@ -112,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_lines() {
+    fn lines_may_end_in_three_ways() {
         let some = |text: &str| Some(text.as_bytes().to_vec());
         assert_eq!(lines(b"a\r\n\nbc", 2), [some("a"), some(""), some("bc")]);
         assert!(lines(b"", 1).is_empty());
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_one_line() {
-        let mut text = vec![b'x'; 3 * LONGEST_LINE];
+    fn a_line_that_is_too_long_counts_once() {
+        let mut text = vec![b'x'; 3 * MAX_LINE];
         text.extend(b"\nafter\n");
-        text.extend(vec![b'y'; LONGEST_LINE - 1]);
+        text.extend(vec![b'y'; MAX_LINE - 1]);
         text.extend(b"\n");
-        text.extend(vec![b'z'; LONGEST_LINE]);
-        for step in [LONGEST_LINE / 3, LONGEST_LINE] {
+        text.extend(vec![b'z'; MAX_LINE]);
+        for step in [MAX_LINE / 3, MAX_LINE] {
             let found = lines(&text, step);
             assert_eq!(found.len(), 4);
             assert_eq!(found[1], Some(b"after".to_vec()));
@@ -135,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_those_of_the_text(text in "[ab\n]{0,200}", step in 1_usize..20) {
+        fn the_step_makes_no_difference(text in "[ab\n]{0,200}", step in 1_usize..20) {
             let mut wanted: Vec<_> =
                 text.split('\n').map(|line| Some(line.as_bytes().to_vec())).collect();
             if text.is_empty() || text.ends_with('\n') {

@@ -1,31 +1,30 @@
-//! What the logs say of one edge.
+//! The sums of one edge.
 
 use std::collections::BTreeMap;
 
 use crate::filter::Filter;
-use crate::ledger::{Ledger, Room};
 use crate::network::{Network, Networks};
+use crate::sums::{Sums, Totals};
 use crate::time::DAY;
-use crate::totals::Totals;
 
-/// How often, by the word for it.
+/// How often each word came.
 pub(crate) type Counts = BTreeMap<Box<[u8]>, u64>;
 
-/// Sums over one edge.
+/// The sums of one edge.
 #[derive(Debug, Default)]
 pub(crate) struct Edge {
-    /// What its own log calls it, where that is another name.
+    /// Its name in its own log, if that differs.
     pub(crate) alias: Box<[u8]>,
     /// By stream.
-    pub(crate) relays: Ledger<Box<[u8]>, Relay>,
+    pub(crate) relays: Sums<Box<[u8]>, Relay>,
     /// By days since 1970.
-    pub(crate) days: Ledger<Day, Totals>,
-    /// Only where one edge alone is asked for: which one it is may be known at the end only. One
-    /// table for all edges is smaller, and faster.
+    pub(crate) days: Sums<Day, Totals>,
+    /// Used only if the filter names an edge, since which one that is may be known only at the end.
+    /// Otherwise one table for all edges is smaller and faster.
     pub(crate) networks: Networks,
-    /// Why its relays closed.
+    /// How many relays closed for which reason.
     pub(crate) reasons: Counts,
-    /// How its sessions ended.
+    /// How many sessions ended with which status.
     pub(crate) statuses: Counts,
 }
 
@@ -33,10 +32,10 @@ pub(crate) struct Edge {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Relay {
     pub(crate) totals: Totals,
-    /// How long the relays lasted that have closed, and what they sent, with no regard to a window:
-    /// how much is sent in a time.
+    /// The seconds and bytes of all closed relays, whatever the filter's times. They give the mean
+    /// rate.
     pub(crate) closed: (u64, u64),
-    /// When the last one began, and when the last one closed, as far as is logged: in microseconds.
+    /// When the last relay opened and when the last one closed, in microseconds since 1970.
     pub(crate) last: (u64, u64),
 }
 
@@ -50,55 +49,60 @@ impl From<&Day> for Day {
     }
 }
 
-/// How many more names, days and networks there is memory for.
+/// How many more names, days and networks may be told apart.
 #[derive(Debug)]
-pub(crate) struct Rooms {
-    pub(crate) edges: Room,
-    pub(crate) streams: Room,
-    pub(crate) days: Room,
-    pub(crate) networks: Room,
+pub(crate) struct Limits {
+    pub(crate) edges: usize,
+    pub(crate) streams: usize,
+    pub(crate) days: usize,
+    pub(crate) networks: usize,
 }
 
-/// What is added to a stream's, a day's and perhaps a network's sums.
-pub(crate) struct Share<'a> {
+/// What one line of a log adds to the sums.
+pub(crate) struct Addition<'a> {
     pub(crate) stream: &'a [u8],
-    /// None if it isn't known.
+    /// None if it is not known.
     pub(crate) client: Option<Network>,
-    /// From when to when.
+    /// Its beginning and end.
     pub(crate) span: (u64, u64),
-    /// Counted where the moment is in the window and on the day of.
+    /// When `counts` count, and on which day.
     pub(crate) moment: u64,
-    /// What is counted.
+    /// Numbers of events.
     pub(crate) counts: Totals,
-    /// What goes with the time.
-    pub(crate) flows: [u64; 3],
-    /// Makes sums of seconds and the three flows.
-    pub(crate) sums: fn(u64, [u64; 3]) -> Totals,
+    /// Amounts that are divided among the days of `span`.
+    pub(crate) amounts: [u64; 3],
+    /// Makes totals of seconds and these amounts.
+    pub(crate) totals: fn(u64, [u64; 3]) -> Totals,
 }
 
 impl Edge {
-    /// Adds what is in the window, and returns how much that is.
-    pub(crate) fn add(&mut self, share: &Share<'_>, filter: &Filter, rooms: &mut Rooms) -> Totals {
+    /// Adds the part that `filter` covers, and returns it.
+    pub(crate) fn add(
+        &mut self,
+        new: &Addition<'_>,
+        filter: &Filter,
+        limits: &mut Limits,
+    ) -> Totals {
         let mut all = Totals::default();
-        // Most of what happens takes less than a day.
-        let mut day = share.moment / DAY;
-        let mut of_day = if filter.has(share.moment) { share.counts } else { Totals::default() };
+        // Most spans lie within a day.
+        let mut day = new.moment / DAY;
+        let mut of_day = if filter.has(new.moment) { new.counts } else { Totals::default() };
         let mut add = |day, of_day: Totals| {
             if of_day != Totals::default() {
-                *self.days.of(&Day(day), &mut rooms.days) += of_day;
+                *self.days.of(&Day(day), &mut limits.days) += of_day;
                 all += of_day;
             }
         };
-        filter.spread(share.span, share.flows, |next, seconds, flows| {
+        filter.spread(new.span, new.amounts, |next, seconds, amounts| {
             if next != day {
                 add(day, std::mem::take(&mut of_day));
                 day = next;
             }
-            of_day += (share.sums)(seconds, flows);
+            of_day += (new.totals)(seconds, amounts);
         });
         add(day, of_day);
         if all != Totals::default() {
-            self.relays.of(share.stream, &mut rooms.streams).totals += all;
+            self.relays.of(new.stream, &mut limits.streams).totals += all;
         }
         all
     }

@@ -1,22 +1,22 @@
-//! Which part of the logs is reported on.
+//! Which part of the logs a report covers.
 
 use crate::time::DAY;
 
-/// What is asked for; by default everything. Times are seconds since 1970.
+/// What a report covers; by default everything. Times are in seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Nothing before this.
+    /// Nothing before this time.
     pub since: Option<u64>,
-    /// Nothing from this on.
+    /// Nothing from this time on.
     pub until: Option<u64>,
-    /// This stream alone.
+    /// Only this stream.
     pub stream: Option<String>,
-    /// This edge alone: its name, its address, or as its own log calls it.
+    /// Only this edge: its name, its address, or its name in its own log.
     pub edge: Option<String>,
 }
 
 impl Filter {
-    /// Whether this point in time is in the window.
+    /// Whether a time is between `since` and `until`.
     pub(crate) fn has(&self, time: u64) -> bool {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
     }
@@ -25,14 +25,14 @@ impl Filter {
         self.stream.as_ref().is_none_or(|wanted| wanted.as_bytes() == stream)
     }
 
-    /// The part of a span of time that is in the window.
+    /// The part of a time span between `since` and `until`.
     pub(crate) fn clip(&self, (from, to): (u64, u64)) -> (u64, u64) {
         let from = from.max(self.since.unwrap_or(0));
         (from, to.min(self.until.unwrap_or(u64::MAX)).max(from))
     }
 
-    /// Hands over a span's days, as far as they are in the window: the day, how many of its seconds,
-    /// and the part of each amount that goes with these. A moment has all of it.
+    /// Divides a time span among its days, between `since` and `until`: calls `each` with the day,
+    /// its seconds in the span, and its share of each amount. An empty span has all of it.
     pub(crate) fn spread<const N: usize>(
         &self,
         (from, to): (u64, u64),
@@ -46,10 +46,10 @@ impl Filter {
             }
             return;
         }
-        // What had gone by a time: sums of such differences lose nothing by rounding.
+        // The share up to a time. Differences of such shares add up exactly, despite rounding.
         let gone = |amount: u64, until: u64| match until - from {
             0 => 0,
-            // As most do; and dividing takes long.
+            // The usual case; divisions are slow.
             all if all == length => amount,
             part => {
                 let part = u128::from(amount) * u128::from(part) / u128::from(length);
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_lost(from in 0_u64..1000 * DAY, length in 0..9 * DAY, amount: u64, cut: u64) {
+        fn shares_add_up(from in 0_u64..1000 * DAY, length in 0..9 * DAY, amount: u64, cut: u64) {
             let cut = from + cut % (length + 1);
             let (mut seconds, mut sum) = (0, 0);
             for filter in [

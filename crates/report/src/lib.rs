@@ -1,30 +1,29 @@
-//! What logs say of streams, edges, days and viewers' networks.
+//! Sums up logs by stream, edge, relay, day and network of viewers.
 //!
-//! [`Analysis::read`] takes dynrelayd's JSON log, the same out of systemd's journal
-//! (`journalctl -o json`), and access logs in the W3C extended format, such as Darwin Streaming
-//! Server's; each plain or compressed by gzip, and told apart line by line. Memory doesn't grow with
-//! the length of a log, only with the number of names, days and networks in it, and that up to a
-//! bound. [`Analysis::report`] sums up.
+//! [`Analysis::read`] takes dynrelayd's JSON log, the same from systemd's journal
+//! (`journalctl -o json`), and access logs in the W3C extended format, such as those of Darwin
+//! Streaming Server. Each may be compressed by gzip. Each line shows which kind it is. Memory does not
+//! grow with the length of a log, only with the number of names, days and networks in it, up to a
+//! limit. [`Report::of`] sums up.
 
+mod access_log;
 mod analysis;
 mod batch;
+mod bytes;
 mod chunk;
-mod columns;
+mod daemon_log;
 mod edge;
-mod entry;
 mod filter;
 mod json;
-mod ledger;
-mod marks;
 mod network;
-mod number;
+mod parallel;
 mod report;
+mod sums;
 mod time;
-mod totals;
-mod turns;
 
 pub use analysis::{Analysis, Broken};
+pub use batch::Lines;
 pub use filter::Filter;
-pub use report::{Lines, Report, Row};
+pub use report::{Report, Row};
+pub use sums::Totals;
 pub use time::{date, parse_time};
-pub use totals::Totals;

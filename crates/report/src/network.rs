@@ -1,4 +1,4 @@
-//! Where viewers are: networks, not addresses.
+//! The networks of viewers. Reports name networks, never addresses.
 
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use foldhash::HashMap;
 
-use crate::ledger::Room;
-use crate::totals::Totals;
+use crate::bytes::number;
+use crate::sums::Totals;
 
-/// The network that an address is in: /24, or /48 of IPv6.
+/// The network of an address: /24, or /48 for IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Network {
     V4([u8; 3]),
@@ -18,7 +18,7 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// The network of an address as it is logged; none if it is no address.
+    /// The network of an address in a log; none if the text is no address.
     pub(crate) fn of(address: &[u8]) -> Option<Self> {
         if let Some([a, b, c, _]) = v4(address) {
             return Some(Self::V4([a, b, c]));
@@ -38,7 +38,7 @@ impl Network {
 }
 
 impl Hash for Network {
-    /// In one piece, which is faster than what could be derived.
+    /// As one number, which is faster than the derived hash.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [a, b, c, d, e, f] = match *self {
             Self::V4([a, b, c]) => [a, b, c, 0, 0, 0],
@@ -61,67 +61,53 @@ impl fmt::Display for Network {
     }
 }
 
-/// Sums by network, for a bounded number of these. They are many, and come in no order: so a sum is
-/// small and lies beside its key, which spares the processor half of the waiting for memory.
+/// The totals that are known by network: starts, sessions, failed, watched, served.
+///
+/// Networks are many and come in no order. So a sum is small and lies beside its key, which halves
+/// the time that the processor waits for memory.
+type Visits = [u64; 5];
+
+/// Sums for a limited number of networks. All further networks share one sum.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
     sums: HashMap<Network, Visits>,
-    /// Those for which there was no room.
     rest: Visits,
 }
 
-/// Of the totals, those that are known by network.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Visits {
-    starts: u64,
-    sessions: u64,
-    failed: u64,
-    watched: u64,
-    served: u64,
-}
-
-impl Visits {
-    pub(crate) fn of(totals: &Totals) -> Self {
-        let Totals { starts, sessions, failed, watched, served, .. } = *totals;
-        Self { starts, sessions, failed, watched, served }
-    }
-}
-
 impl Networks {
-    /// Adds to a network's sum.
-    pub(crate) fn add(&mut self, network: Network, more: Visits, room: &mut Room) {
+    /// Adds to a network's sum. `left` is how many new networks may still be added.
+    pub(crate) fn add(&mut self, network: Network, more: &Totals, left: &mut usize) {
         let sum = match self.sums.entry(network) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if *room == 0 => &mut self.rest,
+            Entry::Vacant(_) if *left == 0 => &mut self.rest,
             Entry::Vacant(new) => {
-                *room -= 1;
+                *left -= 1;
                 new.insert(Visits::default())
             }
         };
-        sum.starts = sum.starts.saturating_add(more.starts);
-        sum.sessions = sum.sessions.saturating_add(more.sessions);
-        sum.failed = sum.failed.saturating_add(more.failed);
-        sum.watched = sum.watched.saturating_add(more.watched);
-        sum.served = sum.served.saturating_add(more.served);
+        let Totals { starts, sessions, failed, watched, served, .. } = *more;
+        for (sum, addend) in sum.iter_mut().zip([starts, sessions, failed, watched, served]) {
+            *sum = sum.saturating_add(addend);
+        }
     }
 
-    /// Every network with its sum, in no order; then the rest.
+    /// Every network with its sum, in no order; last the shared sum, without a network.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Option<Network>, Totals)> {
         let known = self.sums.iter().map(|(network, visits)| (Some(*network), visits));
         known.chain([(None, &self.rest)]).map(|(network, visits)| {
-            let Visits { starts, sessions, failed, watched, served } = *visits;
+            let [starts, sessions, failed, watched, served] = *visits;
             let totals = Totals { starts, sessions, failed, watched, served, ..Totals::default() };
             (network, totals)
         })
     }
 }
 
-/// An IPv4 address: most are. std's reader wants UTF-8 first, and takes longer.
+/// Reads an IPv4 address, as most are. std's parser needs UTF-8 and takes longer.
 fn v4(text: &[u8]) -> Option<[u8; 4]> {
     let mut parts = text.split(|byte| *byte == b'.');
     let mut part = || {
         let digits = parts.next().filter(|digits| digits.len() <= 3)?;
-        u8::try_from(crate::number::number(digits)?).ok()
+        u8::try_from(number(digits)?).ok()
     };
     let address = [part()?, part()?, part()?, part()?];
     parts.next().is_none().then_some(address)
@@ -140,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_of_networks() {
+    fn an_address_has_a_network() {
         assert_eq!(network("203.0.113.9").unwrap(), "203.0.113.0/24");
         assert_eq!(network("::ffff:203.0.113.9").unwrap(), "203.0.113.0/24");
         assert_eq!(network("2001:db8:7:1::9").unwrap(), "2001:db8:7::/48");

@@ -1,41 +1,38 @@
-//! The summary.
+//! The report: the sums of an analysis by stream, edge, relay, day and network.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::AddAssign;
 
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Broken, LONGEST};
+use crate::analysis::{Analysis, Broken};
+use crate::batch::Lines;
 use crate::edge::{Counts, Edge, Relay};
 use crate::network::{Network, Networks};
-use crate::time::{DAY, MICROS, date};
-use crate::totals::Totals;
+use crate::sums::{OTHERS, Totals};
+use crate::time::{DAY, MAX_SECONDS, MICROS, date};
 
-/// The name of what there was no room for to tell it apart.
-pub(crate) const OTHERS: &[u8] = b"(others)";
+/// Up to so many days, also days without any event are listed.
+const MAX_DAYS: u64 = 3660;
 
-/// Days without any event are listed too, unless there are more than this.
-const DAYS: u64 = 3660;
-
-/// What the logs say.
+/// A report on logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// When dynrelayd's logs begin, in seconds since 1970; none if there are none in the window.
+    /// When dynrelayd's logs begin, in seconds since 1970; none without such logs in the filter's time.
     pub from: Option<u64>,
     /// When they end.
     pub until: Option<u64>,
-    /// Everything.
+    /// The sums of everything.
     pub total: Row,
-    /// By name.
+    /// Streams, by name.
     pub streams: Vec<Row>,
-    /// By name.
+    /// Edges, by name.
     pub edges: Vec<Row>,
-    /// `STREAM/EDGE`, by name.
+    /// Relays `STREAM/EDGE`, by name.
     pub relays: Vec<Row>,
-    /// Days of UTC in order, as `2026-11-22`; for sessions, days as the server logs them.
+    /// Days of UTC in order, as `2026-11-22`.
     pub days: Vec<Row>,
-    /// Viewers' networks, the busiest first.
+    /// Networks of viewers, the busiest first.
     pub networks: Vec<Row>,
     /// How many relays closed for which reason.
     pub reasons: BTreeMap<String, u64>,
@@ -43,67 +40,41 @@ pub struct Report {
     pub turned_away: BTreeMap<String, u64>,
     /// How many sessions ended with which RTSP status.
     pub statuses: BTreeMap<String, u64>,
-    /// Relays that had not closed when the log ended.
+    /// Relays that still ran when the logs ended.
     pub running: u64,
-    /// How many lines there were.
+    /// How many lines of which kind were read.
     pub lines: Lines,
     /// The first broken lines.
     pub broken: Vec<Broken>,
 }
 
-/// What lines were.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Lines {
-    /// All.
-    pub read: u64,
-    /// dynrelayd's entries.
-    pub entries: u64,
-    /// Servers' sessions.
-    pub sessions: u64,
-    /// Headers, empty lines, other programs' entries.
-    pub others: u64,
-    /// Said nothing.
-    pub broken: u64,
-}
-
-impl AddAssign for Lines {
-    fn add_assign(&mut self, other: Self) {
-        let Self { read, entries, sessions, others, broken } = other;
-        self.read += read;
-        self.entries += entries;
-        self.sessions += sessions;
-        self.others += others;
-        self.broken += broken;
-    }
-}
-
 /// The sums of one stream, edge, day or network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// Whose.
+    /// What it is the sum of.
     pub name: String,
     /// The sums.
     #[serde(flatten)]
     pub totals: Totals,
-    /// Bytes that would have been sent too, had everything been relayed all the time.
+    /// Bytes that permanent relays would have sent in addition.
     pub saved: u64,
 }
 
-/// A stream on its way to an edge.
-struct Course {
+/// The sums of one stream at one edge.
+struct RelaySums {
     stream: String,
     edge: String,
     relay: Relay,
 }
 
-impl Course {
-    /// Since when it runs at the end of the log, if it does.
-    fn runs_since(&self, began: u64) -> Option<u64> {
+impl RelaySums {
+    /// Since when it ran at the end of the logs, in seconds since 1970; none if it had closed.
+    fn runs_since(&self, restarted: u64) -> Option<u64> {
         let (opened, closed) = self.relay.last;
-        (opened > closed && opened >= began).then_some(opened / MICROS)
+        (opened > closed && opened >= restarted).then_some(opened / MICROS)
     }
 
-    /// Bytes that it sends in so many seconds, if it is relayed.
+    /// How many bytes it sends in so many seconds, at its mean rate.
     fn sends(&self, seconds: u64) -> u64 {
         let (time, bytes) = self.relay.closed;
         let bytes = u128::from(bytes) * u128::from(seconds) / u128::from(time.max(1));
@@ -112,8 +83,10 @@ impl Course {
 }
 
 impl Report {
-    pub(crate) fn of(from: &Analysis) -> Self {
-        let mut report = Self { lines: from.lines, broken: from.told.clone(), ..Self::default() };
+    /// Sums up an analysis.
+    #[must_use]
+    pub fn of(from: &Analysis) -> Self {
+        let mut report = Self { lines: from.lines, broken: from.broken.clone(), ..Self::default() };
         let window = from.period.map(|(first, last)| from.filter.clip((first, last + 1)));
         let window = window.filter(|(from, until)| from < until);
         (report.from, report.until) = window.unzip();
@@ -125,7 +98,7 @@ impl Report {
             add_counts(&mut report.reasons, &edge.reasons);
             add_counts(&mut report.statuses, &edge.statuses);
         }
-        // Who was turned away was sent to no edge.
+        // Viewers who were turned away were sent to no edge.
         if from.filter.edge.is_none() {
             add_counts(&mut report.turned_away, &from.turned_away);
         }
@@ -137,49 +110,48 @@ impl Report {
     fn fill(&mut self, from: &Analysis, mut tables: Tables, window: Option<(u64, u64)>, end: u64) {
         let period = window.map_or(0, |(from, until)| until - from);
         let (mut streams, mut edges) = (BTreeMap::new(), BTreeMap::new());
-        // What all relays together send in a day, were they never closed.
-        let mut courses = Vec::new();
+        let mut relays = Vec::new();
         for ((stream, edge), relay) in std::mem::take(&mut tables.relays) {
-            let mut course = Course { stream, edge, relay };
-            if let Some(since) = course.runs_since(from.began) {
+            let mut sums = RelaySums { stream, edge, relay };
+            if let Some(since) = sums.runs_since(from.restarted) {
                 self.running += 1;
-                let since = since.max(end.saturating_sub(LONGEST));
+                let since = since.max(end.saturating_sub(MAX_SECONDS));
                 from.filter.spread((since, end + 1), [0], |day, relayed, _| {
                     let part = Totals { relayed, ..Totals::default() };
-                    course.relay.totals += part;
+                    sums.relay.totals += part;
                     let row = tables.days.entry(Some(day)).or_default();
                     row.totals += part;
-                    row.saved = row.saved.saturating_add(course.sends(relayed));
+                    row.saved = row.saved.saturating_add(sums.sends(relayed));
                 });
             }
-            courses.push(course);
+            relays.push(sums);
         }
-        for course in &courses {
-            let totals = course.relay.totals;
-            if totals == Totals::default() && course.relay.closed == (0, 0) {
+        for sums in &relays {
+            let totals = sums.relay.totals;
+            if totals == Totals::default() && sums.relay.closed == (0, 0) {
                 continue;
             }
-            let saved = course.sends(period.saturating_sub(totals.relayed));
+            let saved = sums.sends(period.saturating_sub(totals.relayed));
             for row in [
-                streams.entry(course.stream.clone()).or_default(),
-                edges.entry(course.edge.clone()).or_default(),
+                streams.entry(sums.stream.clone()).or_default(),
+                edges.entry(sums.edge.clone()).or_default(),
                 &mut self.total,
             ] {
                 add(row, totals, saved);
             }
-            let name = format!("{}/{}", course.stream, course.edge);
+            let name = format!("{}/{}", sums.stream, sums.edge);
             self.relays.push(Row { name, totals, saved });
         }
         self.streams = rows(streams);
         self.edges = rows(edges);
-        self.days = days(tables.days, &courses, window);
+        self.days = days(tables.days, &relays, window);
         self.networks = networks(tables.networks);
     }
 }
 
 impl Analysis {
-    /// The edges that are reported on, by their names. Two may have the same: what is known of one
-    /// from dynrelayd, and from its own log.
+    /// The edges that the filter covers, by name. Two may have the same name: dynrelayd's sums of an
+    /// edge, and those of its own log.
     fn wanted_edges(&self) -> Vec<(String, &Edge)> {
         let mut edges = Vec::new();
         let mut wanted = BTreeSet::new();
@@ -200,11 +172,11 @@ impl Analysis {
     }
 }
 
-/// Sums by name, over the edges that are wanted.
+/// The sums of all covered edges.
 #[derive(Default)]
 struct Tables {
     relays: BTreeMap<(String, String), Relay>,
-    /// None: those that could not be told apart.
+    /// None stands for days beyond the limit.
     days: BTreeMap<Option<u64>, Row>,
     networks: HashMap<Option<Network>, Totals>,
 }
@@ -233,7 +205,7 @@ impl Tables {
     }
 }
 
-/// The networks that viewers came from, the busiest first.
+/// The networks of viewers, the busiest first.
 fn networks(sums: HashMap<Option<Network>, Totals>) -> Vec<Row> {
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.retain(|(_, totals)| *totals != Totals::default());
@@ -246,11 +218,11 @@ fn networks(sums: HashMap<Option<Network>, Totals>) -> Vec<Row> {
     sums.into_iter().map(row).collect()
 }
 
-/// Each day with what it would have taken more to relay everything throughout it, as far as the
-/// window has it. Days without any event are among them, so that a plot has no gaps.
+/// Each day, with the bytes that permanent relays would have sent in addition. Days without any event
+/// are among them, so that a plot has no gaps.
 fn days(
     mut days: BTreeMap<Option<u64>, Row>,
-    courses: &[Course],
+    relays: &[RelaySums],
     window: Option<(u64, u64)>,
 ) -> Vec<Row> {
     let others = days.remove(&None).filter(|row| row.totals != Totals::default());
@@ -258,7 +230,7 @@ fn days(
     let of_window = window.iter().flat_map(|(from, until)| [from / DAY, (until - 1) / DAY]);
     let known: BTreeSet<u64> = days.keys().copied().flatten().chain(of_window).collect();
     let (first, last) = known.first().zip(known.last()).map_or((1, 0), |(a, b)| (*a, *b));
-    let all: Vec<u64> = if last.saturating_sub(first) < DAYS {
+    let all: Vec<u64> = if last.saturating_sub(first) < MAX_DAYS {
         (first..=last).collect()
     } else {
         known.into_iter().collect()
@@ -267,8 +239,8 @@ fn days(
     for day in all {
         let row = days.remove(&Some(day)).unwrap_or_default();
         let seconds = until.min((day + 1) * DAY).saturating_sub(from.max(day * DAY));
-        let sent = courses.iter().map(|course| course.sends(seconds));
-        // `saved` holds what relays sent that run at the end.
+        let sent = relays.iter().map(|sums| sums.sends(seconds));
+        // `saved` holds the bytes of relays that still ran at the end.
         let spent = row.totals.sent.saturating_add(row.saved);
         let saved = sent.fold(0, u64::saturating_add).saturating_sub(spent);
         rows.push(Row { name: date(day), totals: row.totals, saved });
@@ -295,4 +267,103 @@ fn add_counts(sums: &mut BTreeMap<String, u64>, counts: &Counts) {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, Read, Write};
+    use std::num::NonZeroUsize;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::chunk::MAX_LINE;
+    use crate::edge::Limits;
+    use crate::filter::Filter;
+    use crate::parallel::Reading;
+
+    /// The report on a log. Limits are so low that the order of names matters.
+    fn report(log: impl Read + Send, threads: usize, step: usize) -> Report {
+        let mut analysis = Analysis::new(Filter::default());
+        analysis.limits = Limits { edges: 3, streams: 4, days: 3, networks: 3 };
+        let threads = NonZeroUsize::new(threads).unwrap();
+        analysis.read_with(Reading { threads, step }, "log", log).unwrap();
+        Report::of(&analysis)
+    }
+
+    /// Lines of all kinds. The same session has another meaning after another header.
+    fn line() -> impl Strategy<Value = String> {
+        let name = || select(vec!["a", "b", "c", "d", "e"]);
+        let day = || 10..30_u8;
+        let header = select(vec![
+            "#Fields: date time c-ip cs-uri-stem x-duration sc-bytes s-ip s-dns",
+            "#Fields: date time c-ip cs-uri-stem sc-bytes x-duration s-dns s-ip",
+            "#Fields: date",
+            "#Date: 2024-07-10",
+        ]);
+        let session = (day(), 0..9_u8, name(), 0..200_000_u64, name()).prop_map(
+            |(day, net, stream, much, edge)| {
+                format!("2024-07-{day} 12:00:00 10.0.{net}.1 /{stream} {much} 7 {edge}.test {edge}")
+            },
+        );
+        let entry =
+            (day(), 0..9_u8, name(), name(), select(vec!["up", "start", "opened", "closed"]));
+        let entry = entry.prop_map(|(day, net, stream, edge, event)| {
+        format!(
+            r#"{{"time":"2024-07-{day}T12:00:00Z","event":"{event}","stream":"{stream}","edge":"{edge}","address":"{net}","client":"10.0.{net}.1","seconds":{net}00,"bytes":99}}"#
+        )
+    });
+        let other =
+            select(vec!["", "noise", "{\"event\":\"closed\"}", "{\"MESSAGE\":\"sshd\"}", "{"]);
+        prop_oneof![
+            1 => header.prop_map(str::to_owned),
+            4 => session,
+            4 => entry,
+            1 => other.prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn threads_and_cuts_make_no_difference(
+            lines in proptest::collection::vec(line(), 0..60),
+            end in select(vec!["\n", "\r\n"]),
+            threads in 2..5_usize,
+            step in 1..600_usize,
+        ) {
+            let log = lines.join(end);
+            let wanted = report(Cursor::new(&log), 1, MAX_LINE);
+            prop_assert_eq!(&report(Cursor::new(&log), threads, step), &wanted);
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(log.as_bytes()).unwrap();
+            prop_assert_eq!(&report(&packed.finish().unwrap()[..], threads, step), &wanted);
+        }
+    }
+
+    /// A reader that fails at the end.
+    struct Torn(Cursor<Vec<u8>>);
+
+    impl Read for Torn {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::Error::other("torn")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn lines_before_an_error_are_added() {
+        let log =
+            b"#Fields: date time cs-uri-stem x-duration sc-bytes\n2024-07-10 12:00:00 /a 1 1\n";
+        let log = [&log[..], &b"2024-07-10 12:00:00 /a 1 1\n".repeat(99)].concat();
+        let mut analysis = Analysis::new(Filter::default());
+        let reading = Reading { threads: NonZeroUsize::new(3).unwrap(), step: 100 };
+        let error = analysis.read_with(reading, "log", Torn(Cursor::new(log))).unwrap_err();
+        assert_eq!(error.to_string(), "torn");
+        assert_eq!(analysis.lines.sessions, 100);
+    }
 }

@@ -14,7 +14,7 @@ fn read(logs: &[&str], filter: Filter) -> Report {
     for log in logs {
         analysis.read("log", log.as_bytes()).unwrap();
     }
-    analysis.report()
+    Report::of(&analysis)
 }
 
 fn everything(logs: &[&str]) -> Report {
@@ -160,7 +160,7 @@ proptest! {
         let mut analysis = Analysis::new(Filter::default());
         // What only seems to be gzip can't be read.
         let _ = analysis.read("noise", &bytes[..]);
-        let report = analysis.report();
+        let report = Report::of(&analysis);
         prop_assert!(report.broken.len() as u64 <= report.lines.broken);
     }
 }

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use report::{Report, Row};
 
-use super::plot::{Bar, bars};
+use super::plot::{Bar, bars, escaped};
 use super::sheet::{Sheet, sheets, summary};
-use crate::text;
 use crate::wording::{age, grouped, size};
 
 /// The page loads nothing and runs nothing.
@@ -100,22 +99,6 @@ fn table(sheet: &Sheet) -> String {
     html.push_str("</tbody></table></div>\n");
     if let Some(more) = &sheet.more {
         let _ = writeln!(html, "<p class=\"more\">{}</p>", escaped(more));
-    }
-    html
-}
-
-/// Escapes text for HTML.
-pub(super) fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for letter in text::plain(text).chars() {
-        match letter {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            letter => html.push(letter),
-        }
     }
     html
 }

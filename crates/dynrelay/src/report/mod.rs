@@ -64,7 +64,7 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: Wanted) -> Result<(), Failu
             tell(context, &format!("{}: can't be read to its end: {error}", file.display()))?;
         }
     }
-    let report = analysis.report();
+    let report = Report::of(&analysis);
     if report.lines.entries + report.lines.sessions == 0 {
         if unread {
             return Err(Failure::Unsound);
@@ -92,7 +92,7 @@ fn read(context: &mut Context<'_>, analysis: &mut Analysis, file: &Path) -> io::
     }
     let opened = File::open(file)?;
     let length = opened.metadata()?.len();
-    // The kernel then reads further ahead. Where it can't, as in a pipe, it doesn't matter.
+    // Makes the kernel read further ahead. A pipe does not support it, which is no problem.
     let _ = posix_fadvise(&opened, 0, 0, PosixFadviseAdvice::POSIX_FADV_SEQUENTIAL);
     analysis.read(&name, Progress::of(opened, length, &name, context.err))
 }
@@ -125,7 +125,7 @@ fn table(sheet: &Sheet) -> Table {
     table
 }
 
-/// Broken lines are told of beside the report, whatever form that has.
+/// Names broken lines on standard error, whatever the form of the report.
 fn tell_of_broken(context: &mut Context<'_>, report: &Report) -> io::Result<()> {
     if report.lines.broken == 0 {
         return Ok(());

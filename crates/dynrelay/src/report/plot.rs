@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::html::escaped;
+use playlist::escape;
+
+use crate::text;
 
 /// More bars than this would run together.
 const BARS: usize = 366;
@@ -103,4 +105,9 @@ fn legend(what: &[&str]) -> String {
         format!(" <span class=\"key part{number}\"></span>{}", escaped(what))
     };
     if what.len() < 2 { String::new() } else { what.iter().enumerate().map(mark).collect() }
+}
+
+/// Any text as HTML, without control characters.
+pub(super) fn escaped(text: &str) -> String {
+    escape(&text::plain(text)).into_owned()
 }

@@ -2,7 +2,7 @@
 
 use report::{Report, Row};
 
-use crate::wording::{age, count, grouped, size};
+use crate::wording::{age, count, grouped, size, utc};
 
 /// The number of networks that people see; programs get all.
 pub(super) const NETWORKS: usize = 20;
@@ -175,6 +175,5 @@ fn ending(name: &str) -> String {
 
 /// `2026-11-22 18:30`.
 fn moment(seconds: u64) -> String {
-    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{} {hours:02}:{minutes:02}", report::date(seconds / 86_400))
+    utc(seconds)[..16].replace('T', " ")
 }

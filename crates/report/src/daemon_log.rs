@@ -1,17 +1,16 @@
-//! A line of dynrelayd's log, as it writes JSON or as the journal hands it out.
+//! A line of dynrelayd's log in JSON, as dynrelayd or the journal writes it.
 
-use crate::analysis::{LONGEST, LONGEST_NAME};
+use crate::bytes::{MAX_NAME, number};
 use crate::json::{Value, fields};
 use crate::network::Network;
-use crate::number::number;
-use crate::time::{Calendar, MICROS, rfc3339};
+use crate::time::{MAX_SECONDS, MICROS, rfc3339};
 
-/// What dynrelayd said. Texts are empty and numbers 0 where it said nothing.
+/// An entry of dynrelayd's log. A missing text is empty, a missing number 0.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     /// In microseconds since 1970.
     pub(crate) moment: u64,
-    /// None if it is of no matter here; then the rest was not looked at.
+    /// None if the report does not count it. Then the other fields were not read.
     pub(crate) event: Option<Event>,
     pub(crate) stream: &'a [u8],
     pub(crate) edge: &'a [u8],
@@ -27,10 +26,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) watched: u64,
 }
 
-/// What happened.
+/// An event that the report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// dynrelayd came up, or went down.
+    /// dynrelayd started or stopped.
     UpOrDown,
     Start,
     TurnedAway,
@@ -38,7 +37,7 @@ pub(crate) enum Event {
     Closed,
 }
 
-/// A field that matters here.
+/// A field that the report uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Time,
@@ -58,23 +57,20 @@ enum Field {
     Watched,
 }
 
-/// How many fields matter.
+/// How many of them there are.
 const FIELDS: usize = 15;
 
 impl<'a> Entry<'a> {
-    /// Reads a line; none if it is another program's. The error says what is wrong.
+    /// Reads a line. Returns none if another program wrote it, and an error if it is broken.
     #[inline]
-    pub(crate) fn read(
-        line: &'a [u8],
-        calendar: &mut Calendar,
-    ) -> Result<Option<Self>, &'static str> {
+    pub(crate) fn read(line: &'a [u8]) -> Result<Option<Self>, &'static str> {
         let mut found: [&[u8]; FIELDS] = [b""; FIELDS];
         let whole = fields(line, |name, value| {
             if let Value::Text(text) | Value::Bare(text) = value
                 && let Some(field) = Field::named(name)
             {
                 found[field as usize] = text;
-                // Of what is of no matter, the time is enough.
+                // Of an event that is not counted, only the time is needed.
                 let time =
                     found[Field::Time as usize].len() + found[Field::Realtime as usize].len();
                 return time == 0 || field != Field::Event || Event::named(text).is_some();
@@ -85,13 +81,12 @@ impl<'a> Entry<'a> {
         if found[Field::Event as usize].is_empty() {
             return Ok(None);
         }
-        Self::of(&found, calendar).map(Some)
+        Self::of(&found).map(Some)
     }
 
-    /// What happened, by what is said in the fields.
-    fn of(found: &[&'a [u8]; FIELDS], calendar: &mut Calendar) -> Result<Self, &'static str> {
+    fn of(found: &[&'a [u8]; FIELDS]) -> Result<Self, &'static str> {
         let text = |field: Field| match found[field as usize] {
-            long if long.len() > LONGEST_NAME => Err("a name that is too long"),
+            long if long.len() > MAX_NAME => Err("a name that is too long"),
             text => Ok(text),
         };
         let counter = |field: Field| match found[field as usize] {
@@ -101,7 +96,7 @@ impl<'a> Entry<'a> {
         let moment = match (found[Field::Time as usize], found[Field::Realtime as usize]) {
             (b"", b"") => return Err("an event without a time"),
             (b"", realtime) => number(realtime),
-            (time, _) => rfc3339(time, calendar),
+            (time, _) => rfc3339(time),
         };
         let moment = moment.ok_or("a time that can't be read")?;
         let event = Event::named(found[Field::Event as usize]);
@@ -124,13 +119,13 @@ impl<'a> Entry<'a> {
             refusals: counter(Field::Refusals)?,
             watched: counter(Field::Watched)?,
         };
-        if entry.seconds > LONGEST {
+        if entry.seconds > MAX_SECONDS {
             return Err("a relay of more than ten years");
         }
         Ok(entry)
     }
 
-    /// In seconds since 1970.
+    /// Its time in seconds since 1970.
     pub(crate) fn time(&self) -> u64 {
         self.moment / MICROS
     }
@@ -150,10 +145,10 @@ impl Event {
 }
 
 impl Field {
-    /// dynrelayd writes names in small letters, the journal has them in capitals.
+    /// dynrelayd writes names in lower case, the journal in upper case.
     #[inline]
     fn named(name: &[u8]) -> Option<Self> {
-        // Length and first letter tell which it can be; most it isn't.
+        // Length and first letter leave one name to compare; most fields have another name.
         let (field, is_it) = match (name.len(), name.first()? | 0x20) {
             (4, b't') => (Self::Time, name == b"time"),
             (4, b'e') => (Self::Edge, matches!(name, b"edge" | b"EDGE")),
@@ -181,11 +176,11 @@ mod tests {
     use super::*;
 
     fn read(line: &[u8]) -> Result<Option<Entry<'_>>, &'static str> {
-        Entry::read(line, &mut Calendar::default())
+        Entry::read(line)
     }
 
     #[test]
-    fn from_the_daemon_and_from_the_journal() {
+    fn the_daemon_and_the_journal_write_the_same_entry() {
         let daemon = br#"{"time":"2024-07-16T12:00:00.5Z","level":"info","event":"closed","stream":"news","edge":"dss2","reason":"no-viewers","seconds":60,"bytes":1200,"message":"the relay is closed"}"#;
         let journal = br#"{"__REALTIME_TIMESTAMP":"1721131200500000","_PID":"7","PRIORITY":"6","EVENT":"closed","STREAM":"news","EDGE":"dss2","REASON":"no-viewers","SECONDS":"60","BYTES":"1200","MESSAGE":[1,2]}"#;
         let entry = read(daemon).unwrap().unwrap();
@@ -196,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn others_lines_and_broken_ones() {
+    fn lines_of_others_and_broken_lines() {
         assert_eq!(read(br#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":"sshd"}"#), Ok(None));
         for broken in [
             &br#"{"time":"2024-07-16T12:00:00Z","event":"closed","stream":"ne"#[..],

@@ -1,58 +1,57 @@
-//! Several threads read one log: each takes a chunk and finds out what its lines say, and in its
-//! turn adds that to the sums.
+//! Reads one log with several threads. Each thread takes a chunk, reads its lines, waits for its turn,
+//! and hands the content on.
 //!
-//! So the sums are added up in the order of the lines, whoever read them and wherever the log was
-//! cut. Which columns a chunk begins with is known for certain in its turn only: until then those
-//! are taken for right that were the last to be known, and if they were not, the chunk is read
-//! again. That is rare, since headers are.
+//! So content is handed on in the order of the lines, whatever the number of threads and the cuts.
+//! The columns at the beginning of a chunk are certain only in its turn. Until then the thread assumes
+//! the last known columns; if these were wrong, it reads the chunk again. That is rare, as headers
+//! are.
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::access_log::Columns;
 use crate::batch::Batch;
-use crate::chunk::{Chunk, Chunks, LONGEST_LINE};
-use crate::columns::Columns;
+use crate::chunk::{Chunk, Chunks, MAX_LINE};
 
-/// How a log is read; it makes no difference to what is found in it.
+/// How a log is read. It makes no difference to the result.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Reading {
     pub(crate) threads: NonZeroUsize,
     /// How many bytes are read at a time.
     pub(crate) step: usize,
 }
 
-/// Sums are added up by one thread at a time, so that more than these would only wait.
-const MOST_THREADS: usize = 4;
+/// One thread adds to the sums at a time, so that more threads would only wait.
+const MAX_THREADS: usize = 4;
 
-impl Default for Pace {
-    /// As fast as this machine can. What is read at a time stays in the cache of the processor that
-    /// reads it.
+impl Default for Reading {
+    /// As fast as this machine can. A step fits into the cache of a processor.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = NonZeroUsize::new(threads.min(MOST_THREADS)).unwrap_or(NonZeroUsize::MIN);
+        let threads = NonZeroUsize::new(threads.min(MAX_THREADS)).unwrap_or(NonZeroUsize::MIN);
         Self { threads, step: 1 << 18 }
     }
 }
 
-/// Hands over what a log says, in the order of its lines.
+/// Calls `add` with the content of a log, in the order of its lines.
 ///
 /// # Errors
-/// What reading fails with, after all that stands before that was handed over.
+/// An error of `input`, after the content before it was handed on.
 pub(crate) fn read(
     input: impl Read + Send,
-    pace: Pace,
+    reading: Reading,
     add: impl FnMut(&Batch<'_>) + Send,
 ) -> io::Result<()> {
-    let chunks = Mutex::new(Chunks::of(input, pace.step));
+    let chunks = Mutex::new(Chunks::of(input, reading.step));
     let turns = Turns {
         state: Mutex::new(State { next: 0, columns: Columns::default(), add }),
         changed: Condvar::new(),
     };
     thread::scope(|scope| {
         let others: Vec<_> =
-            (1..pace.threads.get()).map(|_| scope.spawn(|| work(&chunks, &turns))).collect();
+            (1..reading.threads.get()).map(|_| scope.spawn(|| work(&chunks, &turns))).collect();
         let mut outcome = work(&chunks, &turns);
         for other in others {
             match other.join() {
@@ -73,7 +72,7 @@ struct Turns<F> {
 struct State<F> {
     /// The number of the chunk whose turn it is.
     next: u64,
-    /// Those of the last header before it.
+    /// The columns of the last header before it.
     columns: Columns,
     add: F,
 }
@@ -83,7 +82,7 @@ fn work<R: Read, F: FnMut(&Batch<'_>)>(
     chunks: &Mutex<Chunks<R>>,
     turns: &Turns<F>,
 ) -> io::Result<()> {
-    let mut buffer = vec![0; LONGEST_LINE];
+    let mut buffer = vec![0; MAX_LINE];
     loop {
         let Some(chunk) = lock(chunks).read(&mut buffer)? else { return Ok(()) };
         turns.take(&chunk);
@@ -92,7 +91,7 @@ fn work<R: Read, F: FnMut(&Batch<'_>)>(
 
 impl<F: FnMut(&Batch<'_>)> Turns<F> {
     fn take(&self, chunk: &Chunk<'_>) {
-        let _gone = Gone(self);
+        let _wake = WakeOnPanic(self);
         let before = lock(&self.state).columns.clone();
         let mut columns = before.clone();
         let mut batch = Batch::read(chunk, &mut columns);
@@ -111,10 +110,10 @@ impl<F: FnMut(&Batch<'_>)> Turns<F> {
     }
 }
 
-/// Nobody waits for a thread that panicked. What is added up then is not looked at any more.
-struct Gone<'a, F>(&'a Turns<F>);
+/// Lets no thread wait for one that panicked. The sums are not used after that.
+struct WakeOnPanic<'a, F>(&'a Turns<F>);
 
-impl<F> Drop for Gone<'_, F> {
+impl<F> Drop for WakeOnPanic<'_, F> {
     fn drop(&mut self) {
         if thread::panicking() {
             lock(&self.0.state).next = u64::MAX;
@@ -128,4 +127,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_does_not_leave_threads_waiting() {
+        let reading = Reading { threads: NonZeroUsize::new(3).unwrap(), step: 1 };
+        let text = "a\n".repeat(99);
+        let outcome = std::panic::catch_unwind(|| {
+            read(text.as_bytes(), reading, |_| panic!("as this test wants"))
+        });
+        assert!(outcome.is_err());
+    }
+}

@@ -1,19 +1,17 @@
-//! A line of an access log in the W3C extended format, in the columns that its header names.
+//! Access logs of streaming servers in the W3C extended format. Their header names the columns.
 
-use crate::analysis::{LONGEST, LONGEST_NAME};
-use crate::marks::Marks;
+use crate::bytes::{MAX_NAME, Positions, number};
 use crate::network::Network;
-use crate::number::number;
-use crate::time::{Calendar, date_and_time};
+use crate::time::{MAX_SECONDS, date_and_time};
 
-/// More columns than this has no log.
-const MOST: usize = 256;
+/// No log has more columns.
+const MAX_COLUMNS: usize = 256;
 
-/// What the columns are.
+/// The columns of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns(Vec<Option<Column>>);
 
-/// A column that matters here.
+/// A column that the report uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Client,
@@ -27,19 +25,19 @@ enum Column {
     Name,
 }
 
-/// How many kinds of columns matter.
+/// How many of them there are.
 const KINDS: usize = 9;
 
-/// A viewer's session. Texts are empty where the log says nothing.
+/// A viewer's session. A missing text is empty, a missing number 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Session<'a> {
     /// When it ended.
     pub(crate) time: u64,
     pub(crate) client: Option<Network>,
     pub(crate) stream: &'a [u8],
-    /// The server's.
+    /// The server's address.
     pub(crate) address: &'a [u8],
-    /// The server's.
+    /// The server's name.
     pub(crate) name: &'a [u8],
     pub(crate) seconds: u64,
     /// Three digits.
@@ -48,11 +46,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl Columns {
-    /// Reads a line that begins with `#`; those that name no columns change nothing.
+    /// Reads a line that begins with `#`. Only `#Fields` changes the columns.
     pub(crate) fn learn(&mut self, line: &[u8]) -> Result<(), &'static str> {
         let Some(names) = line.strip_prefix(b"#Fields:") else { return Ok(()) };
         let names = names.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty());
-        self.0 = names.take(MOST).map(Column::named).collect();
+        self.0 = names.take(MAX_COLUMNS).map(Column::named).collect();
         let needed = [Column::Date, Column::Time, Column::Stem, Column::Duration];
         if needed.iter().all(|column| self.0.contains(&Some(*column))) {
             return Ok(());
@@ -62,18 +60,14 @@ impl Columns {
     }
 
     /// Reads a session. The error says what is wrong.
-    pub(crate) fn session<'a>(
-        &self,
-        line: &'a [u8],
-        calendar: &mut Calendar,
-    ) -> Result<Session<'a>, &'static str> {
+    pub(crate) fn session<'a>(&self, line: &'a [u8]) -> Result<Session<'a>, &'static str> {
         if self.0.is_empty() {
             return Err("neither JSON nor after a #Fields header");
         }
         let mut found: [&[u8]; KINDS] = [b""; KINDS];
         let mut columns = self.0.iter();
         let mut start = 0;
-        for end in Marks::<b' ', b' '>::of(line).chain([line.len()]) {
+        for end in Positions::<b' ', b' '>::of(line).chain([line.len()]) {
             let field = &line[start..end];
             start = end + 1;
             if field.is_empty() {
@@ -88,7 +82,7 @@ impl Columns {
         if columns.next().is_some() {
             return Err("fewer fields than the header names");
         }
-        session(&found, calendar)
+        session(&found)
     }
 }
 
@@ -109,17 +103,14 @@ impl Column {
     }
 }
 
-fn session<'a>(
-    found: &[&'a [u8]; KINDS],
-    calendar: &mut Calendar,
-) -> Result<Session<'a>, &'static str> {
+fn session<'a>(found: &[&'a [u8]; KINDS]) -> Result<Session<'a>, &'static str> {
     let text = |column: Column| found[column as usize];
     let counter = |column: Column| match text(column) {
         b"" => Ok(0),
         digits => number(digits).ok_or("a number that can't be read"),
     };
-    let time = date_and_time(text(Column::Date), text(Column::Time), calendar)
-        .ok_or("a time that can't be read")?;
+    let time =
+        date_and_time(text(Column::Date), text(Column::Time)).ok_or("a time that can't be read")?;
     let session = Session {
         time,
         client: Network::of(text(Column::Client)),
@@ -134,17 +125,16 @@ fn session<'a>(
     if !session.status.is_empty() && !is_status(session.status) {
         return Err("a status that can't be read");
     }
-    if session.seconds > LONGEST {
+    if session.seconds > MAX_SECONDS {
         return Err("a session of more than ten years");
     }
-    if [session.stream, session.address, session.name].iter().any(|name| name.len() > LONGEST_NAME)
-    {
+    if [session.stream, session.address, session.name].iter().any(|name| name.len() > MAX_NAME) {
         return Err("a name that is too long");
     }
     Ok(session)
 }
 
-/// The stream that a URL's path is about: `news` of `/news.sdp`, or of `rtsp://host/news.sdp`.
+/// The stream that a URL or its path names: `news` of `/news.sdp`, or of `rtsp://host/news.sdp`.
 fn stream(stem: &[u8]) -> &[u8] {
     let path = match memchr::memmem::find(stem, b"://") {
         Some(scheme) => {
@@ -163,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// As Darwin Streaming Server 6.0.3 writes it.
+    /// The header of Darwin Streaming Server 6.0.3.
     const HEADER: &str = "#Fields: c-ip date time c-dns cs-uri-stem c-starttime x-duration c-rate \
         c-status c-playerid c-playerversion c-playerlanguage cs(User-Agent) c-os c-osversion c-cpu \
         filelength filesize avgbandwidth protocol transport audiocodec videocodec sc-bytes cs-bytes \
@@ -183,8 +173,7 @@ mod tests {
     #[test]
     fn a_darwin_session() {
         assert_eq!(columns().0.len(), 39);
-        let session = columns();
-        let session = session.session(LINE.as_bytes(), &mut Calendar::default()).unwrap();
+        let session = columns().session(LINE.as_bytes()).unwrap();
         assert_eq!(
             session,
             Session {
@@ -204,13 +193,11 @@ mod tests {
     fn the_header_decides_the_order() {
         let mut columns = Columns::default();
         columns.learn(b"#Fields: time cs-uri-stem date x-duration").unwrap();
-        let session = columns
-            .session(b"12:00:00 rtsp://dss2/a/b.sdp 2024-07-16 -", &mut Calendar::default())
-            .unwrap();
+        let session = columns.session(b"12:00:00 rtsp://dss2/a/b.sdp 2024-07-16 -").unwrap();
         assert_eq!((session.time, session.stream), (1_721_131_200, &b"a/b"[..]));
         assert_eq!((session.seconds, session.client), (0, None));
         assert!(columns.learn(b"#Fields: date time").is_err());
-        assert!(columns.session(b"2024-07-16 12:00:00", &mut Calendar::default()).is_err());
+        assert!(columns.session(b"2024-07-16 12:00:00").is_err());
     }
 
     #[test]
@@ -224,10 +211,7 @@ mod tests {
             (" - - - ", " - - - - "),
         ] {
             let line = LINE.replace(from, to);
-            assert!(
-                columns().session(line.as_bytes(), &mut Calendar::default()).is_err(),
-                "{line}"
-            );
+            assert!(columns().session(line.as_bytes()).is_err(), "{line}");
         }
     }
 
@@ -236,8 +220,8 @@ mod tests {
         fn any_bytes_are_a_session_or_none(header: Vec<u8>, line: Vec<u8>) {
             let mut any = Columns::default();
             let _ = any.learn(&[b"#Fields:", &header[..]].concat());
-            let _ = any.session(&line, &mut Calendar::default());
-            let _ = columns().session(&line, &mut Calendar::default());
+            let _ = any.session(&line);
+            let _ = columns().session(&line);
         }
     }
 }
