@@ -9,19 +9,11 @@ mod shell;
 #[cfg(test)]
 mod manual;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
 
-use anyhow::{Context, Result};
-use catalog::Catalog;
 use clap::Parser;
-use tracing::{error, info};
-
-use crate::core::supervisor::Supervisor;
-use crate::shell::clients::Guests;
-use crate::shell::control_socket::Socket;
-use crate::shell::{listener as door, signals, systemd};
+use tracing::error;
 
 /// Relays broadcasts to edges, each for as long as somebody watches there.
 ///
@@ -50,7 +42,7 @@ fn main() -> ExitCode {
     if arguments.check {
         return check::run(&arguments.config);
     }
-    match run(&arguments.config) {
+    match shell::run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A line for each fault of the configuration.
@@ -64,39 +56,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Sets everything up, serves until it is told to stop, and takes it all down.
-fn run(config: &Path) -> Result<()> {
-    let catalog = Catalog::load(config)?;
-    let daemon = catalog.config().daemon.clone();
-    log::start(daemon.log_level, daemon.log_format);
-    let socket = Socket::open(&daemon.socket, daemon.socket_group.as_deref())?;
-    // Before there is any other thread. The catalogue is read again from inside: what could not be
-    // read at a reload is told of now.
-    let catalog = if daemon.confine {
-        sandbox::start(config, catalog.config());
-        Catalog::load(config)?
-    } else {
-        catalog
-    };
-    core::reload::report(&catalog);
-
-    let (post, inbox) = mpsc::channel();
-    signals::listen(post.clone()).context("can't listen for signals")?;
-    let guests = Guests::new(catalog.config().limits);
-    let listener = socket.listener.try_clone().context("can't copy the control socket")?;
-
-    let mut supervisor =
-        Supervisor::new(config.to_owned(), catalog, Arc::clone(&guests), post.clone())?;
-    door::open(listener, guests, post).context("can't serve the control socket")?;
-    let version = env!("CARGO_PKG_VERSION");
-    info!(name: "up", socket = %daemon.socket.display(), version, "dynrelayd is up");
-    systemd::ready();
-    supervisor.resume();
-    supervisor.run(&inbox);
-    systemd::stopping();
-    supervisor.close_all();
-    info!(name: "down", "dynrelayd stopped");
-    Ok(())
 }

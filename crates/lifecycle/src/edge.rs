@@ -24,10 +24,6 @@ impl Edge {
         Self { schedule: Schedule::new(address), relays: BTreeMap::new() }
     }
 
-    pub(crate) fn has(&self, id: u64) -> bool {
-        self.relays.contains_key(&id)
-    }
-
     pub(crate) fn start(
         &mut self,
         id: u64,

@@ -1,6 +1,6 @@
 //! All relays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -20,6 +20,8 @@ use crate::relay::Relay;
 #[derive(Debug, Default)]
 pub struct Lifecycle {
     edges: BTreeMap<IpAddr, Edge>,
+    /// The edge of each relay.
+    edge_of: HashMap<u64, IpAddr>,
     outputs: Vec<Output>,
     polled: Option<Instant>,
 }
@@ -49,6 +51,7 @@ impl Lifecycle {
         if self.relay(relay).is_some() {
             return self.renew(relay, now);
         }
+        self.edge_of.insert(relay, edge);
         let edge = self.edges.entry(edge).or_insert_with(|| Edge::new(edge));
         edge.start(relay, flows, (rules, tried), now, &mut self.outputs);
     }
@@ -57,14 +60,14 @@ impl Lifecycle {
     /// relay is Starting again, at full rate unless the edge refused the last grace. A Live relay
     /// opens a refused flow, at most once in a grace.
     pub fn renew(&mut self, relay: u64, now: Instant) {
-        if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
+        if let Some(edge) = self.edge_of.get(&relay).and_then(|at| self.edges.get_mut(at)) {
             edge.renew(relay, now, &mut self.outputs);
         }
     }
 
     /// Closes a relay now.
     pub fn stop(&mut self, relay: u64, reason: CloseReason, now: Instant) {
-        if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
+        if let Some(edge) = self.edge_of.get(&relay).and_then(|at| self.edges.get_mut(at)) {
             edge.close(relay, reason, now, &mut self.outputs);
         }
     }
@@ -72,7 +75,7 @@ impl Lifecycle {
     /// Handles what happened on a flow, in order. Only [`Input::Traffic`] shows that a source is
     /// silent; the passing of time alone never does.
     pub fn observe(&mut self, relay: u64, flow: usize, seen: Input, now: Instant) {
-        if let Some(edge) = self.edges.values_mut().find(|edge| edge.has(relay)) {
+        if let Some(edge) = self.edge_of.get(&relay).and_then(|at| self.edges.get_mut(at)) {
             edge.observe((relay, flow), seen, now, &mut self.outputs);
         }
     }
@@ -93,11 +96,16 @@ impl Lifecycle {
 
     /// The outputs since the last call, in order.
     pub fn take_outputs(&mut self) -> Vec<Output> {
+        for output in &self.outputs {
+            if let Output::Closed { relay, .. } = output {
+                self.edge_of.remove(relay);
+            }
+        }
         mem::take(&mut self.outputs)
     }
 
     fn relay(&self, relay: u64) -> Option<&Relay> {
-        self.edges.values().find_map(|edge| edge.relays.get(&relay))
+        self.edges.get(self.edge_of.get(&relay)?)?.relays.get(&relay)
     }
 
     /// The relay's state; none if it is closed or never was.

@@ -1,52 +1,383 @@
-//! Which edge a viewer is sent to.
+//! Where a viewer watches: at the origin, or at which edge.
 
-/// An edge that could serve a viewer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate<'a> {
-    /// Its name.
-    pub(crate) edge: &'a str,
-    /// How long a prefix of the viewer's address its `serves` names, in bits; none if it names no
-    /// such network.
-    pub(crate) nearness: Option<u8>,
-    /// Whether it relays this stream already.
-    pub(crate) relays_it: bool,
-    /// How many relays it has.
-    pub(crate) relays: usize,
+use std::cmp::Reverse;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use catalog::{Catalog, Consent, Edge};
+use control::{ErrorCode, Refused, Started, Via};
+use lifecycle::Lifecycle;
+use model::{State, is_name};
+
+use super::edge_cache::{EdgeAnswer, EdgeCache, Question};
+use super::effect::Effect;
+use super::log_event::LogEvent;
+use super::relays::Relays;
+
+/// What a viewer asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) stream: String,
+    /// The edge that the caller insists on.
+    pub(crate) edge: Option<String>,
+    /// The viewer's address.
+    pub(crate) client: Option<IpAddr>,
 }
 
-/// Puts the candidates in order, the best first: the one nearest to the viewer, else one that
-/// relays the stream already, else the one with the fewest relays; the catalogue's order breaks
-/// ties.
-pub(crate) fn rank(candidates: &mut [Candidate<'_>]) {
-    candidates.sort_by_key(|candidate| {
-        let nearness = candidate.nearness.map_or(0, |bits| u16::from(bits) + 1);
-        (std::cmp::Reverse(nearness), !candidate.relays_it, candidate.relays)
-    });
+/// Where a viewer watches.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// At the origin.
+    Origin(Started),
+    /// At this edge, which can be reached.
+    Edge(String),
+    /// That depends on the answers to these questions.
+    Unknown(Vec<Question>),
+}
+
+/// What the choice goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chooser<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) relays: &'a Relays,
+    pub(crate) lifecycle: &'a Lifecycle,
+    pub(crate) edges: &'a EdgeCache,
+}
+
+impl Chooser<'_> {
+    /// Chooses the place. A local viewer watches at the origin. Others watch at the best edge that
+    /// can be reached: the nearest one by `serves`, then one that relays the stream already, then
+    /// the one with the fewest relays, then the first in the catalogue.
+    pub(crate) fn choose(
+        &self,
+        wish: &Wish,
+        now: Instant,
+        log: &mut Vec<Effect>,
+    ) -> Result<Place, Refused> {
+        if self.catalog.stream(&wish.stream).is_none() {
+            return Err(unknown_stream(&wish.stream));
+        }
+        if let Some(started) = self.at_origin(wish) {
+            return Ok(Place::Origin(started));
+        }
+        let (mut why, mut unknown) = (None, Vec::new());
+        for edge in self.candidates(wish)? {
+            match self.reachable(&wish.stream, edge, now) {
+                // The other edges are asked as well: a viewer must not wait for several edges that
+                // are down, one after the other.
+                Err(question) => unknown.push(question),
+                Ok(_) if !unknown.is_empty() => {}
+                Ok(Ok(())) => return Ok(Place::Edge(edge.name.clone())),
+                Ok(Err(refused)) => {
+                    log.push(Effect::Log(LogEvent::PassedOver {
+                        stream: wish.stream.clone(),
+                        edge: edge.name.clone(),
+                        why: refused.message.clone(),
+                    }));
+                    why = why.or(Some(refused));
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            return Ok(Place::Unknown(unknown));
+        }
+        let none = || Refused::new(ErrorCode::NoEdge, "there is no edge in the catalogue");
+        Err(why.unwrap_or_else(none))
+    }
+
+    fn at_origin(&self, wish: &Wish) -> Option<Started> {
+        let origin = &self.catalog.config().origin;
+        wish.client.filter(|client| origin.is_local(*client))?;
+        let url = origin.viewer_url(&wish.stream).filter(|_| wish.edge.is_none())?;
+        let host = origin.url.as_ref().map(catalog::RtspUrl::host);
+        Some(self.started(&wish.stream, url, host, None, None))
+    }
+
+    /// The answer for a viewer who is sent to an edge, whose relay is in this state.
+    pub(crate) fn at_edge(&self, stream: &str, edge: &Edge, state: Option<State>) -> Started {
+        let (url, host) = (edge.viewer_url(stream), Some(edge.url.host()));
+        self.started(stream, url, host, Some(edge.name.clone()), state)
+    }
+
+    fn started(
+        &self,
+        stream: &str,
+        url: String,
+        host: Option<&str>,
+        edge: Option<String>,
+        state: Option<State>,
+    ) -> Started {
+        let stream = self.catalog.stream(stream);
+        Started {
+            url,
+            via: if edge.is_some() { Via::Edge } else { Via::Origin },
+            edge,
+            state,
+            title: stream.and_then(|stream| stream.title.clone()),
+            audio: stream.and_then(|stream| stream.audio_at(host?)),
+        }
+    }
+
+    /// The edges that agreed to take the stream, the best one first.
+    fn candidates(&self, wish: &Wish) -> Result<Vec<&Edge>, Refused> {
+        let edges: Vec<&Edge> = match &wish.edge {
+            Some(name) => vec![self.catalog.edge(name).ok_or_else(|| unknown_edge(name))?],
+            None => self.catalog.edges().iter().collect(),
+        };
+        let (mut candidates, mut refusals) = (Vec::new(), Vec::new());
+        for edge in edges {
+            match self.catalog.route(&wish.stream, &edge.name) {
+                Ok(_) => candidates.push(edge),
+                Err(refusal) => refusals.push(refusal.to_string()),
+            }
+        }
+        if candidates.is_empty() && !refusals.is_empty() {
+            return Err(Refused::new(ErrorCode::NoConsent, refusals.join("; ")));
+        }
+        candidates.sort_by_key(|edge| {
+            let nearness = wish.client.and_then(|client| edge.nearness(client));
+            let relays_it = self.relays.find(&wish.stream, &edge.name).is_some();
+            (Reverse(nearness), !relays_it, self.relays.count_to(&edge.name))
+        });
+        Ok(candidates)
+    }
+
+    /// Whether viewers of this stream can be sent to an edge, or the question that tells. An edge
+    /// that takes the packets of the stream just now need not be asked.
+    fn reachable(
+        &self,
+        stream: &str,
+        edge: &Edge,
+        now: Instant,
+    ) -> Result<Result<(), Refused>, Question> {
+        let relay = self.relays.find(stream, &edge.name);
+        if relay.and_then(|relay| self.lifecycle.state(relay.id)) == Some(State::Live) {
+            return Ok(Ok(()));
+        }
+        let question = match edge.consent {
+            Consent::File => Question::Connect(edge.url.as_str().to_owned()),
+            Consent::Describe => Question::Describe(edge.viewer_url(stream)),
+        };
+        let name = &edge.name;
+        match self.edges.answer(&question, now) {
+            None => Err(question),
+            Some(EdgeAnswer::Yes) => Ok(Ok(())),
+            Some(EdgeAnswer::NoConsent(status)) => Ok(Err(Refused::new(
+                ErrorCode::NoConsent,
+                format!("{name} has no {stream}.sdp ({status})"),
+            ))),
+            Some(EdgeAnswer::Unreachable(why)) => Ok(Err(Refused::new(
+                ErrorCode::EdgeUnreachable,
+                format!("{name} does not answer at {}: {why}", edge.url.as_str()),
+            ))),
+        }
+    }
+}
+
+/// The refusal for a stream that the catalogue doesn't have.
+pub(crate) fn unknown_stream(stream: &str) -> Refused {
+    let message = if is_name(stream) {
+        format!("there is no stream {stream} in the catalogue")
+    } else {
+        "that can't be a stream's name".to_owned()
+    };
+    Refused::new(ErrorCode::UnknownStream, message)
+}
+
+/// The refusal for an edge that the catalogue doesn't have.
+pub(crate) fn unknown_edge(edge: &str) -> Refused {
+    let edge = if is_name(edge) { edge } else { "of that name" };
+    Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::input::{FlowEnds, Moment};
+    use super::super::log_event::OpenCause;
+    use super::super::relays::Relay;
+    use super::super::testing;
     use super::*;
 
-    fn best(mut candidates: Vec<Candidate<'static>>) -> &'static str {
-        rank(&mut candidates);
-        candidates[0].edge
+    /// What the edges are known to answer, and what is relayed, in a row of the table.
+    #[derive(Default)]
+    struct Given {
+        unanswered: &'static [&'static str],
+        down: &'static [&'static str],
+        without_stream: &'static [&'static str],
+        /// Streams and edges with a relay.
+        relayed: &'static [(&'static str, &'static str)],
+        /// The relays that are live.
+        live: bool,
     }
 
-    fn edge(edge: &'static str) -> Candidate<'static> {
-        Candidate { edge, nearness: None, relays_it: false, relays: 0 }
+    /// Chooses where a viewer watches, and says it in a word: the place, or the code of the refusal.
+    fn choose(given: &Given, wish: (&str, Option<&str>, Option<&str>)) -> String {
+        let catalog = catalog();
+        let (mut relays, mut lifecycle, now) =
+            (Relays::default(), Lifecycle::new(), Instant::now());
+        for (id, (stream, edge)) in (1..).zip(given.relayed) {
+            let route = Arc::clone(catalog.route(stream, edge).unwrap());
+            let at = Moment { now, unix: 0 };
+            let mut relay = Relay::new(id, route, OpenCause::Start, at).unwrap();
+            let nowhere = "127.0.0.1:1".parse().unwrap();
+            relay.opened(vec![FlowEnds { from: nowhere, via: nowhere }; 2], now);
+            lifecycle.start(id, relay.address, &relay.kinds(), model::Rules::default(), None, now);
+            for second in (0..10).filter(|_| given.live) {
+                let then = now + Duration::from_secs(second);
+                let traffic =
+                    lifecycle::Input::Traffic { received: second * 50, sent: second * 50 };
+                lifecycle.observe(id, 0, traffic, then);
+                lifecycle.poll(then);
+            }
+            relays.insert(relay);
+        }
+        let mut edges = EdgeCache::default();
+        for edge in catalog.edges() {
+            let name = edge.name.as_str();
+            let question = match edge.consent {
+                Consent::File => Question::Connect(edge.url.as_str().to_owned()),
+                Consent::Describe => Question::Describe(edge.viewer_url(wish.0)),
+            };
+            let answer = if given.down.contains(&name) {
+                EdgeAnswer::Unreachable("no route".into())
+            } else if given.without_stream.contains(&name) {
+                EdgeAnswer::NoConsent("RTSP 404".into())
+            } else {
+                EdgeAnswer::Yes
+            };
+            if !given.unanswered.contains(&name) {
+                edges.learn(question, answer, |_| true, now, &mut Vec::new());
+            }
+        }
+        let chooser =
+            Chooser { catalog: &catalog, relays: &relays, lifecycle: &lifecycle, edges: &edges };
+        let (stream, edge, client) = wish;
+        let wish = Wish {
+            stream: stream.to_owned(),
+            edge: edge.map(str::to_owned),
+            client: client.map(|client| client.parse().unwrap()),
+        };
+        match chooser.choose(&wish, now, &mut Vec::new()) {
+            Ok(Place::Origin(started)) => started.url,
+            Ok(Place::Edge(edge)) => edge,
+            Ok(Place::Unknown(questions)) => format!("ask {}", questions.len()),
+            Err(refused) => refused.code.to_string(),
+        }
+    }
+
+    /// Four edges. `near` serves a network, and `nearer` a part of it; `strict` gives its consent by
+    /// DESCRIBE. `news` is for all but `strict`, `sport` for `first` and `strict`, `lone` for none.
+    fn catalog() -> Arc<Catalog> {
+        let config = [
+            "[origin]\nurl = \"rtsp://dss1.example\"\nlocal = [\"192.0.2.0/24\"]\n".to_owned(),
+            testing::edge("first", "198.51.100.1", ""),
+            testing::edge("near", "198.51.100.2", "serves = [\"203.0.113.0/24\"]"),
+            testing::edge("nearer", "198.51.100.3", "serves = [\"203.0.113.128/25\"]"),
+            testing::edge("strict", "198.51.100.4", "consent = \"describe\""),
+        ];
+        let port = |stream: &str| match stream {
+            "news" => 6000,
+            "sport" => 6002,
+            _ => 6004,
+        };
+        let of_origin =
+            |stream: &str| (format!("{stream}.sdp"), testing::sdp("239.1.1.1", port(stream)));
+        let of_edge = |stream: &str, edge: &str, address: &str| {
+            (format!("{stream}.{edge}.sdp"), testing::sdp(address, port(stream)))
+        };
+        let files = [
+            of_origin("lone"),
+            of_origin("news"),
+            of_origin("sport"),
+            of_edge("news", "first", "198.51.100.1"),
+            of_edge("news", "near", "198.51.100.2"),
+            of_edge("news", "nearer", "198.51.100.3"),
+            of_edge("sport", "first", "198.51.100.1"),
+            of_edge("sport", "strict", "198.51.100.4"),
+        ];
+        testing::catalog(&config.concat(), &files)
     }
 
     #[test]
-    fn nearness_comes_first_then_a_running_relay_then_the_load() {
-        let near = Candidate { nearness: Some(24), relays: 9, ..edge("near") };
-        let nearer = Candidate { nearness: Some(28), relays: 9, ..edge("nearer") };
-        let running = Candidate { relays_it: true, relays: 5, ..edge("running") };
-        let idle = Candidate { relays: 1, ..edge("idle") };
-        assert_eq!(best(vec![idle, running, near, nearer]), "nearer");
-        assert_eq!(best(vec![idle, running, near]), "near");
-        assert_eq!(best(vec![idle, running]), "running");
-        assert_eq!(best(vec![Candidate { relays: 2, ..edge("busy") }, idle]), "idle");
-        assert_eq!(best(vec![edge("first"), edge("second")]), "first");
+    fn a_viewer_watches_at_the_best_edge_that_can_be_reached() {
+        const FAR: Option<&str> = Some("198.18.0.1");
+        const NEAR: Option<&str> = Some("203.0.113.9");
+        const NEARER: Option<&str> = Some("203.0.113.200");
+        const LOCAL: Option<&str> = Some("192.0.2.7");
+        let all = Given::default;
+        let relayed = |relayed| Given { relayed, ..all() };
+        let table = [
+            ("local", all(), ("news", None, LOCAL), "rtsp://dss1.example/news.sdp"),
+            (
+                "local, by IPv6",
+                all(),
+                ("news", None, Some("::ffff:192.0.2.7")),
+                "rtsp://dss1.example/news.sdp",
+            ),
+            ("local, edge named", all(), ("news", Some("near"), LOCAL), "near"),
+            ("no address", all(), ("news", None, None), "first"),
+            ("far", all(), ("news", None, FAR), "first"),
+            ("served", all(), ("news", None, NEAR), "near"),
+            ("served by two", all(), ("news", None, NEARER), "nearer"),
+            ("relayed elsewhere", relayed(&[("news", "nearer")]), ("news", None, FAR), "nearer"),
+            ("near beats relayed", relayed(&[("news", "first")]), ("news", None, NEAR), "near"),
+            ("least busy", relayed(&[("sport", "first")]), ("news", None, FAR), "near"),
+            ("named edge", all(), ("news", Some("nearer"), FAR), "nearer"),
+            ("unknown edge", all(), ("news", Some("nowhere"), FAR), "no-edge"),
+            ("unknown stream", all(), ("opera", None, FAR), "unknown-stream"),
+            ("no name", all(), ("../etc", None, LOCAL), "unknown-stream"),
+            ("no consent at all", all(), ("lone", None, FAR), "no-consent"),
+            ("no consent there", all(), ("news", Some("strict"), FAR), "no-consent"),
+            ("consent", all(), ("sport", Some("strict"), FAR), "strict"),
+            (
+                "no consent by DESCRIBE",
+                Given { without_stream: &["strict"], ..all() },
+                ("sport", Some("strict"), FAR),
+                "no-consent",
+            ),
+            ("one down", Given { down: &["near"], ..all() }, ("news", None, NEAR), "first"),
+            (
+                "all down",
+                Given { down: &["first", "strict"], ..all() },
+                ("sport", None, FAR),
+                "edge-unreachable",
+            ),
+            (
+                "the best is not known yet",
+                Given { unanswered: &["near"], ..all() },
+                ("news", None, NEAR),
+                "ask 1",
+            ),
+            (
+                "nothing is known yet",
+                Given { unanswered: &["first", "near", "nearer"], ..all() },
+                ("news", None, FAR),
+                "ask 3",
+            ),
+            (
+                "a worse one is not known yet",
+                Given { unanswered: &["first"], ..all() },
+                ("news", None, NEAR),
+                "near",
+            ),
+            (
+                "a live relay needs no question",
+                Given { unanswered: &["near"], relayed: &[("news", "near")], live: true, ..all() },
+                ("news", None, FAR),
+                "near",
+            ),
+            (
+                "a starting relay is asked about",
+                Given { unanswered: &["near"], relayed: &[("news", "near")], ..all() },
+                ("news", None, FAR),
+                "ask 1",
+            ),
+        ];
+        for (name, given, wish, place) in table {
+            assert_eq!(choose(&given, wish), place, "{name}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use control::RelayDetail;
 use model::CloseReason;
 
-/// How many are remembered.
+/// How many closed relays are kept.
 const KEPT: usize = 200;
 
 /// Closed relays, the latest first, and how many there were in all.
@@ -17,11 +17,9 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Remembers a relay that has closed, and forgets the oldest if there are many.
-    pub(crate) fn remember(&mut self, relay: RelayDetail) {
-        if let Some(reason) = relay.relay.reason {
-            *self.counts.entry(reason).or_default() += 1;
-        }
+    /// Keeps a closed relay, and drops the oldest if there are too many.
+    pub(crate) fn remember(&mut self, relay: RelayDetail, reason: CloseReason) {
+        *self.counts.entry(reason).or_default() += 1;
         self.relays.push_front(relay);
         self.relays.truncate(KEPT);
     }

@@ -1,59 +1,122 @@
-//! Everything that the supervisor hears of, in one queue.
+//! What the core is told.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
 
+use catalog::{Catalog, ConfigError};
 use control::Request;
+use forward::{Counters, FlowEvent};
+use model::Gate;
 
-use crate::core::on_air::Heard;
-use crate::core::pulls::Told;
-use crate::core::scan_request::Audition;
-use crate::core::supervisor::Answer;
-use crate::shell::edge_probe::Verdict;
+use super::edge_cache::{EdgeAnswer, Question};
+use super::pulls::PullReport;
+use super::relays::RelayName;
 
-/// One thing to act on.
+/// The number of a relay, or of a replica, in the data plane and the lifecycle.
+pub(crate) type RelayId = u64;
+
+/// The number of a request. Its one reply carries the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CallId(pub(crate) u64);
+
+/// The time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// For durations.
+    pub(crate) now: Instant,
+    /// For people: seconds since 1970.
+    pub(crate) unix: u64,
+}
+
+/// One thing that happened.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Somebody asked; the answer goes to `reply` as one line.
-    Asked(Asked),
-    /// Somebody wants a line for each change of a relay's state.
-    Watch(Watcher),
-    /// Somebody wants to listen to these streams.
-    Audition {
-        /// Their names.
-        streams: Vec<String>,
-        /// Until each media is known to be active.
-        quick: bool,
-        /// Where it is handed over.
-        to: SyncSender<Answer<Audition>>,
+    /// Somebody asks. [`super::Effect::Reply`] answers, now or later, exactly once.
+    Request {
+        /// Where the reply goes.
+        call: CallId,
+        /// What is asked.
+        request: Request,
     },
-    /// A flow was refused, a probe was sent, an edge reported.
-    Forward(forward::Notice),
-    /// It was listened to some streams.
-    Heard(Heard),
-    /// It is known now whether an edge can be reached.
-    Reach(Verdict),
-    /// A stream that is pulled comes, or doesn't.
-    Pull(Told),
-    /// SIGHUP.
+    /// The data plane reports an event of a flow.
+    Flow {
+        /// The relay or replica.
+        relay: RelayId,
+        /// The flow's place among those that were opened.
+        flow: usize,
+        /// The event.
+        event: FlowEvent,
+    },
+    /// The answer to [`super::Effect::ReadCounters`], before any other input.
+    Counters(Vec<(RelayId, Vec<FlowCounts>)>),
+    /// The answer to [`super::Effect::Open`], before any input from elsewhere.
+    Opened {
+        /// The relay or replica.
+        relay: RelayId,
+        /// Its sockets, or why there are none.
+        result: Result<Vec<FlowEnds>, OpenFailure>,
+    },
+    /// The answer to [`super::Effect::Close`], before any input from elsewhere.
+    Closed {
+        /// The relay or replica.
+        relay: RelayId,
+        /// Its last counters.
+        counts: Vec<FlowCounts>,
+    },
+    /// The answer to [`super::Effect::AskEdge`].
+    EdgeAnswer {
+        /// What was asked.
+        question: Question,
+        /// What the edge answered.
+        answer: EdgeAnswer,
+    },
+    /// The answer to [`super::Effect::Listen`]: each stream's name, and whether it is on air; none
+    /// if that can't be told.
+    OnAir(Vec<(String, Option<bool>)>),
+    /// A scan is over, or its caller hung up.
+    ScanEnded(CallId),
+    /// A pull reports its state.
+    Pull(PullReport),
+    /// The answer to [`super::Effect::ReadCatalog`].
+    CatalogRead(Result<Arc<Catalog>, ConfigError>),
+    /// The relays that ran when the last daemon ended.
+    Resume(Vec<RelayName>),
+    /// The configuration and the streams folder are to be read again (SIGHUP).
     Reload,
-    /// SIGTERM or SIGINT.
+    /// Everything is to be closed (SIGTERM).
     Stop,
+    /// Time passed.
+    Tick,
 }
 
-/// A request and where its answer goes.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    /// What is asked.
-    pub(crate) request: Request,
-    /// Takes one line, without its newline. A caller that hung up takes none, and that is fine.
-    pub(crate) reply: Sender<String>,
+/// The counters of one flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlowCounts {
+    /// Its numbers since it was opened.
+    pub(crate) counters: Counters,
+    /// What it lets through.
+    pub(crate) gate: Gate,
+    /// Who sent packets of the flow's source back to it since the counters were last read.
+    pub(crate) returned_by: Option<SocketAddr>,
 }
 
-/// Where the lines of `events` go. It is bounded: who doesn't read loses the feed.
-pub(crate) type Watcher = SyncSender<String>;
+/// The sockets of one flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlowEnds {
+    /// Where its packets arrive.
+    pub(crate) from: SocketAddr,
+    /// Where they are sent from.
+    pub(crate) via: SocketAddr,
+}
 
-/// The supervisor's end of the queue.
-pub(crate) type Inbox = Receiver<Input>;
-
-/// Everyone else's end.
-pub(crate) type Post = Sender<Input>;
+/// Why a relay's sockets could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OpenFailure {
+    /// The process has too few file descriptors left.
+    #[error("{0}")]
+    Limit(String),
+    /// A socket could not be made.
+    #[error("{0}")]
+    Failed(String),
+}

@@ -1,36 +1,38 @@
-//! Telling of packets that came back: once, and then now and then.
+//! Warns of packets that came back to this host: once for each sender, and then now and then.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use forward::Flow;
-use tracing::warn;
+use super::effect::Effect;
+use super::input::FlowCounts;
+use super::log_event::LogEvent;
 
-/// How long nothing more is said of a stream and a sender that were told of.
+/// How long a warning about a stream and a sender is not repeated.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Who sent back what, and when that was said.
+/// The warnings of the last minute: who sent back which stream, and when that was logged.
 #[derive(Debug, Default)]
-pub(crate) struct Returns(HashMap<(String, IpAddr), Instant>);
+pub(crate) struct LoopWarnings(HashMap<(String, IpAddr), Instant>);
 
-impl Returns {
-    /// Looks whether packets of a stream came back, and says so.
-    pub(crate) fn look(&mut self, stream: &str, flows: &[Flow], now: Instant) {
-        for flow in flows {
-            let Some(sender) = flow.take_returned() else { continue };
+impl LoopWarnings {
+    /// Warns if packets of this stream came back.
+    pub(crate) fn look(
+        &mut self,
+        stream: &str,
+        counts: &[FlowCounts],
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        for FlowCounts { returned_by, counters, .. } in counts {
+            let Some(sender) = *returned_by else { continue };
             let key = (stream.to_owned(), sender.ip());
-            let told = self.0.get(&key).is_some_and(|at| now < *at + PAUSE);
-            if !told {
-                // Senders may be many: what was said long ago may be said again.
+            if self.0.get(&key).is_none_or(|at| *at + PAUSE <= now) {
+                // There may be many senders: old warnings are forgotten.
                 self.0.retain(|_, at| now < *at + PAUSE);
                 self.0.insert(key, now);
-                let returned = flow.counters().returned;
-                warn!(
-                    name: "returned", stream, %sender, returned,
-                    "packets of {stream} come back: {sender} sends them here again, and they are not sent \
-                     on; a second encoder that sends the same does no harm"
-                );
+                let (stream, returned) = (stream.to_owned(), counters.returned);
+                effects.push(Effect::Log(LogEvent::Returned { stream, sender, returned }));
             }
         }
     }

@@ -1,83 +1,95 @@
 //! The streams that are pulled from an RTSP server, each while it is needed.
-//!
-//! A pull is a thread of the crate `rtsp`. It hands the packets to sockets of this host's own
-//! loopback, where the data plane takes them like those of any other source: so one pull serves all
-//! relays of its stream, and no server holds up more than that thread.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use catalog::sdp::MediaFormat;
 use catalog::{Catalog, RtspSource, Stream};
+use control::{ErrorCode, Refused};
 use model::SourceState;
-use rtsp::{Order, Outlet, Pull, State, Transport};
-use tracing::{info, warn};
+use rtsp::{Fault, State, Transport};
 
-use crate::core::input::{Input, Post};
+use super::effect::{Effect, PullOrder};
+use super::log_event::LogEvent;
 
 /// How long a stream is still pulled for a viewer who was told to ask again.
 const LINGER: Duration = Duration::from_secs(20);
-/// How long a daemon that stops waits until the servers have heard of it.
-const LEAVING: Duration = Duration::from_millis(1500);
 
-/// What a pull tells of itself.
+/// What a pull reports.
 #[derive(Debug)]
-pub(crate) struct Told {
-    stream: String,
-    /// Of several pulls of a stream, one after the other, which.
-    id: u64,
-    state: State,
+pub(crate) struct PullReport {
+    pub(crate) stream: String,
+    /// The pull's number, as in its order: reports of its predecessors may be late.
+    pub(crate) id: u64,
+    /// Its state, or why it can't be started at all.
+    pub(crate) state: Result<State, String>,
+}
+
+/// What a report means for the starts that wait.
+#[derive(Debug)]
+pub(crate) enum PullNews {
+    /// Nothing.
+    None,
+    /// The stream comes, or its source has failed.
+    Settled,
+    /// The pull can't be started.
+    CantStart(Refused),
+}
+
+/// Whether a pulled stream comes.
+#[derive(Debug)]
+pub(crate) enum Coming {
+    /// Nothing pulls it.
+    Idle,
+    /// It is being asked for.
+    Soon,
+    /// Packets come.
+    Yes,
+    /// The source has failed, and will be asked again.
+    Failed(Refused),
 }
 
 /// The pulls that run, by stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pulls {
-    post: Post,
-    running: BTreeMap<String, Pulling>,
-    next_id: u64,
+    running: BTreeMap<String, Pull>,
+    last_id: u64,
     /// The streams that did not come over UDP.
     by_tcp: HashSet<String>,
 }
 
-/// One of them.
 #[derive(Debug)]
-pub(crate) struct Pulling {
+struct Pull {
     id: u64,
-    /// Ends with this.
-    pull: Pull,
-    order: Order,
-    /// The outlets' own sockets, until the data plane opens them.
-    reserved: Vec<UdpSocket>,
-    pub(crate) state: State,
+    source: RtspSource,
+    media: Box<[Arc<MediaFormat>]>,
+    state: State,
     /// Why it failed, if it did since it played last.
-    pub(crate) fault: Option<rtsp::Error>,
-    /// A viewer was told to ask again, and may do so until then.
-    asked: Option<Instant>,
+    fault: Option<rtsp::Error>,
+    /// Until when it goes on for a viewer who was told to ask again.
+    lingers: Option<Instant>,
 }
 
-impl Pulling {
-    /// Whether it may go on with this source. One that plays does while the server is the same, and
-    /// has not the stream from here by now.
-    fn suits(&self, source: &RtspSource) -> bool {
-        match self.state {
+impl Pull {
+    /// Whether it may go on with this source. One that plays may while the server is the same and
+    /// doesn't have the stream from here.
+    fn suits(&self, source: &RtspSource, media: &[Arc<MediaFormat>]) -> bool {
+        let same = match self.state {
             State::Playing { from, .. } => {
-                self.order.source.asks_like(source) && !source.is_fed_by_us(from.ip(), source.url())
+                self.source.asks_like(source) && !source.is_fed_by_us(from.ip(), source.url())
             }
-            State::Connecting | State::Waiting { .. } => self.order.source == *source,
-        }
+            State::Connecting | State::Waiting { .. } => self.source == *source,
+        };
+        same && *self.media == *media
     }
 }
 
 impl Pulls {
-    /// None yet; what they tell will come to `post`.
-    pub(crate) fn new(post: Post) -> Self {
-        Self { post, running: BTreeMap::new(), next_id: 1, by_tcp: HashSet::new() }
-    }
-
-    /// The pull of a stream, if it runs.
-    pub(crate) fn of(&self, stream: &str) -> Option<&Pulling> {
-        self.running.get(stream)
+    /// Whether this pull of a stream runs.
+    #[cfg(test)]
+    pub(crate) fn runs(&self, stream: &str, id: u64) -> bool {
+        self.running.get(stream).is_some_and(|pull| pull.id == id)
     }
 
     /// Whether none runs.
@@ -85,170 +97,186 @@ impl Pulls {
         self.running.is_empty()
     }
 
-    /// Sees to it that a stream is pulled from its source.
-    pub(crate) fn need(&mut self, stream: &Stream, source: &RtspSource) -> io::Result<()> {
-        let (name, medias) = (stream.name.as_str(), &stream.media);
-        let known = self.running.get(name);
-        if known
-            .is_some_and(|running| running.suits(source) && running.order.medias[..] == medias[..])
-        {
-            return Ok(());
+    /// Makes sure that a stream is pulled, if it has a source.
+    pub(crate) fn need(&mut self, stream: &Stream, effects: &mut Vec<Effect>) {
+        let Some(source) = &stream.source else { return };
+        let (name, media) = (&stream.name, &stream.media);
+        if self.running.get(name).is_some_and(|pull| pull.suits(source, media)) {
+            return;
         }
-        // Relays that run go on where they listen.
-        let known = known.map(|running| &running.order);
-        let kept = known.filter(|order| order.medias.len() == medias.len());
-        let (outlets, reserved) = match kept {
-            Some(order) => (order.outlets.clone(), Vec::new()),
-            None => Outlet::reserve(medias.len())?,
-        };
-        let transport = match self.by_tcp.contains(name) {
-            true => Transport::Tcp,
-            false => Transport::Udp,
-        };
-        let (source, medias) = (source.clone(), medias.to_vec());
-        self.start(name, Order { source, medias, outlets, transport }, reserved)
+        self.last_id += 1;
+        let id = self.last_id;
+        let tcp = self.by_tcp.contains(name);
+        effects.push(Effect::StartPull(PullOrder {
+            stream: name.clone(),
+            id,
+            source: source.clone(),
+            media: media.clone(),
+            transport: if tcp { Transport::Tcp } else { Transport::Udp },
+        }));
+        let entry = LogEvent::Pull { stream: name.clone(), source: source.to_string() };
+        effects.push(Effect::Log(entry));
+        let (source, media, state) = (source.clone(), media.clone(), State::Connecting);
+        let pull = Pull { id, source, media, state, fault: None, lingers: None };
+        self.running.insert(name.clone(), pull);
     }
 
-    fn start(&mut self, stream: &str, order: Order, reserved: Vec<UdpSocket>) -> io::Result<()> {
-        let id = self.next_id;
-        self.next_id += 1;
-        let (post, name) = (self.post.clone(), stream.to_owned());
-        let pull = Pull::start(order.clone(), move |state| {
-            // Nobody listens any more only when the daemon is stopping.
-            let _ = post.send(Input::Pull(Told { stream: name.clone(), id, state }));
-        })?;
-        info!(name: "pull", stream, source = %order.source, "the stream is being pulled");
-        let (state, fault, asked) = (State::Connecting, None, None);
-        let pulling = Pulling { id, pull, order, reserved, state, fault, asked };
-        self.running.insert(stream.to_owned(), pulling);
-        Ok(())
-    }
-
-    /// Sees to it that a stream is pulled, if it has a source, and says where the data plane is to
-    /// listen for it: RTP and RTCP of each media in turn. It opens these now.
-    pub(crate) fn sources(
-        &mut self,
-        catalog: &Catalog,
-        stream: &str,
-    ) -> io::Result<Vec<SocketAddr>> {
-        if let Some(stream) = catalog.stream(stream)
-            && let Some(source) = &stream.source
-        {
-            self.need(stream, source)?;
+    /// A relay or replica of this stream is opened: it keeps the pull running from now on.
+    pub(crate) fn taken(&mut self, stream: &str) {
+        if let Some(pull) = self.running.get_mut(stream) {
+            pull.lingers = None;
         }
-        let Some(running) = self.running.get_mut(stream) else { return Ok(Vec::new()) };
-        running.reserved.clear();
-        running.asked = None;
-        let outlets = running.order.outlets.iter();
-        Ok(outlets.flat_map(|outlet| [outlet.rtp, outlet.rtcp]).collect())
     }
 
-    /// A viewer of this stream is told to ask again.
+    /// A viewer of this stream is told to ask again: the next try shall find it coming.
     pub(crate) fn keep(&mut self, stream: &str, now: Instant) {
-        if let Some(running) = self.running.get_mut(stream) {
-            running.asked = Some(now + LINGER);
+        if let Some(pull) = self.running.get_mut(stream) {
+            pull.lingers = Some(now + LINGER);
         }
     }
 
-    /// Notes what a pull tells; false if nothing is new.
-    pub(crate) fn learn(&mut self, told: Told) -> bool {
-        let Told { stream, id, state } = told;
-        let running = self.running.get_mut(&stream).filter(|running| running.id == id);
-        let Some(running) = running else { return false };
-        let source = &running.order.source;
-        match &state {
-            State::Connecting => {}
+    /// Whether a pulled stream comes.
+    pub(crate) fn coming(&self, stream: &str) -> Coming {
+        match self.running.get(stream).map(|pull| &pull.state) {
+            None => Coming::Idle,
+            Some(State::Connecting) => Coming::Soon,
+            Some(State::Playing { .. }) => Coming::Yes,
+            Some(State::Waiting { why, .. }) => Coming::Failed(refusal(stream, why)),
+        }
+    }
+
+    /// What to tell a viewer who has waited long enough for this stream's first packet.
+    pub(crate) fn late(&self, stream: &str) -> Refused {
+        let fault = self.running.get(stream).and_then(|pull| pull.fault.as_ref());
+        fault.map(|why| refusal(stream, why)).unwrap_or_else(|| {
+            let message =
+                format!("{stream} is being pulled from its source: try again in a moment");
+            Refused::new(ErrorCode::SourceStarting, message)
+        })
+    }
+
+    /// Takes a report of a pull.
+    pub(crate) fn learn(&mut self, report: PullReport, effects: &mut Vec<Effect>) -> PullNews {
+        let PullReport { stream, id, state } = report;
+        let known = self.running.get_mut(&stream).filter(|pull| pull.id == id);
+        let Some(pull) = known else { return PullNews::None };
+        let source = pull.source.to_string();
+        let mut log = |entry| effects.push(Effect::Log(entry));
+        let state = match state {
+            Ok(state) => state,
+            Err(why) => {
+                self.running.remove(&stream);
+                let message = format!("{stream} can't be pulled: {why}");
+                log(LogEvent::PullFailed { stream, source, why });
+                return PullNews::CantStart(Refused::new(ErrorCode::Internal, message));
+            }
+        };
+        let news = match &state {
+            State::Connecting => PullNews::None,
             State::Playing { transport, from } => {
-                info!(
-                    name: "pull-plays", stream, %source, %transport, %from,
-                    "the stream comes over {transport}"
-                );
-                running.fault = None;
+                pull.fault = None;
                 if *transport == Transport::Tcp {
-                    self.by_tcp.insert(stream);
+                    self.by_tcp.insert(stream.clone());
                 } else {
                     self.by_tcp.remove(&stream);
                 }
+                let (transport, from) = (*transport, *from);
+                log(LogEvent::PullPlays { stream, source, transport, from });
+                PullNews::Settled
             }
             State::Waiting { why, .. } => {
-                // It is tried every few seconds: the same again is no news.
-                if running.fault.as_ref() != Some(why) {
-                    warn!(
-                        name: "pull-failed", stream, %source,
-                        "the stream can't be pulled, trying again: {why}"
-                    );
-                    running.fault = Some(why.clone());
+                // It tries every few seconds: the same fault again is not logged.
+                if pull.fault.as_ref() != Some(why) {
+                    log(LogEvent::PullFailed { stream, source, why: why.to_string() });
+                    pull.fault = Some(why.clone());
                 }
+                PullNews::Settled
             }
-        }
-        running.state = state;
-        true
+        };
+        pull.state = state;
+        news
     }
 
     /// Ends the pulls that nobody needs any more.
-    pub(crate) fn end_unneeded(&mut self, now: Instant, needed: impl Fn(&str) -> bool) {
-        self.running.retain(|stream, running| {
-            let goes_on = needed(stream) || running.asked.is_some_and(|until| now < until);
+    pub(crate) fn end_unneeded(
+        &mut self,
+        now: Instant,
+        needed: impl Fn(&str) -> bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.running.retain(|stream, pull| {
+            pull.lingers = pull.lingers.filter(|until| now < *until);
+            let goes_on = needed(stream) || pull.lingers.is_some();
             if !goes_on {
-                info!(name: "pull-ended", stream, "the stream is no longer pulled: nobody needs \
-                    it");
+                effects.push(Effect::EndPull(stream.clone()));
+                effects.push(Effect::Log(LogEvent::PullEnded { stream: stream.clone() }));
             }
             goes_on
         });
     }
 
-    /// How the pull of a stream goes, in the protocol's words, and what there is to say of it.
-    pub(crate) fn tell(&self, stream: &str, source: &RtspSource) -> (SourceState, Option<String>) {
-        let Some(running) = self.running.get(stream) else {
-            return (SourceState::Idle, Some(source.to_string()));
+    /// When the first pull has lingered long enough.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        self.running.values().filter_map(|pull| pull.lingers).min()
+    }
+
+    /// Brings the pulls into line with a new catalogue. Returns the streams whose pull has ended.
+    pub(crate) fn reconcile(
+        &mut self,
+        catalog: &Catalog,
+        effects: &mut Vec<Effect>,
+    ) -> BTreeSet<String> {
+        let mut ended = BTreeSet::new();
+        for name in self.running.keys().cloned().collect::<Vec<_>>() {
+            let stream = catalog.stream(&name);
+            let source = stream.and_then(|stream| stream.source.as_ref());
+            let known = self.running.get(&name).map(|pull| &pull.source);
+            if !known.zip(source).is_some_and(|(known, source)| known.asks_like(source)) {
+                self.by_tcp.remove(&name);
+            }
+            match stream.filter(|_| source.is_some()) {
+                Some(stream) => self.need(stream, effects),
+                None => {
+                    self.running.remove(&name);
+                    effects.push(Effect::EndPull(name.clone()));
+                    ended.insert(name);
+                }
+            }
+        }
+        ended
+    }
+
+    /// Ends all.
+    pub(crate) fn end_all(&mut self, effects: &mut Vec<Effect>) {
+        effects.extend(std::mem::take(&mut self.running).into_keys().map(Effect::EndPull));
+    }
+
+    /// The state of a stream's source, and what there is to say of it.
+    pub(crate) fn source_state(&self, stream: &str, source: &RtspSource) -> (SourceState, String) {
+        let Some(pull) = self.running.get(stream) else {
+            return (SourceState::Idle, source.to_string());
         };
-        match (&running.state, &running.fault) {
+        match (&pull.state, &pull.fault) {
             (State::Playing { transport, from }, _) => {
-                (SourceState::Running, Some(format!("{source}, over {transport} from {from}")))
+                (SourceState::Running, format!("{source}, over {transport} from {from}"))
             }
             (State::Waiting { why, wait }, _) => {
                 let wait = wait.as_secs_f32();
-                (
-                    SourceState::Failed,
-                    Some(format!("{source}: {why}; it is tried again after {wait:.1} s")),
-                )
+                let detail = format!("{source}: {why}; it is tried again after {wait:.1} s");
+                (SourceState::Failed, detail)
             }
             (State::Connecting, Some(why)) => {
-                (SourceState::Failed, Some(format!("{source}: {why}; it is tried again now")))
+                (SourceState::Failed, format!("{source}: {why}; it is tried again now"))
             }
-            (State::Connecting, None) => (SourceState::Connecting, Some(source.to_string())),
+            (State::Connecting, None) => (SourceState::Connecting, source.to_string()),
         }
     }
+}
 
-    /// Brings those that run into line with a new catalogue: their sources may be others.
-    pub(crate) fn reorder(&mut self, catalog: &Catalog) {
-        let running: Vec<String> = self.running.keys().cloned().collect();
-        for name in running {
-            let stream = catalog.stream(&name);
-            let Some((stream, source)) = stream.and_then(|one| Some((one, one.source.as_ref()?)))
-            else {
-                self.running.remove(&name);
-                continue;
-            };
-            let known = self.running.get(&name);
-            let same = known.is_some_and(|running| running.order.source.asks_like(source));
-            if !same {
-                self.by_tcp.remove(&name);
-            }
-            if let Err(error) = self.need(stream, source) {
-                warn!(name: "pull-failed", stream = name, %error, "the stream can't be pulled");
-                self.running.remove(&name);
-            }
-        }
-    }
-
-    /// Ends all, and waits a moment until the servers know.
-    pub(crate) fn end_all(&mut self) {
-        let until = Instant::now() + LEAVING;
-        let ending = std::mem::take(&mut self.running).into_values().map(|one| one.pull);
-        // Each is told before any is waited for.
-        for ended in ending.map(Pull::ending).collect::<Vec<_>>() {
-            ended.wait(until.saturating_duration_since(Instant::now()));
-        }
-    }
+fn refusal(stream: &str, why: &rtsp::Error) -> Refused {
+    let code = match why.fault() {
+        Fault::Refuses => ErrorCode::SourceRefuses,
+        Fault::Silent => ErrorCode::SourceUnreachable,
+    };
+    Refused::new(code, format!("the source of {stream} sends nothing: {why}"))
 }

@@ -1,66 +1,65 @@
-//! How fast a relay went over the last minutes.
+//! How fast relays sent over the last ten minutes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use control::Rates;
 
-use crate::core::relay::unix_time;
-use crate::core::supervisor::Supervisor;
+use super::input::Moment;
+use super::relays::Relays;
 
 /// How long a step is.
 const STEP: Duration = Duration::from_secs(5);
-/// How many steps are remembered: ten minutes. A thousand relays take half a megabyte.
+/// How many steps are kept: ten minutes. A thousand relays take half a megabyte.
 const KEPT: usize = 120;
 /// How many steps make a coarse one.
 const COARSE: u16 = 3;
 
-/// The bytes that a relay, or all together, sent each second, on the average of each step; the oldest first.
+/// The bytes a second that a relay, or all together, sent in each step; the oldest first.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    /// A rate beyond 34 Gbit/s is told as that.
+pub(crate) struct RateHistory {
+    /// A rate beyond 34 Gbit/s is kept as that.
     steps: VecDeque<u32>,
-    /// The number of the last step, which all relays have in common.
+    /// The number of the last step, the same for all relays.
     number: u64,
-    /// When that ended, in seconds since 1970.
+    /// When the last step ended, in seconds since 1970.
     until: u64,
-    /// The relay's bytes, and the time, then.
+    /// The relay's bytes, and the time, at that end.
     bytes: u64,
     at: Instant,
 }
 
-impl Pace {
-    /// Of a relay that begins now.
+impl RateHistory {
+    /// Begins now.
     pub(crate) fn new(now: Instant) -> Self {
         Self { steps: VecDeque::new(), number: 0, until: 0, bytes: 0, at: now }
     }
 
-    /// The step of this number is over, and the relay has sent so many bytes since it began. What
-    /// it sent each second in that time.
-    pub(crate) fn step(&mut self, number: u64, bytes: u64, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.at);
+    /// Ends the step of this number, with the bytes since the relay began. Returns the bytes a
+    /// second in this step.
+    fn step(&mut self, number: u64, bytes: u64, at: Moment) -> u64 {
+        let passed = at.now.saturating_duration_since(self.at);
         let rate = per_second(bytes.saturating_sub(self.bytes), passed);
-        (self.bytes, self.at) = (bytes, now);
-        self.note(number, rate);
+        (self.bytes, self.at) = (bytes, at.now);
+        self.note(number, rate, at.unix);
         rate
     }
 
-    /// The step of this number is over, with this rate.
-    pub(crate) fn note(&mut self, number: u64, rate: u64) {
+    fn note(&mut self, number: u64, rate: u64, unix: u64) {
         if self.steps.len() >= KEPT {
             self.steps.pop_front();
         }
         self.steps.push_back(u32::try_from(rate).unwrap_or(u32::MAX));
-        (self.number, self.until) = (number, unix_time());
+        (self.number, self.until) = (number, unix);
     }
 
     /// Every step.
     pub(crate) fn fine(&self) -> Rates {
-        self.told(STEP.as_secs(), self.steps.iter().map(|rate| u64::from(*rate)).collect())
+        self.rates(STEP.as_secs(), self.steps.iter().map(|rate| u64::from(*rate)).collect())
     }
 
-    /// A third as many steps, each the average of three; the last one may be of fewer. Which steps
-    /// belong together stays the same, so that a plot moves but doesn't change.
+    /// A third as many steps, each the average of three; the last one may be of fewer. The groups
+    /// stay the same over time, so that a plot moves but doesn't change.
     pub(crate) fn coarse(&self) -> Rates {
         let steps = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
         let first = (self.number + 1).saturating_sub(steps);
@@ -76,31 +75,47 @@ impl Pace {
             }
         }
         let averages = groups.iter().map(|(_, sum, count)| sum / count).collect();
-        self.told(STEP.as_secs() * u64::from(COARSE), averages)
+        self.rates(STEP.as_secs() * u64::from(COARSE), averages)
     }
 
-    fn told(&self, step: u64, bytes: Vec<u64>) -> Rates {
+    fn rates(&self, step: u64, bytes: Vec<u64>) -> Rates {
         Rates { step, until: self.until, bytes }
     }
 }
 
-impl Supervisor {
-    /// Notes how fast each relay went, when a step is over. All do it at the same time, so that
-    /// their rates can be added up.
-    pub(crate) fn step(&mut self, now: Instant) {
-        while now >= self.stepped + STEP {
+/// The rates of all relays together, and the clock of the steps. All relays end a step at the same
+/// time, so that their rates can be added up.
+#[derive(Debug)]
+pub(crate) struct TotalRates {
+    pub(crate) history: RateHistory,
+    stepped: Instant,
+    steps: u64,
+}
+
+impl TotalRates {
+    /// Begins now.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { history: RateHistory::new(now), stepped: now, steps: 0 }
+    }
+
+    /// Ends the steps that are over. The counters of the relays must be fresh.
+    pub(crate) fn step(&mut self, relays: &mut Relays, at: Moment) {
+        while at.now >= self.stepped + STEP {
             self.stepped += STEP;
             self.steps += 1;
-            // Of several, all but the last passed in a rest, in which nothing was relayed.
-            let over = now < self.stepped + STEP;
-            let relays = self.relays.values_mut().filter(|_| over);
-            let rate = relays.map(|relay| relay.step(self.steps, now)).sum();
-            self.pace.note(self.steps, rate);
+            // Of several steps, all but the last were idle: nothing was relayed.
+            let last = at.now < self.stepped + STEP;
+            let counted = relays.iter_mut().filter(|_| last).map(|relay| {
+                let bytes = relay.bytes();
+                relay.rates.step(self.steps, bytes, at)
+            });
+            let rate = counted.sum();
+            self.history.note(self.steps, rate, at.unix);
         }
     }
 }
 
-/// Bytes in so much time, as bytes a second.
+/// Bytes in this time, as bytes a second.
 pub(crate) fn per_second(bytes: u64, passed: Duration) -> u64 {
     let rate = u128::from(bytes).saturating_mul(1000).checked_div(passed.as_millis()).unwrap_or(0);
     u64::try_from(rate).unwrap_or(u64::MAX)
@@ -111,39 +126,38 @@ mod tests {
     use super::*;
 
     /// A relay that sent so many bytes in each step.
-    fn pace(steps: impl IntoIterator<Item = u64>) -> Pace {
+    fn history(steps: impl IntoIterator<Item = u64>) -> RateHistory {
         let begin = Instant::now();
-        let (mut pace, mut total, mut now) = (Pace::new(begin), 0, begin);
+        let (mut history, mut total, mut now) = (RateHistory::new(begin), 0, begin);
         for (number, bytes) in (7..).zip(steps) {
             total += bytes;
             now += STEP;
-            pace.step(number, total, now);
+            history.step(number, total, Moment { now, unix: 1_700_000_001 });
         }
-        pace
+        history
     }
 
     #[test]
-    fn the_last_minutes_are_remembered_and_no_more() {
-        let pace = pace((0..1000).map(|rate| rate * 5));
-        let Rates { step, until, bytes } = pace.fine();
+    fn ten_minutes_are_kept_and_no_more() {
+        let history = history((0..1000).map(|rate| rate * 5));
+        let Rates { step, until, bytes } = history.fine();
         assert_eq!((step, bytes.len(), bytes[0], bytes[KEPT - 1]), (5, KEPT, 880, 999));
-        assert!(until > 1_700_000_000);
-        assert!(pace.steps.capacity() <= 128);
+        assert_eq!((until, history.steps.capacity() <= 128), (1_700_000_001, true));
     }
 
     #[test]
     fn a_coarse_step_is_the_average_of_the_same_three() {
         // Numbers 7 and 8, 9 to 11, 12.
-        assert_eq!(pace([10, 20, 30, 40, 50, 500]).coarse().bytes, [3, 8, 100]);
-        assert_eq!(pace([10, 20, 30, 40, 50]).coarse().bytes, [3, 8]);
-        let whole = pace([15; KEPT]).coarse();
+        assert_eq!(history([10, 20, 30, 40, 50, 500]).coarse().bytes, [3, 8, 100]);
+        assert_eq!(history([10, 20, 30, 40, 50]).coarse().bytes, [3, 8]);
+        let whole = history([15; KEPT]).coarse();
         assert_eq!((whole.step, whole.bytes.iter().all(|rate| *rate == 3)), (15, true));
-        assert!(pace([]).coarse().bytes.is_empty());
+        assert!(history([]).coarse().bytes.is_empty());
     }
 
     #[test]
-    fn no_rate_is_too_high_and_no_step_too_short() {
-        assert_eq!(pace([u64::MAX]).fine().bytes, [u64::from(u32::MAX)]);
+    fn a_rate_has_no_upper_limit_and_a_step_no_lower_one() {
+        assert_eq!(history([u64::MAX]).fine().bytes, [u64::from(u32::MAX)]);
         assert_eq!(per_second(100, Duration::ZERO), 0);
     }
 }

@@ -4,24 +4,24 @@ use std::time::{Duration, Instant};
 
 /// A token bucket: it holds one second's worth and fills steadily.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct RateLimit {
     per_second: u32,
     left: f64,
     filled: Instant,
 }
 
-impl Allowance {
+impl RateLimit {
     /// A full bucket.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self { per_second, left: f64::from(per_second), filled: now }
     }
 
-    /// Changes the rate; what is left in the bucket stays, as far as it still fits.
+    /// Changes the rate. The tokens that are left stay, as far as they fit.
     pub(crate) fn set_rate(&mut self, per_second: u32) {
         self.per_second = per_second;
     }
 
-    /// Takes one, or says how long until there is one.
+    /// Takes a token, or returns how long until there is one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         self.fill(now);
         let rate = f64::from(self.per_second);
@@ -33,8 +33,7 @@ impl Allowance {
         Err(Duration::from_secs_f64(wait))
     }
 
-    /// Takes so many more than one for what was dearer than was known beforehand; the bucket may
-    /// then hold less than nothing for a while.
+    /// Takes more tokens afterwards; the bucket may then hold less than nothing for a while.
     pub(crate) fn charge(&mut self, more: u32) {
         self.left -= f64::from(more);
     }
@@ -43,6 +42,14 @@ impl Allowance {
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
         self.left >= f64::from(self.per_second)
+    }
+
+    /// The rate, and the tokens that are there.
+    #[cfg(test)]
+    pub(crate) fn available(&self, now: Instant) -> (u32, f64) {
+        let rate = f64::from(self.per_second);
+        let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
+        (self.per_second, (self.left + grown).min(rate))
     }
 
     fn fill(&mut self, now: Instant) {
@@ -60,7 +67,7 @@ mod tests {
     #[test]
     fn a_burst_is_let_through_and_then_the_steady_rate() {
         let begin = Instant::now();
-        let mut starts = Allowance::new(20, begin);
+        let mut starts = RateLimit::new(20, begin);
         assert!((0..20).all(|_| starts.take(begin).is_ok()));
         let wait = starts.take(begin).unwrap_err();
         assert!(wait <= Duration::from_millis(50));
@@ -71,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dear_is_paid_for_later() {
+    fn charges_are_paid_for_later() {
         let begin = Instant::now();
-        let mut looks = Allowance::new(10, begin);
+        let mut looks = RateLimit::new(10, begin);
         assert!(looks.take(begin).is_ok() && !looks.is_full(begin));
         looks.charge(19);
         assert!(looks.take(begin + Duration::from_millis(1050)).is_err());
@@ -82,8 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn none_means_none() {
+    fn a_rate_of_zero_lets_nothing_through() {
         let now = Instant::now();
-        assert!(Allowance::new(0, now).take(now).is_err());
+        assert!(RateLimit::new(0, now).take(now).is_err());
     }
 }

@@ -1,112 +1,65 @@
-//! Reading the configuration and the streams folder again, and stopping by request.
+//! Reloads: who asked for them, and whether the files are being read.
 
-use std::time::Instant;
+use catalog::Catalog;
+use control::{Refused, Reloaded};
 
-use catalog::{Catalog, Severity};
-use control::{ErrorCode, Refused, RelayStatus, Reloaded};
-use model::CloseReason;
-use tracing::{error, info, warn};
+use super::effect::{Answer, Effect};
+use super::input::CallId;
 
-use crate::core::starts::unknown_edge;
-use crate::core::supervisor::{Answer, Supervisor};
-use crate::core::views::unknown_stream;
-use crate::shell::systemd;
+/// The reload that runs, and the one that follows.
+#[derive(Debug, Default)]
+pub(crate) struct Reloads {
+    reading: bool,
+    /// Who waits for the reload that runs.
+    callers: Vec<CallId>,
+    /// Who asked since: the files may have changed after they were read.
+    next: Option<Vec<CallId>>,
+}
 
-impl Supervisor {
-    /// Takes a new catalogue into use. Relays whose route is as it was go on undisturbed; those
-    /// that have none any more close, and those whose route changed close and start anew. If
-    /// dynrelay.toml can't be used nothing changes.
-    pub(crate) fn reload(&mut self, now: Instant) -> Answer<Reloaded> {
-        systemd::reloading();
-        let loaded = self.catalog.load_again(&self.config);
-        systemd::ready();
-        let catalog = loaded.map_err(|error| {
-            let faults = error.to_string();
-            faults.lines().for_each(|fault| error!(name: "fault", "nothing is changed: {fault}"));
-            // Its lines, one a fault, as one: for an answer.
-            Refused::new(ErrorCode::BadRequest, faults.replace('\n', "; "))
-        })?;
-        report(&catalog);
-        self.warn_of_what_waits(&catalog);
-        self.catalog = catalog;
-        let limits = self.catalog.config().limits;
-        self.allowance.set_rate(limits.starts_per_second);
-        self.guests.set_limits(limits);
-        // First, so that the ports of those that changed are free.
-        self.end_replicas();
-        self.pulls.reorder(&self.catalog);
-        self.reroute(now);
-        self.tend_replicas(now);
-        let (streams, edges) = (self.catalog.streams().count(), self.catalog.edges().len());
-        info!(name: "reloaded", streams, edges, "reloaded");
-        self.tell_status();
-        let problems = self.catalog.problems().iter().map(ToString::to_string).collect();
-        Ok(Reloaded { streams, edges, problems })
+impl Reloads {
+    /// Somebody wants a reload. Returns whether the files are to be read now.
+    pub(crate) fn ask(&mut self, call: Option<CallId>) -> bool {
+        if self.reading {
+            self.next.get_or_insert_default().extend(call);
+            return false;
+        }
+        self.callers.extend(call);
+        self.reading = true;
+        true
     }
 
-    /// Closes a relay by request, and gives its final counters.
-    pub(crate) fn stop(&mut self, stream: &str, edge: &str, now: Instant) -> Answer<RelayStatus> {
-        let Some((id, _)) = self.find(stream, edge) else {
-            if self.catalog.stream(stream).is_none() {
-                return Err(unknown_stream(stream));
-            }
-            if self.catalog.edge(edge).is_none() {
-                return Err(unknown_edge(edge));
-            }
-            let message = format!("{stream} is not relayed to {edge}");
-            return Err(Refused::new(ErrorCode::UnknownStream, message));
-        };
-        self.lifecycle.stop(id, CloseReason::Stopped, now);
-        self.act();
-        let closed = self.history.iter().next().map(|closed| closed.relay.clone());
-        closed.ok_or_else(|| {
-            Refused::new(
-                ErrorCode::Internal,
-                "the relay has closed, and its counters are not known",
-            )
-        })
+    /// Answers the callers of the reload that runs: the files have been read. Returns whether they
+    /// are to be read again.
+    pub(crate) fn end(
+        &mut self,
+        result: &Result<Reloaded, Refused>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        for call in std::mem::take(&mut self.callers) {
+            let answer = match result {
+                Ok(reloaded) => Answer::Reloaded(reloaded.clone()),
+                Err(refused) => Answer::Refused(refused.clone()),
+            };
+            effects.push(Effect::Reply { call, answer });
+        }
+        self.reading = self.next.is_some();
+        self.callers = self.next.take().unwrap_or_default();
+        self.reading
     }
 
-    /// Brings the running relays into line with the catalogue.
-    fn reroute(&mut self, now: Instant) {
-        let mut gone = Vec::new();
-        let mut changed = Vec::new();
-        for (id, relay) in &self.relays {
-            match self.catalog.route(&relay.stream, &relay.edge) {
-                Ok(route) if *route == relay.route => {}
-                Ok(route) => {
-                    gone.push(*id);
-                    changed.push((relay.stream.clone(), relay.edge.clone(), route.clone()));
-                }
-                Err(_) => gone.push(*id),
-            }
-        }
-        for id in gone {
-            self.lifecycle.stop(id, CloseReason::NotInCatalog, now);
-        }
-        self.act();
-        for (stream, edge, route) in changed {
-            if let Err(error) = self.open(&stream, &edge, route, now) {
-                error!(name: "failed", %stream, %edge, %error, "the changed relay can't start");
-            }
-        }
-    }
-
-    /// Says which changes take effect only when the daemon starts.
-    fn warn_of_what_waits(&self, new: &Catalog) {
-        if new.config().daemon != self.catalog.config().daemon {
-            warn!("changes in [daemon] take effect when dynrelayd is restarted");
-        }
+    /// Takes out everybody who waits.
+    pub(crate) fn take_all(&mut self) -> Vec<CallId> {
+        let mut all = std::mem::take(&mut self.callers);
+        all.extend(self.next.take().into_iter().flatten());
+        all
     }
 }
 
-/// Logs what is wrong with a catalogue's files.
-pub(crate) fn report(catalog: &Catalog) {
-    for problem in catalog.problems() {
-        if problem.severity == Severity::Error {
-            error!(name: "fault", "{problem}");
-        } else {
-            warn!(name: "fault", "{problem}");
-        }
+/// The answer to a reload.
+pub(crate) fn reloaded(catalog: &Catalog) -> Reloaded {
+    Reloaded {
+        streams: catalog.streams().len(),
+        edges: catalog.edges().len(),
+        problems: catalog.problems().iter().map(ToString::to_string).collect(),
     }
 }

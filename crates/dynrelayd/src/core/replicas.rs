@@ -1,27 +1,26 @@
-//! Replicas: a stream's packets as they came, to places on this host or its network.
+//! Replicas: copies of a stream to places on this host or its network.
 //!
-//! A replica's life is simple. It runs, or it waits for packets, or it failed and is tried again; no
-//! edge decides over it, and nothing that it is sent to can end it.
+//! A replica runs, or it waits for packets, or it failed and is opened again. No edge decides about
+//! it, and no refusal ends it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Run};
 use control::ReplicaStatus;
-use forward::{Counters, Flow, FlowEvent, Plane};
+use forward::{Counters, FlowEvent};
 use model::SourceState;
-use tracing::{info, warn};
 
-use crate::core::relay::{Relay, RelayId, unix_time};
-use crate::core::supervisor::Supervisor;
-use crate::shell::flow_plan::pairs;
+use super::effect::Effect;
+use super::input::{FlowCounts, Moment, OpenFailure, RelayId};
+use super::log_event::LogEvent;
+use super::pulls::Pulls;
+use super::relays::Relays;
 
 /// After how long a replica that failed is opened again.
 const RETRY: Duration = Duration::from_secs(3);
-
-/// A source that was silent for so long is waited for.
+/// A replica waits if its source was silent for longer.
 pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 
 /// A replica that is to be sent now.
@@ -29,145 +28,105 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 pub(crate) struct Replica {
     pub(crate) stream: String,
     plan: catalog::Replica,
-    /// In the data plane's order; none if they could not be opened.
-    flows: Vec<Flow>,
+    open: bool,
+    counts: Vec<FlowCounts>,
     state: SourceState,
-    /// When the state began: seconds since 1970.
+    /// When the state began, in seconds since 1970.
     since: u64,
     /// Why it failed.
     fault: Option<String>,
-    /// What had been sent at the last look.
+    /// The packets that had been sent at the last look.
     sent: u64,
-    /// The last error that a send met with since then.
-    error: Option<io::Error>,
+    /// The last error of a send since then.
+    error: Option<String>,
     /// When it is opened again if it has failed by then.
     retry: Instant,
 }
 
+/// The replicas that are to be sent now. Their numbers are the relays'.
+#[derive(Debug, Default)]
+pub(crate) struct Replicas {
+    all: BTreeMap<RelayId, Replica>,
+    by_stream: HashMap<String, Vec<RelayId>>,
+    /// How many are being opened. Until that is over, none is ended.
+    opening: usize,
+    /// The streams of the catalogue that have replicas.
+    streams: Vec<String>,
+}
+
 impl Replica {
-    fn new(stream: &str, plan: &catalog::Replica, now: Instant) -> Self {
+    fn new(stream: &str, plan: &catalog::Replica, at: Moment) -> Self {
         Self {
             stream: stream.to_owned(),
             plan: plan.clone(),
-            flows: Vec::new(),
+            open: false,
+            counts: Vec::new(),
             state: SourceState::Waiting,
-            since: unix_time(),
+            since: at.unix,
             fault: None,
             sent: 0,
             error: None,
-            retry: now,
+            retry: at.now,
         }
-    }
-
-    /// For the log and for people: `the replica of news to 239.1.1.1:5004`.
-    fn name(&self) -> String {
-        let to: Vec<String> = self.plan.targets().map(|target| target.to_string()).collect();
-        format!("the replica of {} to {}", self.stream, to.join(", "))
     }
 
     fn total(&self, of: fn(&Counters) -> u64) -> u64 {
-        self.flows.iter().map(|flow| of(&flow.counters())).sum()
+        self.counters().map(of).sum()
     }
 
-    fn is_down(&self) -> bool {
-        self.flows.is_empty() || self.state == SourceState::Failed
+    /// The counters of each flow.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.counts.iter().map(|counts| &counts.counters)
     }
 
-    /// Opens its sockets, new ones if it has some: an interface may have been replaced.
-    /// `pulled` is where a pull hands over what it brings, if its stream is pulled.
-    fn open(
-        &mut self,
-        id: RelayId,
-        pulled: io::Result<Vec<SocketAddr>>,
-        plane: &Plane,
-        now: Instant,
-    ) {
-        self.retry = now + RETRY;
-        self.flows.clear();
-        self.sent = 0;
-        let opened = pulled.map_err(|error| error.to_string()).and_then(|pulled| {
-            let medias = pairs(&self.plan.pairs, &pulled);
-            plane.open(id, &medias, model::Gate::Open).map_err(|error| error.to_string())
-        });
-        match opened {
-            Ok(flows) => self.flows = flows,
-            Err(why) => self.enter(SourceState::Failed, Some(why)),
-        }
+    /// Whether its sockets are open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Why it is not open.
     pub(crate) fn fault(&self) -> Option<&str> {
-        self.fault.as_deref().filter(|_| self.flows.is_empty())
+        self.fault.as_deref().filter(|_| !self.open)
     }
 
-    /// Whether this is what it is to do.
-    pub(crate) fn does(&self, plan: &catalog::Replica) -> bool {
-        self.plan == *plan
-    }
-
-    /// How long its source has been silent; none if nothing ever came.
-    fn idle(&self) -> Option<Duration> {
-        self.flows.iter().filter_map(|flow| flow.counters().idle).min()
-    }
-
-    /// Notes the errors that its sends met with. To be refused is none: a server does that while it
-    /// has no viewer.
-    pub(crate) fn observe(&mut self, notice: forward::Notice) {
-        for event in notice.read() {
-            match event {
-                FlowEvent::Unreachable { errno } => {
-                    self.error = Some(io::Error::from_raw_os_error(errno));
-                }
-                FlowEvent::Failed => self.error = Some(io::Error::other("the data plane failed")),
-                FlowEvent::Refused | FlowEvent::Probed | FlowEvent::Report(_) => {}
-            }
-        }
-    }
-
-    /// Its flows, while they are open.
-    pub(crate) fn flows(&self) -> &[Flow] {
-        &self.flows
-    }
-
-    /// Goes by the counters.
-    fn look(&mut self) {
-        if self.flows.is_empty() {
+    /// Judges by the counters.
+    fn look(&mut self, unix: u64, effects: &mut Vec<Effect>) {
+        if !self.open || self.counts.is_empty() {
             return;
         }
         let sent = self.total(|counters| counters.packets);
         let grown = std::mem::replace(&mut self.sent, sent) < sent;
-        let error = self.error.take();
-        let silent = self.idle().is_none_or(|idle| idle > SILENCE);
-        match error {
-            Some(error) if !grown => self.enter(SourceState::Failed, Some(error.to_string())),
-            _ if silent => self.enter(SourceState::Waiting, None),
-            _ if grown => self.enter(SourceState::Running, None),
+        let idle = self.counters().filter_map(|counters| counters.idle).min();
+        let silent = idle.is_none_or(|idle| idle > SILENCE);
+        match self.error.take() {
+            Some(error) if !grown => self.enter(SourceState::Failed, Some(error), unix, effects),
+            _ if silent => self.enter(SourceState::Waiting, None, unix, effects),
+            _ if grown => self.enter(SourceState::Running, None, unix, effects),
             _ => {}
         }
     }
 
-    fn enter(&mut self, state: SourceState, fault: Option<String>) {
+    fn enter(
+        &mut self,
+        state: SourceState,
+        fault: Option<String>,
+        unix: u64,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.state == state && self.fault == fault {
             return;
         }
-        self.since = unix_time();
-        (self.state, self.fault) = (state, fault);
-        match &self.fault {
-            Some(why) => {
-                let stream = &self.stream;
-                warn!(
-                 name: "replica", stream, %state,
-                 "{} has failed, trying again: {why}", self.name()
-                );
-            }
-            None => {
-                let stream = &self.stream;
-                info!(name: "replica", stream, %state, "{} is {state}", self.name());
-            }
-        }
+        (self.since, self.state, self.fault) = (unix, state, fault);
+        effects.push(self.entry(Some(state)));
     }
 
-    pub(crate) fn status(&self) -> ReplicaStatus {
+    fn entry(&self, state: Option<SourceState>) -> Effect {
+        let to: Vec<String> = self.plan.targets().map(|target| target.to_string()).collect();
+        let (stream, why) = (self.stream.clone(), self.fault.clone());
+        Effect::Log(LogEvent::Replica { stream, to: to.join(", "), state, why })
+    }
+
+    fn status(&self) -> ReplicaStatus {
         ReplicaStatus {
             state: self.state,
             since: self.since,
@@ -180,56 +139,175 @@ impl Replica {
     }
 }
 
-impl Supervisor {
+impl Replicas {
+    /// Notes which streams of a new catalogue have replicas.
+    pub(crate) fn set_catalog(&mut self, catalog: &Catalog) {
+        let with = catalog.streams().filter(|stream| !stream.replicas.is_empty());
+        self.streams = with.map(|stream| stream.name.clone()).collect();
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The replicas of a stream.
+    pub(crate) fn of_stream(&self, stream: &str) -> impl Iterator<Item = &Replica> {
+        let ids = self.by_stream.get(stream).into_iter().flatten();
+        ids.filter_map(|id| self.all.get(id))
+    }
+
+    /// The stream of a replica.
+    pub(crate) fn stream(&self, id: RelayId) -> Option<&str> {
+        self.all.get(&id).map(|replica| replica.stream.as_str())
+    }
+
+    /// Keeps new counters.
+    pub(crate) fn count(&mut self, id: RelayId, counts: Vec<FlowCounts>) {
+        if let Some(replica) = self.all.get_mut(&id) {
+            replica.counts = counts;
+        }
+    }
+
+    /// Notes an event of a replica's flow; false if this is no replica. A refusal is no fault: a
+    /// server refuses while it has no viewer.
+    pub(crate) fn observe(&mut self, id: RelayId, event: FlowEvent) -> bool {
+        let Some(replica) = self.all.get_mut(&id) else { return false };
+        match event {
+            FlowEvent::Unreachable { errno } => {
+                replica.error = Some(io::Error::from_raw_os_error(errno).to_string());
+            }
+            FlowEvent::Failed => replica.error = Some("the data plane failed".to_owned()),
+            FlowEvent::Refused | FlowEvent::Probed | FlowEvent::Report(_) => {}
+        }
+        true
+    }
+
+    /// Takes the result of opening a replica; false if this is no replica.
+    pub(crate) fn opened(
+        &mut self,
+        id: RelayId,
+        failure: Option<&OpenFailure>,
+        unix: u64,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(replica) = self.all.get_mut(&id) else { return false };
+        self.opening -= 1;
+        replica.open = failure.is_none();
+        if let Some(why) = failure {
+            replica.enter(SourceState::Failed, Some(why.to_string()), unix, effects);
+        }
+        true
+    }
+
     /// Ends the replicas that are not wanted any more, or not as they were.
-    pub(crate) fn end_replicas(&mut self) {
-        let wanted = wanted(&self.catalog, &self.relays);
-        self.replicas.retain(|_, replica| {
-            let goes_on = wanted.contains(&(replica.stream.as_str(), &replica.plan));
+    pub(crate) fn end_unwanted(
+        &mut self,
+        catalog: &Catalog,
+        relays: &Relays,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.all.retain(|id, replica| {
+            let mut plans = wanted(catalog, relays, &replica.stream);
+            let goes_on = plans.any(|plan| *plan == replica.plan);
             if !goes_on {
-                let stream = &replica.stream;
-                info!(name: "replica", stream, state = "ended", "{} has ended", replica.name());
+                effects.extend(replica.open.then_some(Effect::Close(*id)));
+                effects.push(replica.entry(None));
+            }
+            if !goes_on && let Some(ids) = self.by_stream.get_mut(&replica.stream) {
+                ids.retain(|one| one != id);
             }
             goes_on
         });
     }
 
-    /// Brings the replicas into line with the catalogue and the relays, and looks how they go.
-    pub(crate) fn tend_replicas(&mut self, now: Instant) {
-        self.end_replicas();
-        let known = |stream: &str, plan: &catalog::Replica| {
-            self.replicas.values().any(|one| one.stream == stream && one.plan == *plan)
-        };
-        let wanted = wanted(&self.catalog, &self.relays).into_iter();
-        let new = wanted.filter(|(stream, plan)| !known(stream, plan));
-        let new: Vec<Replica> = new.map(|(stream, plan)| Replica::new(stream, plan, now)).collect();
-        for replica in new {
-            let id = self.new_id();
-            self.replicas.insert(id, replica);
+    /// Brings the replicas into line with the catalogue and the relays, and opens those that are
+    /// down, with the sockets of new interfaces. While some are being opened, that waits for the
+    /// next round.
+    pub(crate) fn tend(
+        &mut self,
+        catalog: &Catalog,
+        relays: &Relays,
+        pulls: &mut Pulls,
+        next_id: &mut RelayId,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.opening > 0 {
+            return;
         }
-        for (id, replica) in &mut self.replicas {
-            replica.look();
-            if replica.is_down() && replica.retry <= now {
-                let pulled = self.pulls.sources(&self.catalog, &replica.stream);
-                replica.open(*id, pulled, &self.plane, now);
+        self.end_unwanted(catalog, relays, effects);
+        for stream in &self.streams {
+            for plan in wanted(catalog, relays, stream) {
+                let ids = self.by_stream.entry(stream.clone()).or_default();
+                let mut known = ids.iter().filter_map(|id| self.all.get(id));
+                if !known.any(|one| one.plan == *plan) {
+                    ids.push(*next_id);
+                    self.all.insert(*next_id, Replica::new(stream, plan, at));
+                    *next_id += 1;
+                }
+            }
+        }
+        for (id, replica) in &mut self.all {
+            replica.look(at.unix, effects);
+            let down = !replica.open || replica.state == SourceState::Failed;
+            if down && replica.retry <= at.now {
+                effects.extend(replica.open.then_some(Effect::Close(*id)));
+                (replica.retry, replica.sent, replica.open) = (at.now + RETRY, 0, false);
+                replica.counts.clear();
+                if let Some(stream) = catalog.stream(&replica.stream) {
+                    pulls.need(stream, effects);
+                    pulls.taken(&stream.name);
+                }
+                let (stream, pairs) = (replica.stream.clone(), replica.plan.pairs.clone());
+                effects.push(Effect::Open { relay: *id, stream, pairs });
+                self.opening += 1;
             }
         }
     }
+
+    /// Closes all, for good.
+    pub(crate) fn close_all(&mut self, effects: &mut Vec<Effect>) {
+        let open = std::mem::take(&mut self.all).into_iter().filter(|(_, replica)| replica.open);
+        effects.extend(open.map(|(id, _)| Effect::Close(id)));
+        self.by_stream.clear();
+    }
+
+    /// The replicas of a stream, those that don't run included.
+    pub(crate) fn statuses(&self, stream: &catalog::Stream) -> Vec<ReplicaStatus> {
+        let status = |plan: &catalog::Replica| {
+            let mut running = self.of_stream(&stream.name);
+            running.find(|replica| replica.plan == *plan).map_or_else(
+                || ReplicaStatus {
+                    to: plan.targets().collect(),
+                    state: match plan.run {
+                        Run::Elsewhere => SourceState::Elsewhere,
+                        Run::Always | Run::OnDemand => SourceState::Idle,
+                    },
+                    since: 0,
+                    detail: None,
+                    packets: 0,
+                    bytes: 0,
+                    lost: 0,
+                },
+                Replica::status,
+            )
+        };
+        stream.replicas.iter().map(status).collect()
+    }
 }
 
-/// The replicas that are to be sent now, each with its stream.
+/// The replicas of a stream that are to be sent now.
 fn wanted<'a>(
     catalog: &'a Catalog,
-    relays: &BTreeMap<RelayId, Relay>,
-) -> Vec<(&'a str, &'a catalog::Replica)> {
-    let relayed: HashSet<&str> = relays.values().map(|relay| relay.stream.as_str()).collect();
-    let all = catalog
-        .streams()
-        .flat_map(|stream| stream.replicas.iter().map(|replica| (stream.name.as_str(), replica)));
-    all.filter(|(stream, replica)| match replica.run {
+    relays: &Relays,
+    stream: &str,
+) -> impl Iterator<Item = &'a catalog::Replica> {
+    let relayed = relays.has_stream(stream);
+    let plans = catalog.stream(stream).into_iter().flat_map(|stream| &stream.replicas);
+    plans.filter(move |replica| match replica.run {
         Run::Always => true,
-        Run::OnDemand => relayed.contains(stream),
+        Run::OnDemand => relayed,
         Run::Elsewhere => false,
     })
-    .collect()
 }

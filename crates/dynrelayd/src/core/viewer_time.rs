@@ -1,25 +1,24 @@
-//! Who watches a relay's stream at its edge, and for how long.
+//! How many watch a relay's stream at its edge, and for how long.
 
 use std::time::{Duration, Instant};
 
-/// Who watched, as far as the edge says so.
+/// The viewers of a relay, as far as its edge counts them.
 #[derive(Debug)]
-pub(crate) struct Audience {
+pub(crate) struct ViewerTime {
     /// The most at a time; none if the edge never said.
     pub(crate) most: Option<u32>,
     /// Each viewer's time, added up.
     watched: Duration,
     counted: Instant,
-    began: Instant,
 }
 
-impl Audience {
+impl ViewerTime {
     /// Nobody yet.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { most: None, watched: Duration::ZERO, counted: now, began: now }
+        Self { most: None, watched: Duration::ZERO, counted: now }
     }
 
-    /// So many watch now, and did since the last time this was asked.
+    /// So many watch now, and did since the last call.
     pub(crate) fn count(&mut self, viewers: Option<u32>, now: Instant) {
         let passed = now.saturating_duration_since(self.counted);
         self.counted = now;
@@ -33,11 +32,6 @@ impl Audience {
     pub(crate) fn watched(&self) -> Option<u64> {
         self.most.map(|_| self.watched.as_secs())
     }
-
-    /// Seconds since the relay began.
-    pub(crate) fn seconds(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.began).as_secs()
-    }
 }
 
 #[cfg(test)]
@@ -45,16 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn viewers_times_are_added_up() {
+    fn the_time_of_all_viewers_is_added_up() {
         let began = Instant::now();
-        let mut audience = Audience::new(began);
+        let mut time = ViewerTime::new(began);
         let at = |seconds| began + Duration::from_secs(seconds);
-        audience.count(None, at(10));
-        assert_eq!((audience.most, audience.watched()), (None, None));
-        audience.count(Some(3), at(12));
-        audience.count(Some(1), at(15));
-        audience.count(Some(0), at(99));
-        assert_eq!((audience.most, audience.watched()), (Some(3), Some(9)));
-        assert_eq!(audience.seconds(at(99)), 99);
+        time.count(None, at(10));
+        assert_eq!((time.most, time.watched()), (None, None));
+        time.count(Some(3), at(12));
+        time.count(Some(1), at(15));
+        time.count(Some(0), at(99));
+        assert_eq!((time.most, time.watched()), (Some(3), Some(9)));
     }
 }

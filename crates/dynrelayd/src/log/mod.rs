@@ -4,9 +4,7 @@ mod entry;
 mod journal;
 mod json;
 mod lines;
-pub(crate) mod log_summary;
 pub(crate) mod relay_log;
-pub(crate) mod storm;
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;

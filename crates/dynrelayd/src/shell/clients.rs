@@ -1,4 +1,4 @@
-//! Who is inside, and how much each of them may ask for.
+//! The callers of the control socket: how many connect, and how much each user may ask for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,77 +7,76 @@ use std::time::Instant;
 use catalog::Limits;
 use control::{ErrorCode, Refused, Request};
 
-use crate::core::rate_limit::Allowance;
-use crate::shell::permissions::Peer;
+use super::permissions::Peer;
+use crate::core::RateLimit;
 
-/// An answer counts for one request more with each so many bytes.
+/// An answer counts as one more request for each so many bytes.
 const PIECE: usize = 4096;
 
-/// The callers' users, and the limits that hold for each. Administrators come in even if all places
-/// are taken, up to as many again, and ask without limit.
+/// The users who are connected, and the limits that hold for each. Root and the daemon's user have a
+/// separate pool of the same size, and ask without limit.
 #[derive(Debug)]
-pub(crate) struct Guests(Mutex<Inside>);
+pub(crate) struct Clients(Mutex<Users>);
 
 #[derive(Debug)]
-struct Inside {
+struct Users {
     limits: Limits,
-    guests: HashMap<u32, Guest>,
+    by_uid: HashMap<u32, User>,
 }
 
-/// One user.
 #[derive(Debug)]
-struct Guest {
-    seats: usize,
-    /// Apart from the looks, so that a crowd of the curious doesn't keep viewers away.
-    starts: Allowance,
-    looks: Allowance,
+struct User {
+    connections: usize,
+    /// Apart from the looks, so that a crowd of people who look doesn't keep viewers away.
+    starts: RateLimit,
+    looks: RateLimit,
 }
 
-impl Guests {
+impl Clients {
     /// Nobody yet.
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Inside { limits, guests: HashMap::new() })))
+        Arc::new(Self(Mutex::new(Users { limits, by_uid: HashMap::new() })))
     }
 
-    /// Changes the limits. Those inside stay.
+    /// Changes the limits. Those who are connected stay.
     pub(crate) fn set_limits(&self, limits: Limits) {
-        let mut inside = self.inside();
-        inside.limits = limits;
-        for guest in inside.guests.values_mut() {
-            guest.starts.set_rate(limits.requests_per_second);
-            guest.looks.set_rate(limits.requests_per_second);
+        let mut users = self.users();
+        users.limits = limits;
+        for user in users.by_uid.values_mut() {
+            user.starts.set_rate(limits.requests_per_second);
+            user.looks.set_rate(limits.requests_per_second);
         }
     }
 
-    /// A place for this user, if there is one.
-    pub(crate) fn seat(self: &Arc<Self>, peer: Peer, now: Instant) -> Option<Seat> {
-        let mut inside = self.inside();
-        // A user who left is forgotten once nothing is held against it.
-        inside.guests.retain(|_, guest| guest.seats > 0 || !guest.is_idle(now));
-        let Inside { limits, guests } = &mut *inside;
-        let all: usize = guests.values().map(|guest| guest.seats).sum();
-        let guest = guests.entry(peer.uid).or_insert_with(|| Guest::new(limits, now));
+    /// Counts a new connection of this user; none if there are too many.
+    pub(crate) fn connect(self: &Arc<Self>, peer: Peer, now: Instant) -> Option<Connection> {
+        let mut users = self.users();
+        // A user who left is forgotten once all limits are full again.
+        users.by_uid.retain(|_, user| user.connections > 0 || !user.is_idle(now));
+        let Users { limits, by_uid } = &mut *users;
+        let all: usize = by_uid.values().map(|user| user.connections).sum();
+        let user = by_uid.entry(peer.uid).or_insert_with(|| User::new(limits, now));
         let fits = if peer.administrator {
             all < limits.connections.saturating_mul(2)
         } else {
-            all < limits.connections && guest.seats < limits.connections_per_user
+            all < limits.connections && user.connections < limits.connections_per_user
         };
         if !fits {
             return None;
         }
-        guest.seats += 1;
-        Some(Seat { guests: Arc::clone(self), peer })
+        user.connections += 1;
+        Some(Connection { clients: Arc::clone(self), peer })
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    fn users(&self) -> MutexGuard<'_, Users> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Guest {
+impl User {
     fn new(limits: &Limits, now: Instant) -> Self {
-        let full = || Allowance::new(limits.requests_per_second, now);
-        Self { seats: 0, starts: full(), looks: full() }
+        let full = || RateLimit::new(limits.requests_per_second, now);
+        Self { connections: 0, starts: full(), looks: full() }
     }
 
     fn is_idle(&mut self, now: Instant) -> bool {
@@ -85,24 +84,24 @@ impl Guest {
     }
 }
 
-/// A place inside, given back when dropped.
+/// A connection that counts until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    guests: Arc<Guests>,
+pub(crate) struct Connection {
+    clients: Arc<Clients>,
     peer: Peer,
 }
 
-impl Seat {
-    /// Who sits there.
+impl Connection {
+    /// Who connected.
     pub(crate) fn peer(&self) -> Peer {
         self.peer
     }
 
-    /// Refuses one request too many in a second.
+    /// Refuses a request if this user has asked for too many in the last second.
     pub(crate) fn admit(&self, request: &Request, now: Instant) -> Result<(), Refused> {
-        let taken = self.with(|guest| match request {
-            Request::Start { .. } => guest.starts.take(now),
-            _ => guest.looks.take(now),
+        let taken = self.with(|user| match request {
+            Request::Start { .. } => user.starts.take(now),
+            _ => user.looks.take(now),
         });
         taken.unwrap_or(Ok(())).map_err(|wait| {
             let wait = wait.as_secs_f64();
@@ -111,24 +110,24 @@ impl Seat {
         })
     }
 
-    /// Counts a long answer for several requests.
+    /// Counts a long answer as several requests.
     pub(crate) fn charge(&self, answer: &str) {
         let pieces = u32::try_from(answer.len() / PIECE).unwrap_or(u32::MAX);
-        let _ = self.with(|guest| guest.looks.charge(pieces));
+        let _ = self.with(|user| user.looks.charge(pieces));
     }
 
-    /// Does this with the user's account, if it is limited.
-    fn with<T>(&self, what: impl FnOnce(&mut Guest) -> T) -> Option<T> {
-        let mut inside = self.guests.inside();
-        let guest = inside.guests.get_mut(&self.peer.uid).filter(|_| !self.peer.administrator);
-        guest.map(what)
+    /// Does this with the user, if the user is limited.
+    fn with<T>(&self, what: impl FnOnce(&mut User) -> T) -> Option<T> {
+        let mut users = self.clients.users();
+        let user = users.by_uid.get_mut(&self.peer.uid).filter(|_| !self.peer.administrator);
+        user.map(what)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(guest) = self.guests.inside().guests.get_mut(&self.peer.uid) {
-            guest.seats -= 1;
+        if let Some(user) = self.clients.users().by_uid.get_mut(&self.peer.uid) {
+            user.connections -= 1;
         }
     }
 }
@@ -139,14 +138,14 @@ mod tests {
 
     use super::*;
 
-    fn guests(connections: usize, connections_per_user: usize) -> Arc<Guests> {
+    fn clients(connections: usize, connections_per_user: usize) -> Arc<Clients> {
         let limits = Limits {
             connections,
             connections_per_user,
             requests_per_second: 10,
             ..Limits::default()
         };
-        Guests::new(limits)
+        Clients::new(limits)
     }
 
     fn user(uid: u32) -> Peer {
@@ -154,42 +153,39 @@ mod tests {
     }
 
     #[test]
-    fn one_user_cannot_take_every_place() {
-        let (guests, now) = (guests(3, 2), Instant::now());
-        let first = guests.seat(user(33), now).unwrap();
-        let _second = guests.seat(user(33), now).unwrap();
-        assert!(guests.seat(user(33), now).is_none());
-        let other = guests.seat(user(1000), now).unwrap();
-        assert!(guests.seat(user(1001), now).is_none());
-        let _root = guests.seat(user(0), now).unwrap();
+    fn one_user_cannot_take_every_connection() {
+        let (clients, now) = (clients(3, 2), Instant::now());
+        let first = clients.connect(user(33), now).unwrap();
+        let _second = clients.connect(user(33), now).unwrap();
+        assert!(clients.connect(user(33), now).is_none());
+        let other = clients.connect(user(1000), now).unwrap();
+        assert!(clients.connect(user(1001), now).is_none());
+        let _root = clients.connect(user(0), now).unwrap();
         drop(first);
-        assert!(guests.seat(user(33), now).is_none(), "root fills the room");
+        assert!(clients.connect(user(33), now).is_none(), "root's connection counts");
         drop(other);
-        assert!(guests.seat(user(33), now).is_some());
-        assert_eq!(guests.inside().guests.len(), 2, "who left is forgotten");
+        assert!(clients.connect(user(33), now).is_some());
+        assert_eq!(clients.users().by_uid.len(), 2, "users who left are forgotten");
     }
 
     #[test]
-    fn one_user_cannot_ask_without_end_and_looks_do_not_use_up_the_starts() {
-        let (guests, now) = (guests(3, 3), Instant::now());
+    fn requests_of_a_user_are_limited_and_looks_do_not_use_up_the_starts() {
+        let (clients, now) = (clients(3, 3), Instant::now());
         let start = Request::Start { stream: "news".into(), edge: None, client: None };
-        let ask = |uid, request| guests.seat(user(uid), now).unwrap().admit(request, now);
+        let ask = |uid, request| clients.connect(user(uid), now).unwrap().admit(request, now);
         assert!((0..10).all(|_| ask(33, &Request::Ping).is_ok()));
-        assert_eq!(
-            ask(33, &Request::Streams { listen: false }).unwrap_err().code,
-            ErrorCode::Limit
-        );
+        assert_eq!(ask(33, &Request::Ping).unwrap_err().code, ErrorCode::Limit);
         assert!((0..10).all(|_| ask(33, &start).is_ok()));
         assert!(ask(33, &start).is_err());
-        assert!(ask(1000, &start).is_ok(), "others are not held liable");
+        assert!(ask(1000, &start).is_ok(), "the limit is per user");
         assert!((0..100).all(|_| ask(0, &Request::Ping).is_ok()));
 
         let later = now + Duration::from_secs(1);
-        let seat = guests.seat(user(33), later).unwrap();
-        assert!(seat.admit(&Request::Streams { listen: false }, later).is_ok());
-        seat.charge(&"x".repeat(20 * PIECE));
+        let connection = clients.connect(user(33), later).unwrap();
+        assert!(connection.admit(&Request::Ping, later).is_ok());
+        connection.charge(&"x".repeat(20 * PIECE));
         let soon = later + Duration::from_secs(1);
-        assert!(seat.admit(&Request::Ping, soon).is_err());
-        assert!(seat.admit(&Request::Ping, soon + Duration::from_millis(300)).is_ok());
+        assert!(connection.admit(&Request::Ping, soon).is_err());
+        assert!(connection.admit(&Request::Ping, soon + Duration::from_millis(300)).is_ok());
     }
 }

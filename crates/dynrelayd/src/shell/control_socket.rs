@@ -1,4 +1,4 @@
-//! The control socket: made, guarded, and taken away.
+//! The control socket: makes it, sets its rights, removes it.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Group, chown};
 /// A listening socket. One that was made here goes away with this value; one that systemd handed
 /// over stays.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct ControlSocket {
     pub(crate) listener: UnixListener,
     made: Option<Made>,
 }
@@ -28,7 +28,7 @@ struct Made {
     _lock: Flock<File>,
 }
 
-impl Socket {
+impl ControlSocket {
     /// Takes the socket from systemd if it hands one over, else makes it at `path`, mode 0660,
     /// with the group given. One that is handed over must be as it would have been made.
     pub(crate) fn open(path: &Path, group: Option<&str>) -> Result<Self> {
@@ -46,10 +46,10 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         if let Some(Made { path, .. }) = &self.made {
-            // Whoever took it away already has done this work.
+            // If it is gone already, that is fine.
             let _ = fs::remove_file(path);
         }
     }
@@ -67,7 +67,7 @@ fn handed_over() -> Result<Option<UnixListener>> {
         be used",
     )?;
     if let Some(listener) = &listener {
-        // Whoever waits at the door does so in accept.
+        // The listener's threads wait in accept.
         listener.set_nonblocking(false).context("the socket that systemd hands over")?;
     }
     Ok(listener)

@@ -1,66 +1,72 @@
-//! Lets callers in, so many at a time.
+//! Accepts callers on the control socket.
 
 use std::io::{self, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use control::{ErrorCode, Refused, Reply};
+use control::{ErrorCode, Refused};
 use tracing::{debug, warn};
 
-use crate::core::input::Post;
-use crate::shell::clients::Guests;
-use crate::shell::permissions::Peer;
-use crate::shell::session::Session;
+use super::clients::Clients;
+use super::message::Message;
+use super::permissions::Peer;
+use super::session::{Session, line};
+use crate::core::Answer;
 
-/// How many threads stay at the door when nobody calls: a viewer's request then costs no new one.
+/// How many threads wait for callers: a viewer's request then needs no new thread.
 const WAITING: usize = 4;
 
-/// Where threads wait for callers. Whichever lets one in serves it, and comes back.
+/// The socket where threads wait for callers. A thread serves the caller that it accepts, and then
+/// waits again.
 #[derive(Debug)]
-struct Door {
-    listener: UnixListener,
-    guests: Arc<Guests>,
-    post: Post,
-    /// How many threads are at the door, and not with a caller.
+struct Listener {
+    socket: UnixListener,
+    clients: Arc<Clients>,
+    sender: Sender<Message>,
+    /// How many threads wait for a caller.
     waiting: AtomicUsize,
 }
 
 /// Accepts and serves connections on threads of their own, for as long as the process lives.
-pub(crate) fn open(listener: UnixListener, guests: Arc<Guests>, post: Post) -> io::Result<()> {
-    Arc::new(Door { listener, guests, post, waiting: AtomicUsize::new(0) }).staff()
+pub(crate) fn open(
+    socket: UnixListener,
+    clients: Arc<Clients>,
+    sender: Sender<Message>,
+) -> io::Result<()> {
+    Arc::new(Listener { socket, clients, sender, waiting: AtomicUsize::new(0) }).add_thread()
 }
 
-impl Door {
-    /// One thread more at the door.
-    fn staff(self: Arc<Self>) -> io::Result<()> {
+impl Listener {
+    fn add_thread(self: Arc<Self>) -> io::Result<()> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let door = Arc::clone(&self);
-        let started = thread::Builder::new().name("door".into()).spawn(move || door.attend());
+        let listener = Arc::clone(&self);
+        let started = thread::Builder::new().name("listener".into()).spawn(move || listener.run());
         if started.is_err() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
         started.map(drop)
     }
 
-    /// Lets callers in and serves them, until enough others do so.
-    fn attend(self: Arc<Self>) {
+    /// Accepts and serves callers, until enough other threads wait.
+    fn run(self: Arc<Self>) {
         loop {
-            let stream = match self.listener.accept() {
+            let stream = match self.socket.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of descriptors or memory: those inside go on, and some will leave.
+                    // No descriptors or memory left. Some sessions will end soon.
                     warn!(%error, "can't accept a connection to the control socket");
                     thread::sleep(Duration::from_millis(100));
                     continue;
                 }
             };
             if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1
-                && let Err(error) = Arc::clone(&self).staff()
+                && let Err(error) = Arc::clone(&self).add_thread()
             {
-                // The last one at the door serves nobody who may stay for long.
+                // The last thread that waits must not serve a caller who may stay for long.
                 warn!(%error, "can't serve a connection to the control socket");
                 turn_away(stream, "dynrelayd has no thread left: try again in a moment");
             } else {
@@ -73,30 +79,28 @@ impl Door {
         }
     }
 
-    /// Serves a caller to the end, if there is a seat.
+    /// Serves a caller to the end, unless there are too many.
     fn serve(&self, stream: UnixStream) {
         let peer = match Peer::of(&stream) {
             Ok(peer) => peer,
             Err(error) => return warn!(%error, "can't tell who connected to the control socket"),
         };
-        let Some(seat) = self.guests.seat(peer, Instant::now()) else {
+        let Some(connection) = self.clients.connect(peer, Instant::now()) else {
             debug!(uid = peer.uid, "too many connections");
             return turn_away(stream, "too many connections: try again in a moment");
         };
-        if let Err(error) = Session::new(stream, seat, self.post.clone()).serve() {
+        if let Err(error) = Session::new(stream, connection, self.sender.clone()).serve() {
             debug!(uid = peer.uid, %error, "a session ended");
         }
     }
 }
 
-/// Says why, if the caller's buffer takes it at once.
+/// Tells the caller why, unless that would block.
 fn turn_away(mut stream: UnixStream, why: &str) {
     let refused = Refused::new(ErrorCode::Limit, why);
-    if let Ok(mut line) = serde_json::to_vec(&Reply::<()>::Error(refused)) {
-        line.push(b'\n');
-        if stream.set_nonblocking(true).is_ok() {
-            // Who doesn't take it will see the connection closed.
-            let _ = stream.write_all(&line);
-        }
+    let line = line(&Answer::Refused(refused)) + "\n";
+    if stream.set_nonblocking(true).is_ok() {
+        // A caller who can't take it sees that the connection is closed.
+        let _ = stream.write_all(line.as_bytes());
     }
 }

@@ -1,11 +1,11 @@
-//! Who may ask for what.
+//! Which requests a user may make.
 
 use std::os::unix::net::UnixStream;
 
 use control::{ErrorCode, Refused, Request};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
-/// The user at the other end of a connection, as the kernel vouches for it.
+/// The user at the other end of a connection, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// Its user id.
@@ -22,8 +22,8 @@ impl Peer {
         Ok(Self { uid, administrator: uid == 0 || uid == own })
     }
 
-    /// Refuses what this user may not do. Whoever can open the socket may start a relay and look;
-    /// all else is the administrators'.
+    /// Refuses a request that this user may not make. Everybody who can open the socket may start a
+    /// relay and look; the rest is for administrators.
     pub(crate) fn may(self, request: &Request) -> Result<(), Refused> {
         let open = matches!(
             request,

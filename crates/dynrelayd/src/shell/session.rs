@@ -3,103 +3,106 @@
 use std::io::{self, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use control::{ErrorCode, LineError, MAX_REQUEST, Refused, Reply, Request, read_line};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use scan::Listening;
+use serde::Serialize;
 
-use crate::core::input::{Asked, Input, Post};
-use crate::shell::clients::Seat;
+use super::clients::Connection;
+use super::message::{Message, ReplyTo};
+use crate::core::Answer;
 
 /// How long a caller may take to send a line, and to read one.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many lines of `events` may wait for a caller who doesn't read.
-const FEED: usize = 1024;
-/// How often a silent feed, or a scan, looks whether its reader is still there.
-const GLANCE: Duration = Duration::from_secs(1);
+/// How many events may wait for a caller who doesn't read.
+const QUEUE: usize = 1024;
+/// How often a session that only sends looks whether its caller is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// A connection being served.
+/// A connection that is served.
 #[derive(Debug)]
 pub(crate) struct Session {
-    lines: BufReader<Unhurried>,
-    seat: Seat,
-    post: Post,
+    lines: BufReader<Timed>,
+    connection: Connection,
+    sender: Sender<Message>,
 }
 
 impl Session {
-    /// A session with whoever has this seat; its requests go to `post`.
-    pub(crate) fn new(stream: UnixStream, seat: Seat, post: Post) -> Self {
-        let patient = Unhurried { stream, deadline: Instant::now() + PATIENCE };
-        Self { lines: BufReader::new(patient), seat, post }
+    /// A session on this connection. Its requests go to `sender`.
+    pub(crate) fn new(stream: UnixStream, connection: Connection, sender: Sender<Message>) -> Self {
+        let timed = Timed { stream, deadline: Instant::now() + PATIENCE };
+        Self { lines: BufReader::new(timed), connection, sender }
     }
 
-    /// Serves requests until the caller hangs up, is too slow, or sends what is no line.
+    /// Serves requests until the caller hangs up, is too slow, or sends something that is no line.
     pub(crate) fn serve(mut self) -> io::Result<()> {
         loop {
             self.lines.get_mut().deadline = Instant::now() + PATIENCE;
-            let line = match read_line(&mut self.lines, MAX_REQUEST) {
-                Ok(Some(line)) => line,
+            let request = match read_line(&mut self.lines, MAX_REQUEST) {
+                Ok(Some(line)) => self.admissible(&line),
                 Ok(None) => return Ok(()),
                 Err(LineError::Io(error)) => return Err(error),
-                Err(error) => return self.say(&refusal(ErrorCode::BadRequest, error.to_string())),
-            };
-            let answer = match self.admissible(&line) {
-                Ok(Request::Events) => return self.feed(),
-                Ok(Request::Scan { streams, millis, quick }) => {
-                    match self.listen(streams, Duration::from_millis(millis), quick)? {
-                        Some(line) => line,
-                        None => return Ok(()),
-                    }
+                Err(error) => {
+                    let refused = Refused::new(ErrorCode::BadRequest, error.to_string());
+                    return self.say(&line(&Answer::Refused(refused)));
                 }
-                Ok(request) => self.ask(request),
-                Err(refused) => line_of(&Reply::<()>::Error(refused)),
             };
-            self.seat.charge(&answer);
+            let answer = match request {
+                Ok(Request::Events) => return self.follow(),
+                Ok(request @ Request::Scan { .. }) => match self.scan(request)? {
+                    Some(line) => line,
+                    None => return Ok(()),
+                },
+                Ok(request) => {
+                    let (reply, answer) = mpsc::channel();
+                    line(
+                        &self
+                            .ask(request, ReplyTo::Request(reply), &answer)
+                            .unwrap_or_else(stopping),
+                    )
+                }
+                Err(refused) => line(&Answer::Refused(refused)),
+            };
+            self.connection.charge(&answer);
             self.say(&answer)?;
         }
     }
 
-    /// Reads a request, and refuses what this user may not do, or not so often.
+    /// Reads a request, and refuses it if this user may not do it, or not so often.
     fn admissible(&self, line: &str) -> Result<Request, Refused> {
         let request = Request::parse(line)
             .map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
-        self.seat.peer().may(&request)?;
-        self.seat.admit(&request, Instant::now())?;
+        self.connection.peer().may(&request)?;
+        self.connection.admit(&request, Instant::now())?;
         Ok(request)
     }
 
-    /// Has the supervisor answer.
-    fn ask(&self, request: Request) -> String {
-        let (reply, answer) = mpsc::channel();
-        let asked = Input::Asked(Asked { request, reply });
-        match self.post.send(asked).ok().and_then(|()| answer.recv().ok()) {
-            Some(line) => line,
-            None => refusal(ErrorCode::Internal, "dynrelayd is stopping"),
-        }
+    /// Hands the request to the main thread, and waits for the answer; none if the daemon stops.
+    fn ask<T>(&self, request: Request, reply: ReplyTo, answer: &mpsc::Receiver<T>) -> Option<T> {
+        self.sender.send(Message::Request { request, reply }).ok()?;
+        answer.recv().ok()
     }
 
-    /// Listens to these streams for so long, and gives what was heard as a line; none if the caller
-    /// has hung up meanwhile.
-    fn listen(
-        &self,
-        streams: Vec<String>,
-        time: Duration,
-        quick: bool,
-    ) -> io::Result<Option<String>> {
-        let (to, opened) = mpsc::sync_channel(1);
-        let asked = self.post.send(Input::Audition { streams, quick, to });
-        let mut audition = match asked.ok().and_then(|()| opened.recv().ok()) {
-            Some(Ok(audition)) => audition,
-            Some(Err(refused)) => return Ok(Some(line_of(&Reply::<()>::Error(refused)))),
-            None => return Ok(Some(refusal(ErrorCode::Internal, "dynrelayd is stopping"))),
+    /// Listens to streams, and returns the results as a line; none if the caller hangs up meanwhile.
+    fn scan(&self, request: Request) -> io::Result<Option<String>> {
+        let time = match &request {
+            Request::Scan { millis, .. } => Duration::from_millis(*millis),
+            _ => Duration::ZERO,
+        };
+        let (reply, answer) = mpsc::channel();
+        let answer = self.ask(request, ReplyTo::Scan(reply), &answer);
+        let mut scan = match answer.unwrap_or_else(|| Err(Box::new(stopping()))) {
+            Ok(scan) => scan,
+            Err(refused) => return Ok(Some(line(&refused))),
         };
         let began = Instant::now();
         loop {
             let left = time.saturating_sub(began.elapsed());
-            if left.is_zero() || audition.listen(left.min(GLANCE)) == Listening::Over {
-                return Ok(Some(line_of(&Reply::Ok(audition.answer()))));
+            if left.is_zero() || scan.listen(left.min(LOOK)) == Listening::Over {
+                return Ok(Some(line(&Reply::Ok(scan.answer()))));
             }
             if self.hung_up()? {
                 return Ok(None);
@@ -107,15 +110,16 @@ impl Session {
         }
     }
 
-    /// Says who answers, and sends a line for each change of state from then on, until the
+    /// Confirms the subscription, and then sends a line for each change of a relay's state until the
     /// caller hangs up or doesn't keep up.
-    fn feed(mut self) -> io::Result<()> {
-        let (watcher, feed) = mpsc::sync_channel(FEED);
-        if self.post.send(Input::Watch(watcher)).is_err() {
+    fn follow(mut self) -> io::Result<()> {
+        let (reply, events) = mpsc::sync_channel(QUEUE);
+        let request = Message::Request { request: Request::Events, reply: ReplyTo::Follow(reply) };
+        if self.sender.send(request).is_err() {
             return Ok(());
         }
         loop {
-            match feed.recv_timeout(GLANCE) {
+            match events.recv_timeout(LOOK) {
                 Ok(line) => self.say(&line)?,
                 Err(RecvTimeoutError::Timeout) if self.hung_up()? => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -125,7 +129,8 @@ impl Session {
     }
 
     fn hung_up(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::new(self.stream().as_fd(), PollFlags::empty())];
+        let stream = &self.lines.get_ref().stream;
+        let mut fds = [PollFd::new(stream.as_fd(), PollFlags::empty())];
         Ok(poll(&mut fds, PollTimeout::ZERO)? > 0)
     }
 
@@ -134,33 +139,26 @@ impl Session {
         stream.deadline = Instant::now() + PATIENCE;
         stream.write_all(format!("{line}\n").as_bytes())
     }
-
-    fn stream(&self) -> &UnixStream {
-        &self.lines.get_ref().stream
-    }
 }
 
-/// A reply as one line.
-pub(crate) fn line_of<T: serde::Serialize>(reply: &Reply<T>) -> String {
-    serde_json::to_string(reply).unwrap_or_else(|error| {
-        refusal(ErrorCode::Internal, format!("the answer can't be written: {error}"))
-    })
+/// An answer as one line.
+pub(crate) fn line(answer: &impl Serialize) -> String {
+    // Only a map whose keys are no strings could fail.
+    serde_json::to_string(answer).unwrap_or_default()
 }
 
-/// A refusal as one line.
-fn refusal(code: ErrorCode, message: impl Into<String>) -> String {
-    line_of(&Reply::<()>::Error(Refused::new(code, message)))
+fn stopping() -> Answer {
+    Answer::Refused(Refused::new(ErrorCode::Internal, "dynrelayd is stopping"))
 }
 
-/// A stream that may take its time, but only until the deadline: a byte a second is no way to hold
-/// a place.
+/// A stream with one deadline per line, against slow clients.
 #[derive(Debug)]
-struct Unhurried {
+struct Timed {
     stream: UnixStream,
     deadline: Instant,
 }
 
-impl Unhurried {
+impl Timed {
     fn left(&self) -> io::Result<Duration> {
         match self.deadline.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
@@ -169,14 +167,14 @@ impl Unhurried {
     }
 }
 
-impl Read for Unhurried {
+impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(self.left()?))?;
         self.stream.read(buffer)
     }
 }
 
-impl Write for Unhurried {
+impl Write for Timed {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.stream.set_write_timeout(Some(self.left()?))?;
         self.stream.write(buffer)

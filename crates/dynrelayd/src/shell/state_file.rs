@@ -1,4 +1,4 @@
-//! What was relayed, remembered over a restart or a crash.
+//! The state file: the relays that run, for the daemon after a restart or a crash.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -15,101 +15,95 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
-/// The layout of the file that is written here.
+use crate::core::RelayName;
+
+/// The version of the layout.
 const VERSION: u32 = 1;
-/// A larger file is none of ours, in bytes.
+/// A larger file is not ours, in bytes.
 const LARGEST: u64 = 4 << 20;
-/// How long until what could not be written is tried again.
+/// After how long a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a daemon that stops waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One stream on its way to one edge, by name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Remembered {
-    pub(crate) stream: String,
-    pub(crate) edge: String,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Layout {
     version: u32,
-    relays: BTreeSet<Remembered>,
+    relays: BTreeSet<RelayName>,
 }
 
-type Relays = BTreeSet<Remembered>;
+type Relays = BTreeSet<RelayName>;
 
-/// The state file. A thread of its own writes it, so that a disk that is slow or stuck holds
-/// nobody up.
+/// The state file. A thread of its own writes it, so that nobody waits for the disk.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct StateFile {
     relays: Relays,
-    /// Taken away when all is said.
-    pen: Option<Sender<Relays>>,
-    /// Hangs up when all is written.
+    /// Taken away at the end.
+    sender: Option<Sender<Relays>>,
+    /// Hangs up when everything is written.
     written: Receiver<Infallible>,
 }
 
-impl Memory {
-    /// Reads the file. One that can't be read as ours is set aside, and stops nothing.
+impl StateFile {
+    /// Reads the file. A file that can't be read as ours is set aside, and stops nothing.
     pub(crate) fn load(path: &Path) -> io::Result<Self> {
         let relays = read(path).unwrap_or_else(|error| {
             set_aside(path, &error);
             Relays::new()
         });
-        let (pen, said) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let (writing, written) = mpsc::channel();
-        let page = Page { path: path.to_owned(), holds: relays.clone(), complained: false };
-        thread::Builder::new().name("memory".into()).spawn(move || {
+        let writer = Writer { path: path.to_owned(), holds: relays.clone(), complained: false };
+        thread::Builder::new().name("state-file".into()).spawn(move || {
             let _writing: Sender<Infallible> = writing;
-            page.keep(&said);
+            writer.run(&receiver);
         })?;
-        Ok(Self { relays, pen: Some(pen), written })
+        Ok(Self { relays, sender: Some(sender), written })
     }
 
     /// The relays that ran when this daemon began.
-    pub(crate) fn relays(&self) -> impl Iterator<Item = &Remembered> {
+    pub(crate) fn relays(&self) -> impl Iterator<Item = &RelayName> {
         self.relays.iter()
     }
 
-    /// Has these relays written, soon.
+    /// Writes these relays, soon.
     pub(crate) fn save(&self, relays: Relays) {
-        if let Some(pen) = &self.pen {
-            // The thread goes on for as long as there is a pen.
-            let _ = pen.send(relays);
+        if let Some(sender) = &self.sender {
+            // The thread runs for as long as there is a sender.
+            let _ = sender.send(relays);
         }
     }
 }
 
-impl Drop for Memory {
-    /// Waits until all is written, but not for ever.
+impl Drop for StateFile {
+    /// Waits until everything is written, but not for ever.
     fn drop(&mut self) {
-        self.pen = None;
+        self.sender = None;
         if self.written.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             warn!("the state file was not written in time: some relays may not be resumed");
         }
     }
 }
 
-/// The file, as the thread that writes it knows it.
+/// The file, for the thread that writes it.
 #[derive(Debug)]
-struct Page {
+struct Writer {
     path: PathBuf,
     holds: Relays,
     complained: bool,
 }
 
-impl Page {
-    /// Writes the latest that is said; tries again for as long as that fails.
-    fn keep(mut self, said: &Receiver<Relays>) {
+impl Writer {
+    /// Writes the latest relays; tries again for as long as that fails.
+    fn run(mut self, received: &Receiver<Relays>) {
         let mut unwritten = None;
         loop {
             let next = match unwritten {
-                Some(_) => said.recv_timeout(RETRY),
-                None => said.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(_) => received.recv_timeout(RETRY),
+                None => received.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match next {
-                Ok(relays) => unwritten = said.try_iter().last().or(Some(relays)),
+                Ok(relays) => unwritten = received.try_iter().last().or(Some(relays)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -117,7 +111,7 @@ impl Page {
         }
     }
 
-    /// Writes the file if these relays are others than it holds; false if that failed.
+    /// Writes the file, unless it holds these relays already; false if that failed.
     fn write(&mut self, relays: &Relays) -> bool {
         if *relays == self.holds {
             return true;
@@ -144,7 +138,7 @@ impl Page {
 }
 
 fn read(path: &Path) -> io::Result<Relays> {
-    // To open a pipe would wait for its writer.
+    // Without this flag, opening a pipe would wait for its writer.
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = match file {
         Ok(file) => file,
@@ -162,9 +156,9 @@ fn read(path: &Path) -> io::Result<Relays> {
         let version = layout.version;
         return Err(io::Error::other(format!("it is of version {version}, not {VERSION}")));
     }
-    let names = |relay: &Remembered| is_name(&relay.stream) && is_name(&relay.edge);
+    let names = |relay: &RelayName| is_name(&relay.stream) && is_name(&relay.edge);
     let (relays, nameless): (Relays, Relays) = layout.relays.into_iter().partition(names);
-    for Remembered { stream, edge } in nameless {
+    for RelayName { stream, edge } in nameless {
         warn!("{}: {stream:?} to {edge:?} is not a relay's name: it is ignored", path.display());
     }
     Ok(relays)
@@ -173,7 +167,7 @@ fn read(path: &Path) -> io::Result<Relays> {
 fn set_aside(path: &Path, error: &io::Error) {
     let aside = beside(path, "bad");
     let (file, kept) = (path.display(), aside.display());
-    // What was set aside before goes; of another kind than this, it would be in the way.
+    // An older file that was set aside is removed; a folder would be in the way.
     let _ = fs::remove_file(&aside).or_else(|_| fs::remove_dir(&aside));
     match refuse_device(path).and_then(|()| fs::rename(path, &aside)) {
         Ok(()) => warn!("{file}: {error}: it is kept as {kept}, and no relay is resumed"),
@@ -188,14 +182,14 @@ fn write(path: &Path, relays: &Relays) -> io::Result<()> {
     refuse_device(path)?;
     let text = serde_json::to_vec(&Layout { version: VERSION, relays: relays.clone() })?;
     let new = beside(path, "new");
-    // Whatever a daemon left there, or anybody else.
+    // A daemon that was killed, or somebody else, may have left a file there.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = File::create_new(&new)?;
     file.write_all(&text)?;
-    // Else a power failure could leave an empty file under the name.
+    // Otherwise a power failure could leave an empty file.
     file.sync_data()?;
     fs::rename(&new, path)
 }
@@ -223,34 +217,34 @@ mod tests {
 
     fn folder(name: &str) -> PathBuf {
         let folder =
-            std::env::temp_dir().join(format!("dynrelay-memory-{name}-{}", std::process::id()));
+            std::env::temp_dir().join(format!("dynrelay-state-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         folder
     }
 
-    fn relay(stream: &str) -> Remembered {
-        Remembered { stream: stream.into(), edge: "dss2".into() }
+    fn relay(stream: &str) -> RelayName {
+        RelayName { stream: stream.into(), edge: "dss2".into() }
     }
 
     fn load(path: &Path) -> Relays {
-        Memory::load(path).unwrap().relays().cloned().collect()
+        StateFile::load(path).unwrap().relays().cloned().collect()
     }
 
     #[test]
-    fn what_ran_is_remembered() {
+    fn relays_are_kept_over_a_restart() {
         let folder = folder("kept");
         let path = folder.join("state.json");
-        let memory = Memory::load(&path).unwrap();
-        assert_eq!(memory.relays().count(), 0);
-        memory.save([relay("news"), relay("sport")].into());
-        memory.save([relay("news")].into());
-        drop(memory);
+        let file = StateFile::load(&path).unwrap();
+        assert_eq!(file.relays().count(), 0);
+        file.save([relay("news"), relay("sport")].into());
+        file.save([relay("news")].into());
+        drop(file);
         assert_eq!(load(&path), [relay("news")].into());
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn what_is_not_ours_is_set_aside() {
+    fn a_file_of_another_kind_is_set_aside() {
         let folder = folder("aside");
         let path = folder.join("state.json");
         let torn = r#"{"version":1,"relays":[{"str"#;
@@ -266,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_stops_nothing() {
+    fn a_folder_a_link_or_a_pipe_stops_nothing() {
         use std::os::unix::fs::symlink;
         let folder = folder("odd");
         let path = folder.join("state.json");
@@ -280,11 +274,11 @@ mod tests {
             // Also where the new file is to be written.
             make(&path);
             make(&folder.join("state.json.new"));
-            let memory = Memory::load(&path).unwrap();
-            assert_eq!(memory.relays().count(), 0);
+            let file = StateFile::load(&path).unwrap();
+            assert_eq!(file.relays().count(), 0);
             let _ = fs::remove_dir(folder.join("state.json.new"));
-            memory.save([relay("news")].into());
-            drop(memory);
+            file.save([relay("news")].into());
+            drop(file);
             assert_eq!(load(&path), [relay("news")].into());
             fs::remove_dir_all(&folder).unwrap();
             fs::create_dir(&folder).unwrap();
@@ -293,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_none_is_passed_over() {
+    fn an_invalid_name_is_ignored() {
         let folder = folder("names");
         let path = folder.join("state.json");
         let relays: Vec<_> = ["../../etc", "", "a\nb", "news", &"x".repeat(300)].map(relay).into();
@@ -303,26 +297,26 @@ mod tests {
     }
 
     #[test]
-    fn no_disk_and_no_device_stops_anything() {
+    fn a_missing_folder_or_a_device_stops_nothing() {
         for path in ["/dev/null/state.json", "/dev/null", "/nowhere/state.json"] {
-            let memory = Memory::load(Path::new(path)).unwrap();
-            memory.save([relay("news")].into());
-            memory.save([].into());
+            let file = StateFile::load(Path::new(path)).unwrap();
+            file.save([relay("news")].into());
+            file.save([].into());
         }
         assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
     }
 
     #[test]
-    fn what_could_not_be_written_is_written_later() {
+    fn a_failed_write_is_tried_again() {
         let folder = folder("later");
         let path = folder.join("deep/state.json");
-        let memory = Memory::load(&path).unwrap();
-        memory.save([relay("news")].into());
+        let file = StateFile::load(&path).unwrap();
+        file.save([relay("news")].into());
         fs::create_dir(folder.join("deep")).unwrap();
         while load(&path).is_empty() {
             thread::sleep(Duration::from_millis(10));
         }
-        drop(memory);
+        drop(file);
         fs::remove_dir_all(folder).unwrap();
     }
 }

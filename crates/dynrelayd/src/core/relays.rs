@@ -1,0 +1,318 @@
+//! The relays that run, found by number, by stream and edge, and by edge.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catalog::{Pair, Path, Route};
+use control::{FlowStatus, RelayDetail, RelayStatus};
+use forward::Counters;
+use model::{Acceptance, FlowKind, State};
+use serde::{Deserialize, Serialize};
+
+use super::input::{FlowCounts, FlowEnds, Moment, RelayId};
+use super::log_event::OpenCause;
+use super::log_summary::RefusalSummary;
+use super::rate_history::{RateHistory, per_second};
+use super::viewer_time::ViewerTime;
+
+/// A relay by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct RelayName {
+    pub(crate) stream: String,
+    pub(crate) edge: String,
+}
+
+/// One stream on its way to one edge.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) id: RelayId,
+    pub(crate) name: RelayName,
+    pub(crate) route: Arc<Route>,
+    /// The edge's.
+    pub(crate) address: IpAddr,
+    /// Why it is being opened; none once it is open.
+    pub(crate) opening: Option<OpenCause>,
+    began: Instant,
+    /// Seconds since 1970.
+    started: u64,
+    /// When its state began, in seconds since 1970.
+    pub(crate) since: u64,
+    flows: Vec<Flow>,
+    pub(crate) viewer_time: ViewerTime,
+    pub(crate) refusals: RefusalSummary,
+    pub(crate) rates: RateHistory,
+}
+
+/// A flow of a relay, in the order of the data plane: RTP before RTCP, media by media.
+#[derive(Debug)]
+struct Flow {
+    ends: FlowEnds,
+    counts: Option<FlowCounts>,
+    /// Payload bytes at the last measurement, and when that was.
+    measured: (u64, Instant),
+    /// Payload bytes a second between the last two measurements.
+    rate: u64,
+}
+
+/// Every flow of these pairs with its kind and the label of its media, in the order of the data plane.
+pub(crate) fn paths(pairs: &[Pair]) -> impl Iterator<Item = (&str, FlowKind, &Path)> {
+    pairs.iter().flat_map(|pair| {
+        let rtcp = pair.rtcp.iter().map(|path| (pair.label.as_str(), FlowKind::Rtcp, path));
+        std::iter::once((pair.label.as_str(), FlowKind::Rtp, &pair.rtp)).chain(rtcp)
+    })
+}
+
+impl Relay {
+    /// A relay that is being opened; none if its route has no flow.
+    pub(crate) fn new(
+        id: RelayId,
+        route: Arc<Route>,
+        cause: OpenCause,
+        at: Moment,
+    ) -> Option<Self> {
+        let address = route.paths().next()?.target.ip();
+        Some(Self {
+            id,
+            name: RelayName { stream: route.stream.clone(), edge: route.edge.clone() },
+            address,
+            route,
+            opening: Some(cause),
+            began: at.now,
+            started: at.unix,
+            since: at.unix,
+            flows: Vec::new(),
+            viewer_time: ViewerTime::new(at.now),
+            refusals: RefusalSummary::new(at.now),
+            rates: RateHistory::new(at.now),
+        })
+    }
+
+    /// Its sockets are open.
+    pub(crate) fn opened(&mut self, ends: Vec<FlowEnds>, now: Instant) {
+        self.opening = None;
+        let flow = |ends| Flow { ends, counts: None, measured: (0, now), rate: 0 };
+        self.flows = ends.into_iter().map(flow).collect();
+    }
+
+    /// The kind of each flow.
+    pub(crate) fn kinds(&self) -> Vec<FlowKind> {
+        paths(&self.route.pairs).map(|(_, kind, _)| kind).collect()
+    }
+
+    /// Keeps new counters.
+    pub(crate) fn count(&mut self, counts: Vec<FlowCounts>) {
+        for (flow, counts) in self.flows.iter_mut().zip(counts) {
+            flow.counts = Some(counts);
+        }
+    }
+
+    /// The counters of each flow, as far as they have been read.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = Counters> {
+        self.flows.iter().map(Flow::counters)
+    }
+
+    fn total(&self, of: fn(&Counters) -> u64) -> u64 {
+        self.counters().map(|counters| of(&counters)).sum()
+    }
+
+    /// The bytes that it has sent.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.total(|counters| counters.bytes)
+    }
+
+    fn media_counters(&self) -> impl Iterator<Item = Counters> {
+        let flows = paths(&self.route.pairs).zip(self.counters());
+        flows.filter(|((_, kind, _), _)| *kind == FlowKind::Rtp).map(|(_, counters)| counters)
+    }
+
+    /// Refusals of its RTP flows. RTCP doesn't matter: many servers open no port for it.
+    pub(crate) fn media_refusals(&self) -> u64 {
+        self.media_counters().map(|counters| counters.refusals).sum()
+    }
+
+    /// Measures the rate of each flow since the last call.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        for flow in &mut self.flows {
+            let bytes = flow.counters().bytes;
+            let (before, at) = std::mem::replace(&mut flow.measured, (bytes, now));
+            let passed = now.saturating_duration_since(at);
+            flow.rate = per_second(bytes.saturating_sub(before), passed);
+        }
+    }
+
+    /// Whether its stream is on air: not if nothing came for `silence`. None if it is too early to
+    /// tell.
+    pub(crate) fn on_air(&self, silence: Duration, now: Instant) -> Option<bool> {
+        match self.media_counters().filter_map(|counters| counters.idle).min() {
+            Some(idle) => Some(idle < silence),
+            None => (now.saturating_duration_since(self.began) > silence).then_some(false),
+        }
+    }
+
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.began).as_secs()
+    }
+
+    /// The relay in short.
+    pub(crate) fn status(&self, state: State, viewers: Option<u32>) -> RelayStatus {
+        RelayStatus {
+            stream: self.name.stream.clone(),
+            edge: self.name.edge.clone(),
+            state,
+            since: self.since,
+            started: self.started,
+            packets: self.total(|counters| counters.packets),
+            bytes: self.bytes(),
+            rate: self.flows.iter().map(|flow| flow.rate).sum(),
+            refusals: self.total(|counters| counters.refusals),
+            lost: self.total(|counters| counters.lost),
+            drops: self.total(|counters| counters.drops),
+            gaps: self.total(|counters| counters.gaps),
+            viewers,
+            reason: None,
+            rates: None,
+            origin: None,
+        }
+    }
+
+    /// The relay with its flows. `answers`: whether a refusal ever came back from its edge.
+    pub(crate) fn detail(&self, state: State, viewers: Option<u32>, answers: bool) -> RelayDetail {
+        let flows = paths(&self.route.pairs).zip(&self.flows);
+        RelayDetail {
+            relay: RelayStatus { rates: Some(self.rates.fine()), ..self.status(state, viewers) },
+            address: self.address,
+            answers,
+            asked: None,
+            rules: None,
+            closes: Vec::new(),
+            flows: flows
+                .map(|((media, kind, path), flow)| flow.status(media, kind, path))
+                .collect(),
+        }
+    }
+}
+
+impl Flow {
+    fn counters(&self) -> Counters {
+        self.counts.map(|counts| counts.counters).unwrap_or_default()
+    }
+
+    fn status(&self, media: &str, kind: FlowKind, path: &Path) -> FlowStatus {
+        let counters = self.counters();
+        FlowStatus {
+            media: media.to_owned(),
+            kind,
+            from: self.ends.from,
+            to: path.target,
+            via: self.ends.via,
+            gate: self.counts.map_or(model::Gate::Open, |counts| counts.gate),
+            acceptance: Acceptance::Unknown,
+            packets: counters.packets,
+            bytes: counters.bytes,
+            rate: self.rate,
+            refusals: counters.refusals,
+            lost: counters.lost,
+            reports: counters.reports,
+            drops: counters.drops,
+            gaps: counters.gaps,
+            ssrc_changes: counters.ssrc_changes,
+            returned: counters.returned,
+            idle_ms: counters.idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+/// All relays that run or are being opened. There is at most one of a stream to an edge.
+#[derive(Debug, Default)]
+pub(crate) struct Relays {
+    all: BTreeMap<RelayId, Relay>,
+    by_stream: BTreeMap<String, BTreeMap<String, RelayId>>,
+    by_edge: HashMap<String, usize>,
+}
+
+impl Relays {
+    /// Adds a relay.
+    pub(crate) fn insert(&mut self, relay: Relay) {
+        let RelayName { stream, edge } = relay.name.clone();
+        *self.by_edge.entry(edge.clone()).or_default() += 1;
+        self.by_stream.entry(stream).or_default().insert(edge, relay.id);
+        self.all.insert(relay.id, relay);
+    }
+
+    /// Takes a relay out.
+    pub(crate) fn remove(&mut self, id: RelayId) -> Option<Relay> {
+        let relay = self.all.remove(&id)?;
+        let RelayName { stream, edge } = &relay.name;
+        if let Some(count) = self.by_edge.get_mut(edge) {
+            *count -= 1;
+        }
+        self.by_edge.retain(|_, count| *count > 0);
+        if let Some(edges) = self.by_stream.get_mut(stream) {
+            edges.remove(edge);
+            if edges.is_empty() {
+                self.by_stream.remove(stream);
+            }
+        }
+        Some(relay)
+    }
+
+    /// The relay of a stream to an edge.
+    pub(crate) fn find(&self, stream: &str, edge: &str) -> Option<&Relay> {
+        self.all.get(self.by_stream.get(stream)?.get(edge)?)
+    }
+
+    /// The relays of a stream, by edge.
+    pub(crate) fn of_stream(&self, stream: &str) -> impl Iterator<Item = &Relay> {
+        let ids = self.by_stream.get(stream).into_iter().flat_map(BTreeMap::values);
+        ids.filter_map(|id| self.all.get(id))
+    }
+
+    /// Whether a stream has a relay.
+    pub(crate) fn has_stream(&self, stream: &str) -> bool {
+        self.by_stream.contains_key(stream)
+    }
+
+    /// How many relays go to an edge.
+    pub(crate) fn count_to(&self, edge: &str) -> usize {
+        self.by_edge.get(edge).copied().unwrap_or(0)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The relay of this number.
+    pub(crate) fn get_mut(&mut self, id: RelayId) -> Option<&mut Relay> {
+        self.all.get_mut(&id)
+    }
+
+    /// The relay of this number.
+    pub(crate) fn get(&self, id: RelayId) -> Option<&Relay> {
+        self.all.get(&id)
+    }
+
+    /// All, by stream and edge.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Relay> {
+        self.by_stream.values().flat_map(BTreeMap::values).filter_map(|id| self.all.get(id))
+    }
+
+    /// All, by number.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Relay> {
+        self.all.values_mut()
+    }
+
+    /// The names of those that are open.
+    pub(crate) fn names(&self) -> BTreeSet<RelayName> {
+        let open = self.all.values().filter(|relay| relay.opening.is_none());
+        open.map(|relay| relay.name.clone()).collect()
+    }
+}

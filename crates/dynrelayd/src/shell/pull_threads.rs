@@ -1,0 +1,94 @@
+//! The threads that pull streams. Each hands its packets to ports of 127.0.0.1, where the data plane
+//! receives them like those of any other source: so one pull serves all relays of its stream.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use rtsp::{Ending, Order, Outlet, Pull};
+
+use super::message::Message;
+use crate::core::{Input, PullOrder, PullReport};
+
+/// How long a daemon that stops waits until the servers know.
+const LEAVING: Duration = Duration::from_millis(1500);
+
+/// The pulls that run, by stream.
+#[derive(Debug)]
+pub(crate) struct PullThreads {
+    sender: Sender<Message>,
+    running: HashMap<String, Running>,
+    ending: Vec<Ending>,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Dropping it ends the pull.
+    pull: Pull,
+    outputs: Vec<Outlet>,
+    /// The ports of the outputs, kept free until the data plane opens them.
+    reserved: Vec<UdpSocket>,
+}
+
+impl PullThreads {
+    /// None yet. They report to `sender`.
+    pub(crate) fn new(sender: Sender<Message>) -> Self {
+        Self { sender, running: HashMap::new(), ending: Vec::new() }
+    }
+
+    /// Starts a pull, instead of any other of the stream. Returns the report if that fails.
+    pub(crate) fn start(&mut self, order: PullOrder) -> Option<Input> {
+        let PullOrder { stream, id, source, media, transport } = order;
+        let known = self.running.remove(&stream);
+        let started = || {
+            // Relays that run go on where they receive.
+            let kept = known.filter(|known| known.outputs.len() == media.len());
+            let (outputs, reserved) = match kept {
+                Some(known) => (known.outputs, known.reserved),
+                None => Outlet::reserve(media.len())?,
+            };
+            let order =
+                Order { source, medias: media.to_vec(), outlets: outputs.clone(), transport };
+            let (sender, name) = (self.sender.clone(), stream.clone());
+            let pull = Pull::start(order, move |state| {
+                let report = PullReport { stream: name.clone(), id, state: Ok(state) };
+                // Nobody receives any more only when the daemon stops.
+                let _ = sender.send(Message::Input(Input::Pull(report)));
+            })?;
+            std::io::Result::Ok(Running { pull, outputs, reserved })
+        };
+        match started() {
+            Ok(running) => drop(self.running.insert(stream, running)),
+            Err(error) => {
+                let state = Err(error.to_string());
+                return Some(Input::Pull(PullReport { stream, id, state }));
+            }
+        }
+        None
+    }
+
+    /// Where the packets of a stream arrive, if it is pulled: RTP and RTCP of each media in turn. The
+    /// caller opens these ports now.
+    pub(crate) fn outputs(&mut self, stream: &str) -> Vec<SocketAddr> {
+        let Some(running) = self.running.get_mut(stream) else { return Vec::new() };
+        running.reserved.clear();
+        running.outputs.iter().flat_map(|output| [output.rtp, output.rtcp]).collect()
+    }
+
+    /// Ends the pull of a stream, soon: the server is told first.
+    pub(crate) fn end(&mut self, stream: &str) {
+        if let Some(running) = self.running.remove(stream) {
+            self.ending.retain(|ending| !ending.wait(Duration::ZERO));
+            self.ending.push(running.pull.ending());
+        }
+    }
+
+    /// Waits a moment until all servers know.
+    pub(crate) fn wait(&mut self) {
+        let until = Instant::now() + LEAVING;
+        for ending in self.ending.drain(..) {
+            ending.wait(until.saturating_duration_since(Instant::now()));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Reads the catalogue for a reload, on a thread of its own: nobody waits for the disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use catalog::{Catalog, ConfigError};
+
+use super::message::Message;
+use crate::core::Input;
+
+/// Who reads, and what to read.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    config: PathBuf,
+    sender: Sender<Message>,
+    /// Takes the old catalogue to the thread that has read the new one.
+    retire: Option<Sender<Arc<Catalog>>>,
+}
+
+impl Reader {
+    /// Reads `config` and its streams folder, and sends the result to `sender`.
+    pub(crate) fn new(config: PathBuf, sender: Sender<Message>) -> Self {
+        Self { config, sender, retire: None }
+    }
+
+    /// Starts to read. Returns the result at once if that is not possible.
+    pub(crate) fn read(&mut self, before: Arc<Catalog>) -> Option<Input> {
+        let (config, sender) = (self.config.clone(), self.sender.clone());
+        let (retire, retired) = mpsc::channel();
+        let spawned = thread::Builder::new().name("reload".into()).spawn(move || {
+            let result = before.load_again(&config).map(Arc::new);
+            drop(before);
+            let read = result.is_ok();
+            // Nobody receives any more only when the daemon stops.
+            let _ = sender.send(Message::Input(Input::CatalogRead(result)));
+            if read {
+                // It takes some time to free a large catalogue; nobody waits for that either.
+                drop(retired.recv());
+            }
+            trim_memory();
+        });
+        self.retire = spawned.is_ok().then_some(retire);
+        let error = spawned.err()?;
+        let error = ConfigError::Unreadable { file: self.config.clone(), error };
+        Some(Input::CatalogRead(Err(error)))
+    }
+
+    /// Frees a catalogue that is not in use any more.
+    pub(crate) fn retire(&mut self, catalog: Arc<Catalog>) {
+        if let Some(retire) = self.retire.take() {
+            // If the thread is gone, the catalogue is freed here.
+            let _ = retire.send(catalog);
+        }
+    }
+}
+
+/// Gives the memory that a catalogue took back to the system.
+pub(crate) fn trim_memory() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "the C library has no safe wrapper for this call")]
+    // SAFETY: malloc_trim has no preconditions; it may be called from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
