@@ -1,7 +1,7 @@
 //! An hour of a busy origin in a minute: thousands of starts, stops, refusals, reloads, signals and
 //! bad requests, in an order that a seed decides.
 //!
-//! `DYNRELAY_CHURN_SEED` repeats a schedule; `DYNRELAY_CHURN_SECONDS` makes it longer.
+//!  `DYNRELAY_CHURN_SEED` repeats a schedule; `DYNRELAY_CHURN_SECONDS` makes it longer.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const STREAMS: u16 = 10;
-/// What is done between two looks at whether all is as it should be.
+/// The number of acts between two checks.
 const ROUND: usize = 1000;
 const MANY_STARTS: &str = "[limits]\nstarts_per_second = 100000\n";
 
@@ -41,7 +41,7 @@ const BAD: [&[u8]; 8] = [
     b"{\"op\":\"start\",\"stream\":7}\n",
 ];
 
-/// An origin that is used, and whoever uses it.
+/// An origin and its users.
 struct Origin {
     crowd: Crowd,
     daemon: Daemon,
@@ -67,13 +67,13 @@ impl Origin {
                 let op = *self.chance.pick(&["list", "streams", "ping", "show"]);
                 self.daemon.ask(&format!(r#"{{"op":"{op}","all":true,"stream":"s{stream}"}}"#));
             }
-            // Half a line, and gone; a watcher, and gone.
+            // A caller who sends half a line and leaves; a watcher who leaves.
             94..97 => drop(self.daemon.connect().write_all(b"{\"op\":\"sta")),
             _ => drop(self.daemon.connect().write_all(b"{\"op\":\"events\"}\n")),
         }
     }
 
-    /// Somebody edits a stream's files, takes them away, and puts them back.
+    /// Somebody edits a stream's files, removes them, and restores them.
     fn edit(&mut self, stream: u16) {
         let file = self.crowd.host.path(&format!("streams/s{stream}.{FAR}.sdp"));
         match self.chance.below(4) {
@@ -84,7 +84,7 @@ impl Origin {
         }
     }
 
-    /// Mends every file, waits until nothing is under way, and checks every relay.
+    /// Repairs every file, waits until nothing is under way, and checks every relay.
     fn settle(&mut self) {
         (0..STREAMS).for_each(|stream| self.crowd.write_consent(stream));
         self.crowd.configure(MANY_STARTS);
@@ -103,7 +103,8 @@ impl Origin {
         assert_eq!(self.daemon.targets(self.crowd.address), ports.collect::<Vec<_>>());
     }
 
-    /// A relay that is not live although its port is open, or that is not closed although it isn't.
+    /// A relay that is not live although its port is open, or that is open although its port is
+    /// closed.
     fn unsettled(&self) -> Option<String> {
         let relays = self.daemon.relays();
         let mut wrong = relays.values().filter(|relay| {
@@ -115,12 +116,12 @@ impl Origin {
         Some(self.daemon.ask(&format!(r#"{{"op":"show","stream":"{stream}"}}"#)).to_string())
     }
 
-    /// What the daemon holds when it relays nothing and nobody asks.
+    /// The daemon's resources while it relays nothing and nobody asks.
     fn at_rest(&mut self) -> Holds {
         for stream in self.daemon.relays().keys() {
             self.daemon.ask(&format!(r#"{{"op":"stop","stream":"{stream}","edge":"{FAR}"}}"#));
         }
-        // Sessions and questions to edges end a moment after their callers.
+        // Sessions and edge probes end a moment after their callers.
         let mut before = self.daemon.holds();
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(3) {
@@ -157,7 +158,7 @@ fn an_hour_of_churn_leaves_nothing_behind() {
     let (warm, end) = (warm.unwrap(), origin.at_rest());
     println!("{} acts: {warm:?}, then {end:?}", rounds * ROUND);
     assert_eq!((end.descriptors, end.threads), (warm.descriptors, warm.threads));
-    // The history fills up to its 200 relays; what is lost with each act would be far more.
+    // The history fills up to its 200 relays; a leak in each act would be far more.
     assert!(end.resident < warm.resident + 4096, "{} KiB more", end.resident - warm.resident);
 }
 
@@ -182,7 +183,7 @@ fn a_suspect_is_sent_probes_and_nothing_else() {
     thread::sleep(Duration::from_secs(1));
     let (more, refused) = flow();
     let (more, refused) = (more - packets, refused - refusals);
-    // One probe in a tenth of a second, of about twenty packets.
+    // One probe in a tenth of a second, out of about twenty packets.
     let probes = begin.elapsed().as_millis() / 100 + 1;
     assert!(
         u128::from(more) <= probes && more > 0 && refused > 0,

@@ -1,7 +1,5 @@
-//! The real daemon, over its real socket.
-//!
-//! What it does to packets on a network is for the end-to-end tests; here it is the requests, the
-//! signals and the files.
+//! The real daemon, over its real socket: requests, signals and files. The end-to-end tests check
+//! the packets on a network.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +46,7 @@ fn a_viewer_is_sent_to_the_edge_and_the_packets_go_there() {
 }
 
 #[test]
-fn show_tells_each_flows_way_and_what_the_edge_sends_back() {
+fn show_has_each_flow_and_the_edges_reports() {
     let host = Host::new();
     let daemon = host.run();
     let _encoder = Encoder::to(host.arrives);
@@ -68,7 +66,7 @@ fn show_tells_each_flows_way_and_what_the_edge_sends_back() {
 }
 
 #[test]
-fn who_asks_is_told_how_fast_relays_went_and_whether_a_stream_is_on_air() {
+fn rates_and_streams_on_air_are_reported_on_request() {
     let host = Host::new();
     let daemon = host.run();
     let on_air = |line| daemon.ask(line)["ok"]["streams"][0]["on_air"].clone();
@@ -116,7 +114,7 @@ fn a_relay_that_is_refused_closes_and_a_new_one_starts() {
 }
 
 #[test]
-fn an_edge_that_never_takes_a_packet_is_said_to() {
+fn a_relay_that_the_edge_never_accepts_closes_as_such() {
     let mut host = Host::new();
     host.edge = None;
     let daemon = host.run();
@@ -136,7 +134,7 @@ fn a_local_viewer_stays_at_the_origin() {
 }
 
 #[test]
-fn what_cant_be_done_is_refused_with_its_code() {
+fn each_refusal_has_its_code() {
     let host = Host::new();
     host.write("streams/lone.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());
     host.configure(
@@ -172,7 +170,7 @@ fn what_cant_be_done_is_refused_with_its_code() {
 }
 
 #[test]
-fn a_consent_that_was_asked_for_by_rtsp_and_not_given_is_none() {
+fn an_edge_that_refuses_describe_gives_no_consent() {
     let host = Host::new();
     let rtsp = host.rtsp.try_clone().unwrap();
     host.configure("consent = \"describe\"\n");
@@ -200,7 +198,7 @@ fn new_relays_are_limited_and_running_ones_are_not() {
 }
 
 #[test]
-fn a_reload_takes_what_is_new_and_leaves_what_runs() {
+fn a_reload_applies_changes_and_keeps_running_relays() {
     let host = Host::new();
     let daemon = host.run();
     let _encoder = Encoder::to(host.arrives);
@@ -212,7 +210,7 @@ fn a_reload_takes_what_is_new_and_leaves_what_runs() {
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("dynrelay.toml, line 2") && message.contains("; "), "{message}");
     daemon.signal(Signal::SIGHUP);
-    // A line for each fault, of the request and of the signal.
+    // A line for each fault, for the request and for the signal.
     let file = host.path("dynrelay.toml");
     for line in ["line 2", "line 3"] {
         let said = format!("nothing is changed: {}, {line}", file.display());
@@ -235,7 +233,7 @@ fn a_reload_takes_what_is_new_and_leaves_what_runs() {
 }
 
 #[test]
-fn events_tell_of_each_state_and_stop_tells_the_end() {
+fn events_report_each_state_and_the_end() {
     use std::io::{BufRead, BufReader, Write};
     let host = Host::new();
     let daemon = host.run();
@@ -245,7 +243,7 @@ fn events_tell_of_each_state_and_stop_tells_the_end() {
     let mut lines = BufReader::new(watcher).lines();
     let mut next =
         || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
-    // From its answer on, nothing is missed.
+    // From its answer on, no event is missed.
     assert_eq!(next()["ok"]["pid"], daemon.ask(r#"{"op":"ping"}"#)["ok"]["pid"]);
     daemon.ask(START);
     let first = next();
@@ -313,14 +311,14 @@ fn a_link_out_of_the_folder_is_not_followed_from_the_start() {
     assert!(said.contains("follows no link out of the folder"), "{said}");
     assert_eq!(daemon.ask(r#"{"op":"streams"}"#)["ok"]["streams"].as_array().unwrap().len(), 1);
 
-    // Put in its place by a rename, the file itself is read.
+    // After a rename, the file itself is in place and can be read.
     fs::copy(&sdp, host.path("streams/new")).unwrap();
     fs::rename(host.path("streams/new"), host.path("streams/sport.sdp")).unwrap();
     assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"], 2);
 }
 
 #[test]
-fn it_is_confined_unless_told_not_to_be() {
+fn it_is_confined_unless_the_configuration_says_no() {
     let confinement = |process: &str| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let mut lines = status.lines().map(str::to_owned);

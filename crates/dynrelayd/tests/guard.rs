@@ -1,6 +1,6 @@
-//! Callers who mean no good harm nobody but themselves.
+//! Hostile callers harm nobody but themselves.
 //!
-//! What holds for users other than the daemon's own is shown by the end-to-end tests.
+//!  The end-to-end tests check this for users other than the daemon's own.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use daemon::{Daemon, Encoder, Host};
 const PING: &str = r#"{"op":"ping"}"#;
 const START: &str = r#"{"op":"start","stream":"news"}"#;
 
-/// Asks again and again while `hostile` lasts; each answer must be one.
+/// Sends requests while `hostile` lasts; each must be answered.
 fn others_are_served_during(daemon: &Daemon, hostile: Vec<JoinHandle<()>>) {
     let mut served = 0;
     while served < 100 || hostile.iter().any(|caller| !caller.is_finished()) {
@@ -37,13 +37,13 @@ fn others_are_served_during(daemon: &Daemon, hostile: Vec<JoinHandle<()>>) {
     }
 }
 
-/// So many callers at once who do this with a connection.
+/// Runs this for so many callers at once, each with a connection.
 fn callers(daemon: &Daemon, count: usize, act: fn(UnixStream)) -> Vec<JoinHandle<()>> {
     let connections = (0..count).map(|_| daemon.connect());
     connections.map(|connection| thread::spawn(move || act(connection))).collect()
 }
 
-/// Whether the daemon has hung up: the connection says nothing more.
+/// Whether the daemon has hung up: the connection delivers nothing more.
 fn is_over(connection: &mut UnixStream) -> bool {
     loop {
         match connection.read(&mut [0; 4096]) {
@@ -54,7 +54,7 @@ fn is_over(connection: &mut UnixStream) -> bool {
     }
 }
 
-/// Some bytes, one by one and slowly, until the daemon has had enough.
+/// Sends bytes one by one, slowly, until the daemon hangs up.
 fn dribble(mut connection: UnixStream) {
     for byte in PING.bytes().cycle() {
         if connection.write_all(&[byte]).is_err() {
@@ -77,7 +77,7 @@ fn a_caller_who_asks_and_never_reads_is_cut_off() {
     let daemon = host.run();
     let deaf = |mut connection: UnixStream| {
         let streams = b"{\"op\":\"streams\"}\n".repeat(1000);
-        // Stops taking requests when its answers aren't taken, and then hangs up.
+        // The daemon stops reading requests while its answers are not read, and then hangs up.
         while connection.write_all(&streams).is_ok() {}
     };
     others_are_served_during(&daemon, callers(&daemon, 20, deaf));
@@ -102,7 +102,7 @@ fn a_caller_who_reads_a_byte_now_and_then_is_cut_off() {
 }
 
 #[test]
-fn a_caller_who_sends_what_is_no_request_is_told_so_or_cut_off() {
+fn a_caller_who_sends_no_request_gets_an_error_or_a_hang_up() {
     let host = Host::new();
     let daemon = host.run();
     let nesting = |mut connection: UnixStream| {
@@ -150,7 +150,7 @@ fn no_request_shapes_a_line_of_the_log_or_an_answer() {
     host.write("dynrelay.toml", &toml.replace("[daemon]", "[daemon]\nlog_level = \"trace\""));
     let daemon = host.run();
     let _encoder = Encoder::to(host.arrives);
-    // As they come in JSON: a line of its own, colours, a path, markup, text turned round.
+    // As in JSON: a line of its own, colours, a path, markup, reversed text.
     for evil in [
         "x\\n2026 ERROR forged",
         "\\u001b[31mred",

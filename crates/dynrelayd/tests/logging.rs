@@ -1,4 +1,4 @@
-//! The log, as lines, as JSON and with fields in the journal, from a daemon that confines itself.
+//! The log of a confined daemon: lines, JSON, and the journal with fields.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use serde_json::Value;
 const START: &str = r#"{"op":"start","stream":"news","client":"203.0.113.9"}"#;
 const STOP: &str = r#"{"op":"stop","stream":"news","edge":"dss2"}"#;
 
-/// Relays news for a while; gives what the daemon says of it when it is stopped.
+/// Relays news for a while, and returns the log of the daemon after it is stopped.
 fn relay_news(daemon: &Daemon) -> Value {
     assert_eq!(daemon.ask(START)["ok"]["edge"], "dss2");
     daemon.ask(START);
@@ -29,7 +29,7 @@ fn relay_news(daemon: &Daemon) -> Value {
     daemon.ask(STOP)["ok"].clone()
 }
 
-/// All that a daemon logged, to its end.
+/// The whole log of a daemon, to its end.
 fn all(mut daemon: Daemon, last: &str) -> Vec<String> {
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.wait().success());
@@ -60,7 +60,7 @@ fn json_tells_a_relays_life() {
     assert_eq!(states[..2], ["starting", "live"]);
     let [opened] = of("opened")[..] else { panic!("{lines:#?}") };
     assert_eq!(opened["address"], "127.0.0.1");
-    // The second start is told of at the end of its minute, or of the daemon.
+    // The second start is logged at the end of its minute, or of the daemon.
     let [first, second] = of("start")[..] else { panic!("{lines:#?}") };
     for start in [first, second] {
         assert_eq!((&start["client"], &start["count"]), (&"203.0.113.9".into(), &1.into()));
@@ -74,7 +74,7 @@ fn json_tells_a_relays_life() {
     assert!(closed["seconds"].is_u64() && closed["packets"].as_u64() > Some(0));
 }
 
-/// The journal is a socket in this folder, mounted in its place; stderr is said to lead to it.
+/// The journal is a socket in this folder, mounted in its place; stderr claims to go there.
 const JOURNALLED: &str = r#"mount -t tmpfs none /run && mkdir -p /run/systemd/journal &&
     : >/run/systemd/journal/socket && mount --bind "$2/journal" /run/systemd/journal/socket &&
     JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$1" --config "$2/dynrelay.toml""#;

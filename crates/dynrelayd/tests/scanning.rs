@@ -1,4 +1,4 @@
-//! Who scans is told what arrives at the daemon's ports.
+//! The daemon answers scans of its own ports.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,25 +18,25 @@ use std::os::unix::net::UnixStream;
 use daemon::{Daemon, Encoder, Host};
 use serde_json::{Value, json};
 
-/// Listens for so long.
+/// Listens for this long.
 fn scan(daemon: &Daemon, streams: &str, millis: u64) -> Value {
     daemon.ask(&format!(r#"{{"op":"scan","streams":{streams},"millis":{millis},"quick":true}}"#))
 }
 
-/// Whether another program could have the stream's port.
+/// Whether another program could open the stream's port.
 fn is_free(host: &Host) -> bool {
     UdpSocket::bind(("127.0.0.1", host.arrives)).is_ok()
 }
 
 #[test]
-fn what_arrives_is_told_stream_by_stream() {
+fn a_scan_reports_each_stream() {
     let host = Host::new();
     let daemon = host.run();
     let probe = scan(&daemon, r#"["nowhere","news"]"#, 0)["ok"]["streams"].take();
     assert_eq!((probe.as_array().unwrap().len(), &probe[0]["name"]), (1, &json!("news")));
     let media = &probe[0]["media"][0];
     assert_eq!(media["from"], json!([format!("127.0.0.1:{}", host.arrives)]));
-    // It is over at once, which on a busy machine may be a millisecond or a few.
+    // The scan ends at once, which may take some milliseconds on a busy machine.
     assert!(media["listened_ms"].is_u64() && media["senders"] == json!([]), "{media}");
     assert_eq!(scan(&daemon, "[]", 1000)["ok"], json!({"streams": []}));
     assert_eq!(daemon.ask(r#"{"op":"scan"}"#)["error"]["code"], "bad-request");
@@ -50,7 +50,7 @@ fn what_arrives_is_told_stream_by_stream() {
 }
 
 #[test]
-fn another_programs_port_is_not_listened_at() {
+fn a_port_of_another_program_is_an_error() {
     let host = Host::new();
     let daemon = host.run();
     let _other = UdpSocket::bind(("127.0.0.1", host.arrives)).unwrap();
@@ -59,7 +59,7 @@ fn another_programs_port_is_not_listened_at() {
 }
 
 #[test]
-fn so_many_scan_at_a_time_and_who_hangs_up_scans_no_more() {
+fn scans_are_limited_and_end_when_the_caller_hangs_up() {
     let host = Host::new();
     let daemon = host.run();
     let long = || -> UnixStream {
@@ -69,7 +69,8 @@ fn so_many_scan_at_a_time_and_who_hangs_up_scans_no_more() {
         caller.set_nonblocking(true).unwrap();
         caller
     };
-    // The probe needs a place, too, and one that came when it had the last was turned away.
+    // The probe needs a place, too. The daemon may have rejected a caller that came while the probe
+    // had the last one.
     let refused = |mut caller: &UnixStream| caller.read(&mut [0; 4096]).is_ok();
     let full = || scan(&daemon, r#"["news"]"#, 0)["error"]["code"] == "limit";
     let mut callers: Vec<UnixStream> = (0..4).map(|_| long()).collect();

@@ -1,5 +1,4 @@
-//! What a service manager does for the daemon, and what it is told: the socket, notifications, the
-//! watchdog.
+//! The daemon under a service manager: the socket, notifications, the watchdog.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +28,7 @@ use nix::unistd::{Pid, mkfifo};
 const START: &str = r#"{"op":"start","stream":"news"}"#;
 const LIST: &str = r#"{"op":"list"}"#;
 
-/// Starts dynrelayd as a service manager does that listens on a socket for it.
+/// Starts dynrelayd with a listening socket, as a service manager does.
 fn activated(host: &Host, socket: impl Into<OwnedFd>, how_many: usize) -> Daemon {
     let mut command = Command::new("sh");
     let hand_over = "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$@\"";
@@ -46,11 +45,11 @@ fn listen(at: &Path, mode: u32) -> UnixListener {
 }
 
 #[test]
-fn a_socket_that_is_handed_over_is_used_and_stays() {
+fn a_socket_from_the_manager_is_used_and_stays() {
     let host = Host::new();
     let _encoder = Encoder::to(host.arrives);
     let socket = listen(&host.path("control.sock"), 0o660);
-    // Service managers keep theirs from blocking.
+    // Service managers set their sockets to non-blocking.
     socket.set_nonblocking(true).unwrap();
     let mut daemon = activated(&host, socket.try_clone().unwrap(), 1);
     assert_eq!(daemon.ask(START)["ok"]["edge"], "dss2", "who asks before it is up is served");
@@ -59,7 +58,7 @@ fn a_socket_that_is_handed_over_is_used_and_stays() {
         daemon.signal(end);
         daemon.wait();
         assert!(host.path("control.sock").exists(), "after {end}");
-        // Asked while no daemon runs, answered by the next.
+        // The caller asks while no daemon runs, and the next daemon answers.
         let waits = daemon.connect();
         daemon = activated(&host, socket.try_clone().unwrap(), 1);
         drop(waits);
@@ -77,7 +76,7 @@ fn a_socket_by_another_path_to_the_same_folder_fits() {
 }
 
 #[test]
-fn what_is_no_fit_socket_is_refused_with_the_reason() {
+fn a_socket_that_does_not_match_is_rejected_with_the_reason() {
     let refused = |configured: &str, socket: OwnedFd, how_many, host: &Host, why: &str| {
         host.configure("");
         host.set("[daemon]\n", &format!("[daemon]\n{configured}\n"));
@@ -136,7 +135,7 @@ impl Manager {
         Some(String::from_utf8(message[..length].to_vec()).unwrap())
     }
 
-    /// Reads on until a notification that holds this.
+    /// Reads until a notification that contains this.
     fn wait_for(&self, what: &str) -> String {
         loop {
             let message = self.next().unwrap_or_else(|| panic!("{what} was not told"));
@@ -148,7 +147,7 @@ impl Manager {
 }
 
 #[test]
-fn the_service_manager_is_told_of_each_step() {
+fn the_manager_learns_of_each_step() {
     let host = Host::new();
     let manager = Manager::of(&host);
     let daemon = manager.start(&host, None);
@@ -169,11 +168,11 @@ fn the_service_manager_is_told_of_each_step() {
 }
 
 #[test]
-fn the_watchdog_hears_from_the_thread_that_decides_and_nobody_else() {
+fn only_the_thread_that_decides_feeds_the_watchdog() {
     let host = Host::new();
     let manager = Manager::of(&host);
     let daemon = manager.start(&host, Some(Duration::from_millis(200)));
-    // Nothing is relayed, asked or due: only the watchdog wakes it.
+    // Nothing is relayed, asked or due: only the watchdog wakes the daemon.
     for _ in 0..5 {
         manager.wait_for("WATCHDOG=1");
     }
@@ -181,7 +180,7 @@ fn the_watchdog_hears_from_the_thread_that_decides_and_nobody_else() {
     ptrace::seize(supervisor, ptrace::Options::empty()).unwrap();
     ptrace::interrupt(supervisor).unwrap();
     waitpid(supervisor, Some(WaitPidFlag::__WALL)).unwrap();
-    // The first thread hangs, and the others go on; what was sent before may still be read.
+    // The main thread hangs, and the others go on. Earlier notifications may still be read.
     manager.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let signs = std::iter::from_fn(|| manager.next()).take(10).count();
     ptrace::detach(supervisor, Signal::SIGKILL).unwrap();
@@ -189,7 +188,7 @@ fn the_watchdog_hears_from_the_thread_that_decides_and_nobody_else() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_the_configuration_stops_nothing() {
+fn a_pipe_in_place_of_the_configuration_stops_nothing() {
     let host = Host::new();
     let manager = Manager::of(&host);
     let daemon = manager.start(&host, None);

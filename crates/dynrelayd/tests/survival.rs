@@ -1,4 +1,4 @@
-//! Crashes, upgrades and reloads: what runs goes on.
+//! Crashes, upgrades and reloads: running relays go on.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,7 +57,7 @@ fn a_hundred_relays_run_again_after_a_kill_and_after_an_upgrade() {
 }
 
 #[test]
-fn a_state_file_that_is_none_stops_nothing() {
+fn an_invalid_state_file_stops_nothing() {
     let host = Host::new();
     let state = host.path("state.json");
     let torn = r#"{"version":1,"relays":[{"stream":"ne"#;
@@ -92,9 +92,9 @@ fn a_state_file_that_is_none_stops_nothing() {
 }
 
 #[test]
-fn while_the_state_cant_be_written_relays_run_and_they_are_remembered_later() {
+fn relays_run_while_the_state_cannot_be_written_and_are_saved_later() {
     let host = Host::new();
-    // The place of the new file, which then takes the name of the old one.
+    // The path of the new file, which is then renamed over the old one.
     let obstacle = host.path("state.json.new/full");
     fs::create_dir_all(&obstacle).unwrap();
     let daemon = host.run();
@@ -108,9 +108,9 @@ fn while_the_state_cant_be_written_relays_run_and_they_are_remembered_later() {
     assert_eq!(host.run().relays().len(), 1);
 }
 
-/// As root in a mount namespace of its own, with a disk of one page, which is full.
+/// As root in a mount namespace, with a disk of one page that is full.
 #[test]
-fn a_full_disk_costs_nothing_but_the_memory() {
+fn a_full_disk_stops_no_relay() {
     let host = Host::new();
     host.set("state.json", "disk/state.json");
     fs::create_dir(host.path("disk")).unwrap();
@@ -160,7 +160,7 @@ fn of_many_daemons_that_find_a_stale_socket_one_takes_it() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_stops_nothing() {
+fn a_log_without_a_reader_stops_nothing() {
     let host = Host::new();
     let mut command = Command::new("sh");
     command.args(["-c", r#"exec "$0" --config "$1" 2>/dev/full"#]);
@@ -174,7 +174,7 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
     assert_eq!(daemon.ask(r#"{"op":"reload"}"#)["ok"]["streams"], 1);
 }
 
-/// The sequence numbers that an edge receives, until it is told to stop.
+/// The sequence numbers that an edge receives, until it is stopped.
 fn sequence_at(edge: UdpSocket) -> (Arc<AtomicBool>, JoinHandle<Vec<u16>>) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -191,7 +191,7 @@ fn sequence_at(edge: UdpSocket) -> (Arc<AtomicBool>, JoinHandle<Vec<u16>>) {
     (stop, receiving)
 }
 
-/// What was received between two moments, without a gap.
+/// The packets between two moments, without a gap.
 fn whole((stop, receiving): (Arc<AtomicBool>, JoinHandle<Vec<u16>>)) -> usize {
     stop.store(true, Ordering::Relaxed);
     let numbers = receiving.join().unwrap();
@@ -210,7 +210,7 @@ fn a_reload_loses_no_packet_of_a_relay_that_it_does_not_concern() {
     daemon.log.wait_for("the relay is live");
     let sport = fs::read_to_string(host.path("streams/news.sdp")).unwrap();
     let good = fs::read_to_string(host.path("dynrelay.toml")).unwrap();
-    // At once, since a file that is cut off between two lines is as good as any.
+    // Replaced at once, because a file that is cut between two lines may be valid.
     let configure = |more: &str| {
         host.write("new.toml", &format!("{good}{more}"));
         fs::rename(host.path("new.toml"), host.path("dynrelay.toml")).unwrap();
@@ -243,11 +243,11 @@ fn a_reload_loses_no_packet_of_a_relay_that_it_does_not_concern() {
     println!("{packets} packets without a gap over 600 reloads");
 }
 
-/// What somebody who edits does to a file: each leaves something under its name at every moment.
+/// The ways in which an editor changes a file. A file of that name exists at every moment.
 fn disturb(chance: &mut Chance, streams: &Path, name: &str, good: &str) {
     let file = streams.join(name);
     let aside = streams.join(".aside");
-    // Before its media: a file that is cut off behind them may be as good as any.
+    // Cut before its media: a file that is cut behind them may be valid.
     let cut = chance.below(good.find("m=").unwrap());
     let in_place = fs::symlink_metadata(&file).unwrap().is_file();
     match chance.below(9) {
@@ -269,7 +269,7 @@ fn disturb(chance: &mut Chance, streams: &Path, name: &str, good: &str) {
     }
 }
 
-/// Puts a file, or what it is, in the place of another at once.
+/// Replaces a file by another one, or by something else, at once.
 fn put(aside: &Path, file: &Path) {
     renameat2(AT_FDCWD, aside, AT_FDCWD, file, RenameFlags::RENAME_EXCHANGE).unwrap();
     fs::remove_file(aside).or_else(|_| fs::remove_dir(aside)).unwrap();

@@ -1,4 +1,4 @@
-//! What the kernel may refuse: descriptors, memory, memberships. What runs goes on.
+//! The kernel refuses descriptors, memory or memberships. Running relays go on.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,23 +44,23 @@ fn without_descriptors_a_start_is_refused_and_what_runs_goes_on() {
     crowd.await_packets(0..runs);
     assert_eq!(daemon.relays().len(), usize::from(runs));
     daemon.ask(r#"{"op":"stop","stream":"s0","edge":"far"}"#);
-    // A caller's descriptor is closed a moment after the caller has gone.
+    // The daemon closes a caller's descriptor a moment after the caller has left.
     let begin = Instant::now();
     while daemon.start_stream(runs)["ok"].is_null() {
         assert!(begin.elapsed() < PATIENCE, "a stopped relay makes room");
     }
 }
 
-/// In a network namespace of its own, since the limit is the network's.
+/// In a network namespace, because the limit belongs to the network.
 #[test]
-fn a_kernel_that_allows_no_membership_is_told_of() {
+fn a_kernel_that_allows_no_membership_is_reported() {
     let host = Host::new();
     let lines = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 239.1.2.3/1\nt=0 0\n";
     let text = format!("{lines}m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n");
     host.write("streams/group.sdp", &text);
     let consent = fs::read_to_string(host.path("streams/news.dss2.sdp")).unwrap();
     host.write("streams/group.dss2.sdp", &consent.replace("a=rtcp", "a=x-rtcp"));
-    // The edge's RTSP port is on another network: a relay is resumed without being asked.
+    // The edge's RTSP port is on another network: a relay is resumed without asking the edge.
     let relays = json!([{"stream": "group", "edge": "dss2"}, {"stream": "news", "edge": "dss2"}]);
     host.write("state.json", &json!({"version": 1, "relays": relays}).to_string());
     let script = r#"ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo &&
@@ -76,7 +76,7 @@ fn a_kernel_that_allows_no_membership_is_told_of() {
     assert_eq!(daemon.relays().len(), 1);
 }
 
-/// The address space ends a little above what the daemon has: the next thread's stack doesn't fit.
+/// The address space ends a little above the daemon's: the next thread's stack does not fit.
 #[test]
 fn without_memory_for_a_thread_callers_are_turned_away_and_what_runs_goes_on() {
     let crowd = Crowd::new(12, "[limits]\nstarts_per_second = 1000\n");
@@ -114,7 +114,7 @@ impl Daemon {
         pages * 4096
     }
 
-    /// How large its address space may be, in bytes.
+    /// Limits its address space, in bytes.
     fn limit_memory(&self, bytes: Option<u64>) {
         let most = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         let mut command = Command::new("prlimit");
@@ -122,12 +122,12 @@ impl Daemon {
         assert!(command.status().unwrap().success());
     }
 
-    /// Callers who ask once and stay, until one is refused: those served, and what that one heard.
+    /// Callers who ask once and stay, until one is refused. Returns those served, and the refusal.
     fn crowd_in(&self, most: usize) -> (Vec<UnixStream>, Option<Value>) {
         let mut served = Vec::new();
         while served.len() < most {
             let mut caller = self.connect();
-            // Who is turned away may find the connection closed already.
+            // The connection of a rejected caller may be closed already.
             let _ = caller.write_all(b"{\"op\":\"ping\"}\n");
             let mut answer = String::new();
             BufReader::new(&caller).read_line(&mut answer).unwrap();

@@ -1,4 +1,4 @@
-//! What happened, taken out of a tracing event.
+//! A log entry, made from a tracing event.
 
 use std::fmt::{self, Write as _};
 
@@ -8,26 +8,26 @@ use tracing::{Event, Level};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-/// What an event without a name of its own is called.
+/// The name of an event without a name of its own.
 const NAMELESS: &str = "note";
 
 /// One entry of the log.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// When, as RFC 3339 has it, in UTC with microseconds.
+    /// The time as RFC 3339 in UTC, with microseconds.
     pub(super) time: String,
     pub(super) level: Level,
-    /// What kind of event it is, in a word that doesn't change.
+    /// The kind of event, a word that never changes.
     pub(super) event: &'static str,
     pub(super) message: String,
-    /// What it is about, in order. Names are lower-case ASCII letters and `_`.
+    /// The fields, in order. Names are lower-case ASCII letters and `_`.
     pub(super) fields: Vec<(&'static str, Value)>,
 }
 
 impl Entry {
     pub(super) fn of(event: &Event<'_>) -> Self {
         let about = event.metadata();
-        // tracing calls an event without a name `event FILE:LINE`.
+        // tracing names such an event `event FILE:LINE`.
         let name = Some(about.name()).filter(|name| !name.starts_with("event "));
         let mut entry = Self {
             time: now(),
@@ -40,7 +40,7 @@ impl Entry {
         entry
     }
 
-    /// The level as dynrelay.toml has it.
+    /// The level's name in dynrelay.toml.
     pub(super) fn level_word(&self) -> &'static str {
         match self.level {
             Level::ERROR => "error",
@@ -59,7 +59,7 @@ impl Entry {
 impl Visit for Entry {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            // Writing to a string can't fail.
+            // Writing to a string cannot fail.
             let _ = write!(self.message, "{value:?}");
         } else {
             self.add(field, format!("{value:?}"));

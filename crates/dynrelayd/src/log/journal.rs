@@ -1,4 +1,5 @@
-//! An entry with its fields in systemd's journal, by its native protocol: one datagram an entry.
+//! Sends an entry with its fields to systemd's journal by the native protocol: one datagram an
+//! entry.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -9,26 +10,26 @@ use tracing::Level;
 use super::entry::Entry;
 use super::lines::{escaped, text};
 
-/// Where the journal listens.
+/// The journal's socket.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// A value is cut beyond this, so that an entry always fits a datagram.
+/// Longer values are cut, so that an entry always fits into a datagram.
 const LONGEST: usize = 8 << 10;
 
-/// A way to the journal. The socket is named with each entry, so that a journal that was restarted
-/// goes on to get them.
+/// A connection to the journal. Each entry names the socket, so that a restarted journal receives
+/// entries again.
 #[derive(Debug)]
 pub(super) struct Journal(UnixDatagram);
 
 impl Journal {
     pub(super) fn open() -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        // A journal that doesn't keep up must not hold up the daemon.
+        // A slow journal must not delay the daemon.
         socket.set_nonblocking(true)?;
         Ok(Self(socket))
     }
 
-    /// Sends an entry. One that the journal has no room for is lost.
+    /// Sends an entry. If the journal has no room, the entry is lost.
     pub(super) fn send(&self, entry: &Entry) -> io::Result<()> {
         match self.0.send_to(datagram(entry).as_bytes(), SOCKET) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
@@ -37,7 +38,7 @@ impl Journal {
     }
 }
 
-/// `NAME=value` lines. No value holds a newline: what could forge a line is escaped.
+/// `NAME=value` lines. No value contains a newline, because unsafe characters are escaped.
 fn datagram(entry: &Entry) -> String {
     let mut message = String::new();
     text(&mut message, entry);
@@ -65,7 +66,7 @@ fn add(lines: &mut String, name: &str, value: &str) {
     lines.push('\n');
 }
 
-/// The level as syslog(3) counts.
+/// The level's number in syslog(3).
 fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => "3",

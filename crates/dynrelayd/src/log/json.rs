@@ -1,4 +1,4 @@
-//! An entry as a JSON object on a line, for programs.
+//! Writes an entry as a JSON object on one line, for programs.
 
 use std::fmt::Write as _;
 
@@ -7,9 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::entry::Entry;
 use super::is_unsafe;
 
-/// The line, with its newline. What is not safe to show is an escape in its strings.
+/// The line, with its newline. Unsafe characters are escaped in its strings.
 pub(super) fn line(entry: &Entry) -> String {
-    // Only a map whose keys are no strings could fail.
+    // This could fail only for a map with keys that are not strings.
     let json = serde_json::to_string(entry).unwrap_or_default();
     let mut line = String::with_capacity(json.len() + 1);
     for letter in json.chars() {

@@ -1,4 +1,5 @@
-//! An entry as a line for people: `2026-11-22T18:54:23.123456Z  INFO the relay is live stream=news`.
+//! Writes an entry as a line for people: `2026-11-22T18:54:23.123456Z  INFO the relay is live
+//! stream=news`.
 
 use std::fmt::Write as _;
 
@@ -36,7 +37,7 @@ pub(super) fn text(out: &mut String, entry: &Entry) {
     }
 }
 
-/// Adds the text; what is not safe to show becomes an escape.
+/// Appends the text, with unsafe characters escaped.
 pub(super) fn escaped(out: &mut String, text: &str) {
     for letter in text.chars() {
         if is_unsafe(letter) {
@@ -47,7 +48,7 @@ pub(super) fn escaped(out: &mut String, text: &str) {
     }
 }
 
-/// Whether a field's value needs no quotes to be told from what follows.
+/// Whether a field's value needs no quotes.
 fn is_plain(text: &str) -> bool {
     let odd = |letter: char| letter.is_whitespace() || letter == '"' || is_unsafe(letter);
     !text.is_empty() && !text.contains(odd)

@@ -1,4 +1,4 @@
-//! Which files may be touched, by Landlock (landlock(7)).
+//! Limits the files within reach, by Landlock (landlock(7)).
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use landlock::{
     RulesetError, RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
-/// The latest Landlock that is made use of; on an older kernel what it has is used.
+/// The latest version of Landlock that is used. An older kernel provides less.
 const LATEST: ABI = ABI::V6;
 
-/// What the C library reads to resolve an edge's name, and std to count the processors it may
-/// use. Folders, since a file that is replaced would be out of reach.
+/// Files that the C library reads to resolve an edge's name, and that std reads to count
+/// processors. The rules are for folders, because a replaced file would be out of reach.
 const SYSTEM: [&str; 9] = [
     "/etc",
     "/lib",
@@ -25,24 +25,24 @@ const SYSTEM: [&str; 9] = [
     "/sys/fs/cgroup",
 ];
 
-/// What is needed to write the state file beside itself and rename it, and to set aside whatever is
-/// in its place.
+/// The rights to write the state file beside itself and rename it, and to set aside another file in
+/// its place.
 const KEEP: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
     ReadFile | WriteFile | Truncate | MakeReg | RemoveFile | MakeDir | RemoveDir | MakeFifo | MakeSym
 });
 
-/// The folders within reach; what isn't there when the fence is put up stays out of reach.
+/// The folders within reach. A folder that does not exist at startup stays out of reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fence {
-    /// May be read: where dynrelay.toml is, and the streams.
+    /// May be read: the folder of dynrelay.toml, and the streams.
     pub(crate) read: Vec<PathBuf>,
-    /// May be written to: where the state file is.
+    /// May be written to: the folder of the state file.
     pub(crate) write: PathBuf,
-    /// May be removed from: where the control socket is.
+    /// May be removed from: the folder of the control socket.
     pub(crate) clear: PathBuf,
 }
 
-/// How well the fence holds.
+/// How far the kernel supports the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fenced {
     Fully,
@@ -51,7 +51,7 @@ pub(crate) enum Fenced {
 }
 
 impl Fence {
-    /// The fence for this configuration.
+    /// The rules for this configuration.
     pub(crate) fn of(config: &Path, says: &Config) -> Self {
         Self {
             read: vec![folder(config), says.streams.clone()],
@@ -61,14 +61,14 @@ impl Fence {
     }
 }
 
-/// Puts up the fence around this thread and those it will start. Nothing listens on TCP either, and
-/// no other process is signalled.
+/// Applies the rules to this thread and those that it starts. Also forbids listening on TCP and
+/// signals to other processes.
 pub(crate) fn fence(around: &Fence) -> Result<Fenced, RulesetError> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(LATEST))?
         .handle_access(AccessNet::BindTcp)?
         .scope(Scope::Signal)?;
-    // Some service managers are told of READY over an abstract socket.
+    // Some service managers receive READY over an abstract socket.
     if !std::env::var_os("NOTIFY_SOCKET").is_some_and(|at| at.as_encoded_bytes().starts_with(b"@"))
     {
         rules = rules.scope(Scope::AbstractUnixSocket)?;
@@ -88,7 +88,7 @@ pub(crate) fn fence(around: &Fence) -> Result<Fenced, RulesetError> {
     })
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 fn folder(file: &Path) -> PathBuf {
     match file.parent() {
         Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),

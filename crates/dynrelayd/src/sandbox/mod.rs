@@ -1,7 +1,7 @@
-//! What this process may do at all: its own files and calls, and no others, whatever becomes of it.
+//! Limits this process to the files and system calls that it needs.
 //!
-//! Landlock fences its files in, seccomp its system calls. Both hold for the thread that asks for
-//! them and for every thread that it starts, and can't be taken back.
+//!  Landlock limits files, and seccomp limits system calls. Both apply to the calling thread and
+//! every thread that it starts, and cannot be undone.
 
 mod landlock;
 mod seccomp;
@@ -13,8 +13,8 @@ use tracing::{info, warn};
 
 pub(crate) use landlock::Fence;
 
-/// Confines this thread and those it will start, as far as the kernel can, and logs how far that
-/// is. `config` is where dynrelay.toml is, `says` what it says.
+/// Confines this thread and those that it starts, as far as the kernel supports it, and logs how
+/// far that is. `config` is the path of dynrelay.toml, `says` its contents.
 pub(crate) fn start(config: &Path, says: &Config) {
     match landlock::fence(&Fence::of(config, says)) {
         Ok(landlock::Fenced::Fully) => info!("files are confined by Landlock"),

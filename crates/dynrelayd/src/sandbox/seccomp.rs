@@ -1,9 +1,8 @@
-//! Which system calls may be made, by seccomp (seccomp(2)).
+//! Limits system calls, by seccomp (seccomp(2)).
 //!
-//! A call that isn't listed fails with ENOSYS, as it would on a kernel that doesn't have it. The
-//! C library is made to get along with that: it goes from clone3, whose arguments no filter can
-//! see, back to clone, whose can be. EPERM would make it give up, and to kill the process would
-//! take the relays down over a surprise.
+//!  A call that is not listed fails with ENOSYS, as on a kernel without it. The C library has a
+//! fallback for that. For example, it replaces clone3, whose arguments no filter can see, by clone.
+//! It has no fallback for EPERM. Killing the process would end every relay for one surprise.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ use seccompiler::{
 /// Memory: the heap and the threads' stacks.
 const MEMORY: &[c_long] = &[libc::SYS_brk, libc::SYS_madvise, libc::SYS_mremap, libc::SYS_munmap];
 
-/// Threads, their locks and their ends; signals on their way to the thread that waits for them.
+/// Threads, their locks and their ends; signals for the thread that waits for them.
 const THREADS: &[c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
@@ -36,7 +35,7 @@ const THREADS: &[c_long] = &[
     libc::SYS_sigaltstack,
 ];
 
-/// Time, where the kernel doesn't give it without a call.
+/// Time, where the kernel provides it only by a call.
 const TIME: &[c_long] = &[
     libc::SYS_clock_getres,
     libc::SYS_clock_gettime,
@@ -45,7 +44,7 @@ const TIME: &[c_long] = &[
     libc::SYS_nanosleep,
 ];
 
-/// Files: those that the fence leaves within reach, the log, and sockets read like files.
+/// Files within reach of Landlock, the log, and sockets that are read like files.
 const FILES: &[c_long] = &[
     libc::SYS_close,
     libc::SYS_dup,
@@ -75,8 +74,8 @@ const FILES: &[c_long] = &[
     libc::SYS_writev,
 ];
 
-/// Sockets: the relays' UDP, questions to edges over TCP, callers, netlink and the journal. Which
-/// kinds may be made is said below.
+/// Sockets: the relays' UDP, questions to edges over TCP, callers, netlink and the journal. The
+/// kinds of socket are limited below.
 const SOCKETS: &[c_long] = &[
     libc::SYS_accept4,
     libc::SYS_bind,
@@ -95,7 +94,7 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_shutdown,
 ];
 
-/// Waiting for many things at once.
+/// Waiting for events.
 const WAITING: &[c_long] = &[
     libc::SYS_epoll_create1,
     libc::SYS_epoll_ctl,
@@ -108,7 +107,7 @@ const WAITING: &[c_long] = &[
     libc::SYS_timerfd_settime,
 ];
 
-/// Who and where this process is, and chance.
+/// The process's identity and location, and randomness.
 const IDENTITY: &[c_long] = &[
     libc::SYS_getegid,
     libc::SYS_geteuid,
@@ -119,7 +118,8 @@ const IDENTITY: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// What C libraries still call on x86-64 where later architectures have one of the calls above.
+/// Calls that C libraries still use on x86-64, where later architectures have one of the calls
+/// above.
 #[cfg(target_arch = "x86_64")]
 const OLDER: &[c_long] = &[
     libc::SYS_access,
@@ -140,7 +140,7 @@ const OLDER: &[c_long] = &[];
 /// SIOCGIFINDEX. In numbers, since C libraries don't agree on their type.
 const IOCTLS: [u64; 6] = [0x5401, 0x802c_542a, 0x5421, 0x541b, 0x8910, 0x8933];
 
-/// Lets this thread, and those it will start, make no calls but these.
+/// Limits this thread, and those that it starts, to these calls.
 pub(crate) fn filter() -> Result<(), seccompiler::Error> {
     seccompiler::apply_filter(&program()?)
 }
@@ -156,10 +156,10 @@ fn program() -> Result<BpfProgram, BackendError> {
         .try_into()
 }
 
-/// Calls that may be made with some arguments only.
+/// Calls that are allowed only with certain arguments.
 fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
     let flags = |flags: libc::c_int| u64::from(flags.unsigned_abs());
-    // A kind of socket, whatever its flags (SOCK_CLOEXEC, SOCK_NONBLOCK).
+    // A kind of socket, with any flags (SOCK_CLOEXEC, SOCK_NONBLOCK).
     let socket = |family, kind| {
         SeccompRule::new(vec![
             SeccompCondition::new(0, Dword, Eq, flags(family))?,
@@ -173,7 +173,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
         SeccompRule::new(vec![SeccompCondition::new(argument, Qword, MaskedEq(mask), value)?])
     };
     let (write, execute) = (flags(libc::PROT_WRITE), flags(libc::PROT_EXEC));
-    // A new thread, and neither a process nor a namespace.
+    // A new thread, but no new process or namespace.
     let thread = flags(libc::CLONE_THREAD);
     let namespaces = flags(
         libc::CLONE_NEWCGROUP
@@ -187,7 +187,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
     let own = u64::from(std::process::id());
     Ok(vec![
         (libc::SYS_clone, vec![masked(0, thread | namespaces, thread)?]),
-        // Code may be mapped, for modules that resolve names, but never be writable.
+        // Code may be mapped, for modules that resolve names, but may never be writable.
         (libc::SYS_mmap, vec![masked(2, execute, 0)?, masked(2, write, 0)?]),
         (libc::SYS_mprotect, vec![masked(2, execute, 0)?]),
         (
@@ -195,7 +195,7 @@ fn in_part() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
             IOCTLS.map(|request| is(1, request)).into_iter().collect::<Result<_, _>>()?,
         ),
         (libc::SYS_prctl, vec![is(0, flags(libc::PR_SET_NAME))?]),
-        // Its own limits, and its own end where it can't go on.
+        // Its own limits, and its own end if it cannot continue.
         (libc::SYS_prlimit64, vec![is(0, 0)?, is(0, own)?]),
         (libc::SYS_tgkill, vec![is(0, own)?]),
         (

@@ -1,4 +1,4 @@
-//! Each test confines a thread of its own, which leaves the others as they were.
+//! Each test confines a thread of its own, so that the others keep their rights.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,13 +18,13 @@ use nix::unistd::Pid;
 use super::landlock::{self, Fence, Fenced};
 use super::seccomp;
 
-/// Runs this on a thread of its own, to its end.
+/// Runs this on a thread of its own and waits for its end.
 fn apart(what: impl FnOnce() + Send + 'static) {
     thread::spawn(what).join().unwrap();
 }
 
 #[test]
-fn calls_that_are_not_needed_fail_and_nothing_else_happens() {
+fn other_calls_fail_and_the_thread_goes_on() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     apart(move || {
         seccomp::filter().unwrap();
@@ -49,7 +49,7 @@ fn calls_that_are_not_needed_fail_and_nothing_else_happens() {
             assert_eq!(socket.unwrap_err(), Errno::ENOSYS, "{family:?}");
         }
 
-        // What the daemon lives by still works, also on the threads it starts.
+        // Everything that the daemon needs still works, also on new threads.
         let lookup = thread::Builder::new()
             .name("reach".into())
             .spawn(|| ("localhost", 1).to_socket_addrs().unwrap().count());
@@ -63,7 +63,7 @@ fn calls_that_are_not_needed_fail_and_nothing_else_happens() {
 }
 
 #[test]
-fn files_beyond_the_fence_are_out_of_reach() {
+fn other_files_are_out_of_reach() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     for name in ["etc", "state", "run", "secret"] {
@@ -101,7 +101,7 @@ fn files_beyond_the_fence_are_out_of_reach() {
 }
 
 #[test]
-fn files_that_are_replaced_stay_within_reach() {
+fn replaced_files_stay_within_reach() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("streams")).unwrap();

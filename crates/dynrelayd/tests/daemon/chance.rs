@@ -1,12 +1,12 @@
-//! Chance that can be had again: SplitMix64.
+//! Repeatable randomness: SplitMix64.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
-/// The same numbers for the same seed.
+/// The same seed gives the same numbers.
 pub struct Chance(u64);
 
 impl Chance {
-    /// The seed in the environment variable, else a new one; it is printed, for a failed test shows
-    /// what it printed.
+    /// The seed from the environment variable, else a new one. It is printed, and a failed test
+    /// shows its output.
     pub fn from(variable: &str) -> Self {
         let given = std::env::var(variable).ok().and_then(|seed| seed.parse().ok());
         let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());

@@ -1,4 +1,4 @@
-//! Many streams and one edge that takes them all, on a loopback address of their own.
+//! Many streams and one edge that takes them all, on a loopback address.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Daemon, Host, PATIENCE};
 
-/// Below the ports that the system hands out, so that nobody else is there.
+/// Ports below those that the system assigns, so that nobody else uses them.
 const ARRIVE: u16 = 10_000;
 const EDGE: u16 = 20_000;
 
@@ -29,7 +29,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many streams, every port of the edge open.
+    /// This many streams, with every port of the edge open.
     pub fn new(streams: u16, more: &str) -> Self {
         let crowd = Self { host: Host::new(), address: own_address(), edge: Vec::new() };
         crowd.configure(more);
@@ -59,7 +59,7 @@ impl Crowd {
         self.host.write(&format!("streams/s{stream}.{FAR}.sdp"), &self.sdp(EDGE + 2 * stream));
     }
 
-    /// An SDP with RTP there, and RTCP on the next port.
+    /// An SDP file with RTP at that port, and RTCP at the next.
     pub fn sdp(&self, port: u16) -> String {
         let address = self.address;
         format!(
@@ -68,7 +68,7 @@ impl Crowd {
         )
     }
 
-    /// The edge opens its port for a stream: somebody watches there.
+    /// The edge opens its port for a stream, because somebody watches there.
     pub fn open(&mut self, stream: u16) {
         let socket = UdpSocket::bind((self.address, EDGE + 2 * stream)).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -79,7 +79,8 @@ impl Crowd {
         self.edge[usize::from(stream)] = None;
     }
 
-    /// Takes what has arrived at the edge for a stream: how many packets, all of that stream.
+    /// Takes the packets that have arrived at the edge for a stream. All must be of that stream.
+    /// Returns their number.
     pub fn take(&self, stream: u16) -> usize {
         let Some(socket) = &self.edge[usize::from(stream)] else { return 0 };
         let mut packet = [0; 100];
@@ -109,7 +110,7 @@ impl Crowd {
         }
     }
 
-    /// What waits at the edge is gone, so that what comes is new.
+    /// Discards the packets that wait at the edge.
     pub fn drain(&self, streams: u16) {
         for stream in 0..streams {
             self.take(stream);
@@ -117,7 +118,7 @@ impl Crowd {
     }
 }
 
-/// An address on loopback that no other test has.
+/// A loopback address that no other test uses.
 fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU16 = AtomicU16::new(64);
     let [_, net] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
@@ -125,7 +126,7 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, net, high, low)
 }
 
-/// An encoder of every stream: a numbered packet of each, again and again, until it is dropped.
+/// An encoder of every stream. It sends numbered packets of each in turn until it is dropped.
 pub struct Encoders {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -147,7 +148,7 @@ impl Encoders {
                 for (stream, to) in &to {
                     let [of, stream] = stream.to_be_bytes();
                     let packet = [0x80, 96, high, low, 0, 0, 0, 0, 0, 0, 0, 1, of, stream];
-                    // Refused while nobody listens there.
+                    // The send is refused while nobody listens there.
                     let _ = socket.send_to(&packet, to);
                 }
                 if stopped.load(Ordering::Relaxed) {
@@ -174,7 +175,7 @@ impl Daemon {
         self.ask(&format!(r#"{{"op":"start","stream":"s{stream}"}}"#))
     }
 
-    /// Every relay that runs, by its stream.
+    /// Every open relay, by its stream.
     pub fn relays(&self) -> BTreeMap<String, Value> {
         let list = self.ask(r#"{"op":"list"}"#);
         let relays = list["ok"]["relays"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! The real dynrelayd, run in a folder of its own, with a stand-in encoder and edge on loopback.
+//! The real dynrelayd in a folder of its own, with a fake encoder and edge on loopback.
 
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
@@ -20,10 +20,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// Longer than anything awaited here can take on a busy machine.
+/// Longer than any event takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder with a configuration, and what its daemon is to meet.
+/// A folder with a configuration, and the hosts around the daemon.
 pub struct Host {
     pub folder: tempfile::TempDir,
     /// Where `news` arrives: RTP.
@@ -35,7 +35,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A stream `news`, arriving by unicast, and an edge `dss2` that agreed to take it.
+    /// A stream `news` that arrives by unicast, and an edge `dss2` that agreed to take it.
     pub fn new() -> Self {
         let free = || UdpSocket::bind("127.0.0.1:0").unwrap();
         let (source, source_rtcp, edge, edge_rtcp) = (free(), free(), free(), free());
@@ -62,7 +62,7 @@ impl Host {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// Writes dynrelay.toml, with something more at its end.
+    /// Writes dynrelay.toml, with more text at its end.
     pub fn configure(&self, more: &str) {
         let folder = self.folder.path().display();
         let rtsp = self.rtsp.local_addr().unwrap();
@@ -105,14 +105,14 @@ url = "rtsp://{rtsp}"
         self.start_by(command)
     }
 
-    /// Starts it by a command that becomes dynrelayd.
+    /// Starts the daemon by a command that replaces itself with dynrelayd.
     pub fn start_by(&self, mut command: Command) -> Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::read(child.stderr.take().unwrap());
         Daemon { child, log, socket: self.path("control.sock") }
     }
 
-    /// Starts it, and waits until it serves.
+    /// Starts the daemon, and waits until it serves.
     pub fn run(&self) -> Daemon {
         let daemon = self.start();
         daemon.log.wait_for("dynrelayd is up");
@@ -127,7 +127,7 @@ fn sdp(rtp: u16, rtcp: u16) -> String {
     )
 }
 
-/// A running dynrelayd; killed when dropped.
+/// A running dynrelayd. Dropping this kills it.
 pub struct Daemon {
     pub child: Child,
     pub log: Log,
@@ -135,7 +135,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Asks one thing on a connection of its own.
+    /// Sends one request on a connection of its own.
     pub fn ask(&self, line: &str) -> Value {
         let answer = self.send(format!("{line}\n").as_bytes());
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{line}: {answer:?}: {error}"))
@@ -157,12 +157,12 @@ impl Daemon {
         stream
     }
 
-    /// Waits until the state file holds so many relays.
+    /// Waits until the state file has this many relays.
     pub fn await_state_of(&self, relays: usize) {
         let begin = Instant::now();
         let state = self.socket.with_file_name("state.json");
         let held = || {
-            // Until the daemon has written its own, a test's FIFO may be in this place.
+            // Until the daemon has written the file, a test's FIFO may be in its place.
             let file = state.is_file().then(|| fs::read_to_string(&state).ok()).flatten();
             let text = file.unwrap_or_default();
             let state: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -190,7 +190,7 @@ impl Drop for Daemon {
     }
 }
 
-/// What a daemon has logged so far.
+/// The log of a daemon so far.
 #[derive(Clone)]
 pub struct Log(Arc<(Mutex<Vec<String>>, Condvar)>);
 
@@ -212,7 +212,7 @@ impl Log {
         self.0.0.lock().unwrap().clone()
     }
 
-    /// Waits for a line that holds all of these.
+    /// Waits for a line that contains all of these.
     pub fn wait_for(&self, words: &str) -> String {
         let begin = Instant::now();
         let mut lines = self.0.0.lock().unwrap();
@@ -243,7 +243,7 @@ impl Encoder {
                 }
                 let [high, low] = sequence.to_be_bytes();
                 let packet = [0x80, 96, high, low, 0, 0, 0, 0, 0, 0, 0, 1, 42];
-                // Refused while nobody listens there.
+                // The send is refused while nobody listens there.
                 let _ = socket.send_to(&packet, ("127.0.0.1", port));
                 thread::sleep(Duration::from_millis(5));
             }

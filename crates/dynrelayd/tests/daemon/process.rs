@@ -1,4 +1,4 @@
-//! What the kernel knows of a daemon.
+//! The kernel's view of a daemon.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 use std::fs;
@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 
 use super::Daemon;
 
-/// What a daemon holds.
+/// A daemon's resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holds {
     pub descriptors: usize,
     pub threads: usize,
-    /// Of memory, in KiB.
+    /// Memory, in KiB.
     pub resident: usize,
 }
 
@@ -24,7 +24,8 @@ impl Daemon {
         Holds { descriptors: entries("fd"), threads: entries("task"), resident }
     }
 
-    /// The ports at an address that the daemon's network sends to by connected UDP sockets.
+    /// The ports at an address that connected UDP sockets in the daemon's network namespace send
+    /// to.
     pub fn targets(&self, address: Ipv4Addr) -> Vec<u16> {
         let wanted = format!("{:08X}", u32::from_le_bytes(address.octets()));
         let table = fs::read_to_string(self.proc("net/udp")).unwrap();
