@@ -1,42 +1,42 @@
-"""What every end-to-end test is given."""
+"""The fixtures of the end-to-end tests, and the order in which the tests run."""
 
 import pytest
 
-from lab.origin import Pulled
-from lab.rehearsal import Rehearsal
-from lab.stage import Stage
+from lab.full_testbed import FullTestbed
+from lab.light_testbed import LightTestbed
+from lab.pull_testbed import PullTestbed
 
 
 @pytest.fixture
-def stage(request):
-    """Builds the scene with the arguments of `Stage`, and strikes it after the test."""
-    yield from _builder(Stage, request)
+def full_testbed(request):
+    """Builds a `FullTestbed` with the arguments of its `build`, and ends it after the test."""
+    yield from _builder(FullTestbed, request)
 
 
 @pytest.fixture
-def rehearsal(request):
-    """Builds the scene with the arguments of `Rehearsal`, and strikes it after the test."""
-    yield from _builder(Rehearsal, request)
+def light_testbed(request):
+    """Builds a `LightTestbed` with the arguments of its `build`, and ends it after the test."""
+    yield from _builder(LightTestbed, request)
 
 
 @pytest.fixture
-def pulled(request):
-    """Builds the scene with the arguments of `Pulled`, and strikes it after the test."""
-    yield from _builder(Pulled, request)
+def pull_testbed(request):
+    """Builds a `PullTestbed` with the arguments of its `build`, and ends it after the test."""
+    yield from _builder(PullTestbed, request)
 
 
-def _builder(scenery, request):
+def _builder(kind, request):
     built = []
 
-    def build(**what):
-        built.append(scenery(**what))
+    def build(**options):
+        built.append(kind(**options))
         return built[-1]
 
     yield build
-    for scene in built:
+    for testbed in built:
         if getattr(request.node, "failed", False):
-            print(*(program.tail() for program in scene.programs()), sep="\n\n")
-        scene.strike()
+            print(*(program.tail() for program in testbed.programs()), sep="\n\n")
+        testbed.end()
 
 
 def pytest_configure(config):
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items):
     image; the other tests that need it come last."""
 
     def place(item):
-        long, image = item.get_closest_marker("long") is not None, "tree" in item.fixturenames
+        long, image = item.get_closest_marker("long") is not None, "debian" in item.fixturenames
         return (not long, image != long)
 
     items.sort(key=place)
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """Remembers a failure, so that the fixture can show what the programs said."""
+    """Remembers a failure, so that the fixture can print the programs' output."""
     outcome = yield
     if outcome.get_result().failed:
         item.failed = True

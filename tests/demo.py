@@ -8,9 +8,9 @@ from lab import encoder
 from lab.daemon import SHUTDOWN
 from lab.edge import PORTS
 from lab.player import Mplayer
-from lab.stage import Stage
+from lab.full_testbed import FullTestbed
 from lab.web import SITE, fetch
-from lab.wire import Wire, is_run_of
+from lab.capture import Capture, is_run_of
 
 _COLOURS = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 _BOLD, _GREEN, _RED, _DIM = "1", "32", "31", "2"
@@ -37,21 +37,21 @@ def quote(text):
         print(f"    {paint(_DIM, line)}", flush=True)
 
 
-def watch(scene, viewer):
+def watch(testbed, viewer):
     """A viewer's player follows the link and plays."""
-    player = Mplayer(scene[viewer], f"{SITE}/news.smil")
+    player = Mplayer(testbed[viewer], f"{SITE}/news.smil")
     player.wait_for_play()
     quote("\n".join(player.program.said(r"^(Playing|VIDEO|AUDIO)")))
     fact(f"mplayer on {viewer} plays picture and sound from the edge.")
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     return player
 
 
-def compare(scene):
+def compare(testbed):
     """Compares a few seconds of what the encoder sends with what arrives at the edge."""
-    sent = Wire(scene["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
+    sent = Capture(testbed["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
     ports = f"{PORTS[0]}-{PORTS[-1]}"
-    arrived = Wire(scene["dss2"], "eth0", f"udp dst portrange {ports}")
+    arrived = Capture(testbed["dss2"], "eth0", f"udp dst portrange {ports}")
     arrived.wait_for(lambda packets: {packet.target_port for packet in packets} == set(PORTS))
     arrived.stop()
     sent.stop()
@@ -61,37 +61,37 @@ def compare(scene):
     fact(f"{len(arrived.packets)} RTP and RTCP packets arrived as they were sent, byte for byte.")
 
 
-def story(scene):
+def story(testbed):
     """From the first viewer to the last, and once more."""
     step("The broadcast is on, and nobody watches.")
-    fact(f"The encoder sends RTP to {scene.encoder.group}; the origin hears it.")
-    fact(f"Ports open at the edge: {scene.edges['dss2'].open_ports() or 'none'}.")
-    fact(f"Packets sent to the edge meanwhile: {scene.forwarded()}.")
+    fact(f"The encoder sends RTP to {testbed.encoder.group}; the origin hears it.")
+    fact(f"Ports open at the edge: {testbed.edges['dss2'].open_ports() or 'none'}.")
+    fact(f"Packets sent to the edge meanwhile: {testbed.forwarded()}.")
 
     step(f"A player asks for {SITE}/news.smil")
-    answer = fetch(scene["viewer"], "news.smil")
+    answer = fetch(testbed["viewer"], "news.smil")
     quote(answer.body)
     assert answer.status == 200, f"relay.cgi answered {answer.status}"
-    player = watch(scene, "viewer")
-    quote(scene.daemon.table())
+    player = watch(testbed, "viewer")
+    quote(testbed.daemon.table())
 
     step("What arrives at the edge is what the encoder sent.")
-    compare(scene)
+    compare(testbed)
 
     step("The viewer leaves.")
     rules = ", ".join(f"{name} = {value}" for name, value in SHUTDOWN.items())
     quote(f"(Here dynrelayd is more impatient than by default: {rules}.)")
-    said = len(scene.daemon.program.lines)
+    said = len(testbed.daemon.program.lines)
     player.leave()
-    scene.edges["dss2"].program.wait_for("closed")
+    testbed.edges["dss2"].program.wait_for("closed")
     fact("The edge has closed its ports: each packet is refused now.")
-    closed = scene.daemon.wait_for("news/dss2", state="closed")
-    quote("\n".join(scene.daemon.program.lines[said:]))
+    closed = testbed.daemon.wait_for("news/dss2", state="closed")
+    quote("\n".join(testbed.daemon.program.lines[said:]))
     fact(f"The relay has closed by itself: {closed['reason']}, after {closed['refusals']} refusals.")
-    fact(f"Packets sent to the edge while the encoder sends a hundred: {scene.forwarded()}.")
+    fact(f"Packets sent to the edge while the encoder sends a hundred: {testbed.forwarded()}.")
 
     step("Another viewer comes.")
-    watch(scene, "guest").leave()
+    watch(testbed, "guest").leave()
     fact("It all works again, and no server was restarted or reconfigured.")
 
 
@@ -100,11 +100,11 @@ def main():
     began = time.monotonic()
     step("Starting an encoder, an origin with dynrelayd and Apache, an edge and two viewers")
     try:
-        scene = Stage()
+        testbed = FullTestbed()
         try:
-            story(scene)
+            story(testbed)
         finally:
-            scene.strike()
+            testbed.end()
     except KeyboardInterrupt:
         print("\nStopped; everything is cleaned up.")
         return 130

@@ -33,8 +33,8 @@ def main(folder):
     """Takes all of them."""
     host = Host("dss1")
     try:
-        script = host.install(Path(__file__).parent / "lab" / "made_up.py", "/run/made_up.py")
-        daemon = host.start("made-up", ["/usr/bin/python3", script, "/run/dynrelay/control.sock"])
+        script = host.install(Path(__file__).parent / "lab" / "mock_daemon.py", "/run/mock_daemon.py")
+        daemon = host.start("mock daemon", ["/usr/bin/python3", script, "/run/dynrelay/control.sock"])
         daemon.wait_for("^ready")
         Apache(host)
         browser = Browser(host)

@@ -5,7 +5,7 @@ import xml.etree.ElementTree
 
 from lab.icecast import Icecast
 from lab.network import address
-from lab.programs import PROJECT
+from lab.binaries import PROJECT
 from lab.web import SITE, Apache
 
 MOUNT = "/s01.mp3"
@@ -18,12 +18,12 @@ def par(viewer, *options):
     return [(part.tag, part.get("src")) for part in xml.etree.ElementTree.fromstring(smil).find("body/par")]
 
 
-def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listens(rehearsal):
-    scene = rehearsal()
-    viewer, document = scene["viewer"], f"{SITE}/s01.smil"
-    Apache(scene["origin"])
-    scene.daemon.consent("s01.toml", 'audio = "http://{edge}:8000/s01.mp3"\n')
-    scene.daemon.ask("reload")
+def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listens(light_testbed):
+    testbed = light_testbed()
+    viewer, document = testbed["viewer"], f"{SITE}/s01.smil"
+    Apache(testbed["origin"])
+    testbed.daemon.add_file("s01.toml", 'audio = "http://{edge}:8000/s01.mp3"\n')
+    testbed.daemon.ask("reload")
     video = ("video", "rtsp://dss2.example.net/s01.sdp")
     assert par(viewer, document) == [video, ("audio", URL)]
     icy = ("audio", URL.replace("http:", "icy:"))
@@ -34,41 +34,41 @@ def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listen
 
     # A viewer near the origin is sent there, and so is its {edge}.
     near = [("video", "rtsp://dss1.example.org/s01.sdp"), ("audio", URL.replace("dss2.example.net", "dss1.example.org"))]
-    assert par(scene["neighbour"], document) == near
+    assert par(testbed["neighbour"], document) == near
 
-    source = Icecast(scene["origin"])
+    source = Icecast(testbed["origin"])
     source.feed(MOUNT)
     fragment = (PROJECT / "share/icecast-edge.xml").read_text().replace("/news.mp3", MOUNT)
-    Icecast(scene["dss2"], fragment).program.wait_for("Adding relay source")
+    Icecast(testbed["dss2"], fragment).program.wait_for("Adding relay source")
     assert source.listeners(address("dss2")) == 0, "nobody listens yet"
     listener = viewer.start("listener", ["curl", "-sS", "-o", "/run/heard.mp3", URL])
     heard = viewer.path("/run/heard.mp3")
-    scene.daemon.wait_until(
+    testbed.daemon.wait_until(
         lambda: heard.exists() and heard.stat().st_size > 50_000, "audio should be heard"
     )
     assert b"\xff\xfb" in heard.read_bytes()[:4096], "MPEG audio, layer 3"
     second = viewer.start("listener", ["curl", "-sS", "-o", "/run/second.mp3", URL])
     also = viewer.path("/run/second.mp3")
-    scene.daemon.wait_until(lambda: also.exists() and also.stat().st_size, "both should hear it")
+    testbed.daemon.wait_until(lambda: also.exists() and also.stat().st_size, "both should hear it")
     assert source.listeners(address("dss2")) == 1, "one connection carries it for both"
     listener.stop()
     before = also.stat().st_size
-    scene.daemon.wait_until(lambda: also.stat().st_size > before + 20_000, "the other hears on")
+    testbed.daemon.wait_until(lambda: also.stat().st_size > before + 20_000, "the other hears on")
     assert source.listeners(address("dss2")) == 1
     second.stop()
-    scene.daemon.wait_until(
+    testbed.daemon.wait_until(
         lambda: source.listeners(address("dss2")) == 0, "the relay should end with its listener"
     )
 
 
-def test_the_audios_url_is_escaped_in_documents_and_a_bad_one_is_named_with_its_line(rehearsal):
-    scene = rehearsal()
-    viewer, document = scene["viewer"], f"{SITE}/s01.smil"
-    Apache(scene["origin"])
+def test_the_audios_url_is_escaped_in_documents_and_a_bad_one_is_named_with_its_line(light_testbed):
+    testbed = light_testbed()
+    viewer, document = testbed["viewer"], f"{SITE}/s01.smil"
+    Apache(testbed["origin"])
 
     def reload(url):
-        scene.daemon.consent("s01.toml", f'title = "A test"\naudio = "{url}"\n')
-        return scene.daemon.run("reload")
+        testbed.daemon.add_file("s01.toml", f'title = "A test"\naudio = "{url}"\n')
+        return testbed.daemon.run("reload")
 
     url = "https://radio.example.org:8443/s01%20live.mp3?token=a&rate=64"
     reload(url)
@@ -87,5 +87,5 @@ def test_the_audios_url_is_escaped_in_documents_and_a_bad_one_is_named_with_its_
         told = " ".join(reload(bad).split())
         assert "s01.toml, line 2" in told and why in told, told
         assert par(viewer, document) == both
-        check = [finding for finding in scene.daemon.check()["findings"] if "s01.toml" in json.dumps(finding)]
+        check = [finding for finding in testbed.daemon.check()["findings"] if "s01.toml" in json.dumps(finding)]
         assert why in json.dumps(check), check

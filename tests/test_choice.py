@@ -10,46 +10,46 @@ DSS2, DSS3 = "rtsp://dss2.example.net", "rtsp://dss3.example.net"
 PATIENT = {"grace": "10m"}
 
 
-def test_a_viewer_beside_the_origin_is_sent_to_the_origin_and_no_relay_starts(stage):
-    scene = stage()
-    answer = fetch(scene["neighbour"], "news.smil")
+def test_a_viewer_beside_the_origin_is_sent_to_the_origin_and_no_relay_starts(full_testbed):
+    testbed = full_testbed()
+    answer = fetch(testbed["neighbour"], "news.smil")
     assert (answer.status, answer.url) == (200, "rtsp://dss1.example.org/news.sdp")
-    assert scene.daemon.relays() == scene.daemon.relays(closed=True) == []
+    assert testbed.daemon.relays() == testbed.daemon.relays(closed=True) == []
 
 
-def test_the_nearest_edge_then_the_one_that_relays_it_then_the_least_busy(stage):
-    scene = stage(
+def test_the_nearest_edge_then_the_one_that_relays_it_then_the_least_busy(full_testbed):
+    testbed = full_testbed(
         edges=["dss2", "dss3"], shutdown=PATIENT, serves={"dss3": ["203.0.113.128/25"]}
     )
-    for edge in scene.edges:
-        other = addressed_to(scene.encoder.sdp, address(edge), 7970, 7972)
-        scene.daemon.consent(f"sport.{edge}.sdp", other)
-    scene.daemon.consent("sport.sdp", scene.encoder.sdp)
-    scene.daemon.ask("reload")
+    for edge in testbed.edges:
+        other = addressed_to(testbed.encoder.sdp, address(edge), 7970, 7972)
+        testbed.daemon.add_file(f"sport.{edge}.sdp", other)
+    testbed.daemon.add_file("sport.sdp", testbed.encoder.sdp)
+    testbed.daemon.ask("reload")
 
-    assert fetch(scene["guest"], "news.smil").url == f"{DSS3}/news.sdp", "dss3 serves the guest"
-    assert fetch(scene["viewer"], "news.smil").url == f"{DSS3}/news.sdp", "dss3 relays it"
-    assert fetch(scene["viewer"], "sport.smil").url == f"{DSS2}/sport.sdp", "dss2 is less busy"
-    assert fetch(scene["guest"], "sport.smil").url == f"{DSS3}/sport.sdp", "dss3 serves the guest"
-    running = [f"{relay['stream']}/{relay['edge']}" for relay in scene.daemon.relays()]
+    assert fetch(testbed["guest"], "news.smil").url == f"{DSS3}/news.sdp", "dss3 serves the guest"
+    assert fetch(testbed["viewer"], "news.smil").url == f"{DSS3}/news.sdp", "dss3 relays it"
+    assert fetch(testbed["viewer"], "sport.smil").url == f"{DSS2}/sport.sdp", "dss2 is less busy"
+    assert fetch(testbed["guest"], "sport.smil").url == f"{DSS3}/sport.sdp", "dss3 serves the guest"
+    running = [f"{relay['stream']}/{relay['edge']}" for relay in testbed.daemon.relays()]
     assert sorted(running) == ["news/dss3", "sport/dss2", "sport/dss3"]
 
 
-def test_an_edge_that_nobody_can_reach_is_passed_over(stage):
-    scene = stage(edges=["dss2", "dss3"], shutdown=PATIENT)
-    scene.edges["dss2"].program.stop()
-    scene.daemon.wait_until(
-        lambda: fetch(scene["viewer"], "news.smil").url == f"{DSS3}/news.sdp",
+def test_an_edge_that_nobody_can_reach_is_passed_over(full_testbed):
+    testbed = full_testbed(edges=["dss2", "dss3"], shutdown=PATIENT)
+    testbed.edges["dss2"].program.stop()
+    testbed.daemon.wait_until(
+        lambda: fetch(testbed["viewer"], "news.smil").url == f"{DSS3}/news.sdp",
         "the viewer should be sent to dss3: dss2's RTSP server has ended",
     )
 
 
-def test_an_edge_whose_host_is_down_is_passed_over(stage):
-    scene = stage(edges=["dss2", "dss3"], shutdown=PATIENT)
-    scene["dss2"].power_off()
+def test_an_edge_whose_host_is_down_is_passed_over(full_testbed):
+    testbed = full_testbed(edges=["dss2", "dss3"], shutdown=PATIENT)
+    testbed["dss2"].power_off()
 
     def sent_to_dss3():
-        answer = fetch(scene["viewer"], "news.smil")
+        answer = fetch(testbed["viewer"], "news.smil")
         return answer.status == 200 and answer.url == f"{DSS3}/news.sdp"
 
-    scene.daemon.wait_until(sent_to_dss3, "the viewer should be sent to dss3: dss2 is down")
+    testbed.daemon.wait_until(sent_to_dss3, "the viewer should be sent to dss3: dss2 is down")

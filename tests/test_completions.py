@@ -11,17 +11,17 @@ _TITLE = 'title = "The news: \\"$1\\", at ten"\n'
 
 
 @pytest.fixture
-def scene(rehearsal):
+def testbed(light_testbed):
     """Two streams for the edge dss2, of which one has a title that no shell likes."""
-    return rehearsal(streams=2, files={"s01.toml": _TITLE})
+    return light_testbed(streams=2, files={"s01.toml": _TITLE})
 
 
 @SHELLS
-def test_each_command_and_option_of_the_help_is_offered_and_no_other(scene, kind):
+def test_each_command_and_option_of_the_help_is_offered_and_no_other(testbed, kind):
     expected = helped()
     assert len(expected) > 15 and "check" in expected["sdp",][0], expected
     ways = [" ".join(["dynrelay", *way]) for way in expected]
-    answers = kind(scene["origin"]).offers([f"{way} {end}" for way in ways for end in ("", "--")])
+    answers = kind(testbed["origin"]).offers([f"{way} {end}" for way in ways for end in ("", "--")])
     for (way, (commands, options)), words, dashed in zip(expected.items(), answers[::2], answers[1::2]):
         assert dashed == options, way
         if commands:
@@ -29,7 +29,7 @@ def test_each_command_and_option_of_the_help_is_offered_and_no_other(scene, kind
 
 
 @SHELLS
-def test_streams_and_edges_are_offered_by_the_daemons_names(scene, kind):
+def test_streams_and_edges_are_offered_by_the_daemons_names(testbed, kind):
     expected = {
         "dynrelay show ": {"s01", "s02"},
         "dynrelay stop s01 ": {"dss2"},
@@ -39,14 +39,14 @@ def test_streams_and_edges_are_offered_by_the_daemons_names(scene, kind):
         "dynrelay report --stream s": {"s01", "s02"},
         "dynrelay completions ": {"bash", "zsh", "fish"},
     }
-    answers = kind(scene["origin"]).offers(list(expected))
+    answers = kind(testbed["origin"]).offers(list(expected))
     offered = [{word for word in words if word[0] != "-"} for words in answers]
     assert dict(zip(expected, offered)) == expected
 
 
 @SHELLS
-def test_tab_completes_what_is_typed(scene, kind):
-    terminal = kind(scene["origin"]).terminal()
+def test_tab_completes_what_is_typed(testbed, kind):
+    terminal = kind(testbed["origin"]).terminal()
     typed = len(terminal.text)
     terminal.type("dynrelay stre\t--js\t\r")
     terminal.wait_for_text('"name":"s01"', typed)

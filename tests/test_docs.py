@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lab.manual import helped, source
-from lab.programs import PROJECT
+from lab.binaries import PROJECT
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), PROJECT / "tests/README.md"]
 

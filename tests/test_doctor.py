@@ -6,20 +6,20 @@ from lab.player import Mplayer
 from lab.web import SITE
 
 
-def findings(scene, about):
+def findings(testbed, about):
     """What `dynrelay check` says of one part: pairs of severity and what was found."""
-    found = scene.daemon.check()["findings"]
+    found = testbed.daemon.check()["findings"]
     return [(one["severity"], one["what"]) for one in found if one["about"] == about]
 
 
-def walk_command(scene, *words):
+def walk_command(testbed, *words):
     """`dynrelay check --edge dss2 …`"""
-    return ["/run/bin/dynrelay", "check", "--config", scene.daemon.config, "--edge", "dss2", *words]
+    return ["/run/bin/dynrelay", "check", "--config", testbed.daemon.config, "--edge", "dss2", *words]
 
 
-def walk(scene, *words):
+def walk(testbed, *words):
     """What a walk to dss2 finds: whether all is well, and its steps with their outcomes."""
-    done = scene["origin"].run(walk_command(scene, *words, "--json"), check=False)
+    done = testbed["origin"].run(walk_command(testbed, *words, "--json"), check=False)
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["ok"] else 1)
     return told["ok"], [(step["step"], step["outcome"]) for step in told["steps"]]
@@ -31,113 +31,113 @@ def nft(host, *commands):
         host.run(["nft", *command.split()])
 
 
-def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(stage):
-    scene = stage(refusing=["dss2"], without_consent=["dss2"])
-    offer = ["sdp", "offer", "news", "dss2", "--config", scene.daemon.config]
-    printed = scene.daemon.run(*offer)
+def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(full_testbed):
+    testbed = full_testbed(refusing=["dss2"], without_consent=["dss2"])
+    offer = ["sdp", "offer", "news", "dss2", "--config", testbed.daemon.config]
+    printed = testbed.daemon.run(*offer)
     assert "c=IN IP4 198.51.100.7" in printed and "239." not in printed
-    said = scene.daemon.run(*offer, "--save")
+    said = testbed.daemon.run(*offer, "--save")
     assert "Have it saved on dss2 as news.sdp" in said
-    file = scene["origin"].path("/run/etc/streams/news.dss2.sdp").read_bytes()
+    file = testbed["origin"].path("/run/etc/streams/news.dss2.sdp").read_bytes()
     assert file.decode().splitlines() == printed.splitlines()
-    scene.edges["dss2"].take("news.sdp", file)
+    testbed.edges["dss2"].take("news.sdp", file)
 
-    fits = scene.daemon.ask("sdp", "check", "news", "dss2", "--config", scene.daemon.config)
+    fits = testbed.daemon.ask("sdp", "check", "news", "dss2", "--config", testbed.daemon.config)
     assert fits["fits"] and [one["fits"] for one in fits["media"]] == [True, True]
-    scene.daemon.ask("reload")
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    testbed.daemon.ask("reload")
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
-    ok, steps = walk(scene, "news", "--wait", "60s")
+    testbed.daemon.wait_for("news/dss2", state="live")
+    ok, steps = walk(testbed, "news", "--wait", "60s")
     assert ok and steps[:4] == [(step, "ok") for step in ("files", "source", "source", "edge")]
-    assert scene.daemon.wait_for("news/dss2")["state"] == "live"
+    assert testbed.daemon.wait_for("news/dss2")["state"] == "live"
     player.leave()
 
 
-def test_all_is_well_with_a_relay_that_is_watched(rehearsal):
-    scene = rehearsal()
-    scene.edge.report_viewers(1)
-    scene.watch()
-    scene.wait_for(viewers=1)
-    report = scene.daemon.check()
+def test_all_is_well_with_a_relay_that_is_watched(light_testbed):
+    testbed = light_testbed()
+    testbed.edge.report_viewers(1)
+    testbed.watch()
+    testbed.wait_for(viewers=1)
+    report = testbed.daemon.check()
     assert (report["errors"], report["warnings"]) == (0, 0), report
 
 
-def test_a_socket_that_the_web_servers_user_cannot_open(rehearsal):
-    scene = rehearsal()
-    origin = scene["origin"]
-    assert findings(scene, "socket") == []
+def test_a_socket_that_the_web_servers_user_cannot_open(light_testbed):
+    testbed = light_testbed()
+    origin = testbed["origin"]
+    assert findings(testbed, "socket") == []
     origin.run(["chgrp", "daemon", "/run/dynrelay/control.sock"])
-    ((severity, what),) = findings(scene, "socket")
+    ((severity, what),) = findings(testbed, "socket")
     assert severity == "error"
     assert "the user www-data may not open /run/dynrelay/control.sock: its group is daemon" in what
     origin.run(["chmod", "700", "/run/dynrelay"])
-    (_, what), _ = findings(scene, "socket")
+    (_, what), _ = findings(testbed, "socket")
     assert what == "/run/dynrelay does not let the user www-data through"
 
 
-def test_a_daemon_that_does_not_run_is_said(rehearsal):
-    scene = rehearsal()
-    scene.daemon.program.stop()
-    ((severity, what),) = findings(scene, "daemon")
+def test_a_daemon_that_does_not_run_is_said(light_testbed):
+    testbed = light_testbed()
+    testbed.daemon.program.stop()
+    ((severity, what),) = findings(testbed, "daemon")
     assert severity == "warning"
     assert what.startswith("dynrelayd does not run")
 
 
-def test_a_reverse_path_filter_that_drops_the_encoder(rehearsal):
+def test_a_reverse_path_filter_that_drops_the_encoder(light_testbed):
     """The origin would answer this sender by another interface than the studio's."""
-    scene = rehearsal(more="a=source-filter: incl IN IP4 * 10.77.0.2\n")
-    origin, encoder = scene["origin"], scene["encoder"]
+    testbed = light_testbed(more="a=source-filter: incl IN IP4 * 10.77.0.2\n")
+    origin, encoder = testbed["origin"], testbed["encoder"]
     encoder.run(["ip", "address", "add", "10.77.0.2/32", "dev", "eth0"])
     encoder.run(["ip", "route", "replace", "239.0.0.0/8", "dev", "eth0", "src", "10.77.0.2"])
     set_filter = "echo {} >/proc/sys/net/ipv4/conf/studio/rp_filter"
     origin.run(["sh", "-c", set_filter.format(1)])
-    ((severity, what),) = findings(scene, "reception")
+    ((severity, what),) = findings(testbed, "reception")
     assert severity == "error"
     assert what == (
         "the reverse-path filter drops what 10.77.0.2 sends to studio, for the way back is over eth0"
     )
-    scene.edge.open(*scene.ports)
-    scene.daemon.ask("start", "s01")
-    assert scene.wait_for(state="closed")["reason"] == "source-ended", "it does drop it"
+    testbed.edge.open(*testbed.ports)
+    testbed.daemon.ask("start", "s01")
+    assert testbed.wait_for(state="closed")["reason"] == "source-ended", "it does drop it"
 
     # What it says to do is what helps.
     origin.run(["sh", "-c", set_filter.format(2)])
-    assert findings(scene, "reception") == []
-    scene.daemon.ask("start", "s01")
-    scene.wait_for_packets(10)
+    assert findings(testbed, "reception") == []
+    testbed.daemon.ask("start", "s01")
+    testbed.wait_for_packets(10)
 
 
-def test_receive_buffers_that_the_kernel_cuts_short(rehearsal):
-    scene = rehearsal(more="b=AS:4000\n")
-    assert findings(scene, "reception") == []
-    config = scene["origin"].path(scene.daemon.config)
+def test_receive_buffers_that_the_kernel_cuts_short(light_testbed):
+    testbed = light_testbed(more="b=AS:4000\n")
+    assert findings(testbed, "reception") == []
+    config = testbed["origin"].path(testbed.daemon.config)
     config.write_text(config.read_text().replace("[origin]", "receive_buffer = 1000000000\n[origin]"))
-    ((severity, what),) = findings(scene, "reception")
+    ((severity, what),) = findings(testbed, "reception")
     assert severity == "warning"
     assert "of the 1.0 GB that are asked for; that holds" in what
     assert "of s01's video H264 (4.0 Mbit/s)" in what
 
 
-def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(rehearsal):
-    scene = rehearsal()
-    origin = scene["origin"]
-    assert findings(scene, "firewall") == []
+def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(light_testbed):
+    testbed = light_testbed()
+    origin = testbed["origin"]
+    assert findings(testbed, "firewall") == []
     nft(
         origin,
         "add table inet wall",
         "add chain inet wall input { type filter hook input priority 0 ; policy accept ; }",
         "add rule inet wall input icmp type destination-unreachable counter drop",
     )
-    ((severity, what),) = findings(scene, "firewall")
+    ((severity, what),) = findings(testbed, "firewall")
     assert severity == "error"
     assert what.startswith(
         "the rule `icmp type destination-unreachable drop` of inet wall input drops ICMP"
     )
     # It does: the edge refuses, and nobody hears of it.
-    scene.daemon.ask("start", "s01")
-    scene.let_pass(50)
-    assert scene.show()["refusals"] == 0
+    testbed.daemon.ask("start", "s01")
+    testbed.wait_while_sending(50)
+    assert testbed.show()["refusals"] == 0
 
     nft(origin, "flush chain inet wall input")
     nft(
@@ -147,63 +147,63 @@ def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(rehearsal):
         "add rule inet wall input ip saddr 198.51.100.0/24 accept",
         "add rule inet wall input ip protocol igmp accept",
     )
-    ((severity, what),) = findings(scene, "firewall")
+    ((severity, what),) = findings(testbed, "firewall")
     assert severity == "warning", "the sender may be the one that is let in"
     assert "the policy of inet wall input may drop the packets of s01 (239.1.1.1:5004)" in what
     nft(origin, "add rule inet wall input udp dport 5004-5005 accept")
-    assert findings(scene, "firewall") == []
+    assert findings(testbed, "firewall") == []
 
 
-def test_a_firewall_on_the_origin_that_lets_no_packet_out(rehearsal):
-    scene = rehearsal()
+def test_a_firewall_on_the_origin_that_lets_no_packet_out(light_testbed):
+    testbed = light_testbed()
     nft(
-        scene["origin"],
+        testbed["origin"],
         "add table inet wall",
         "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
         "add rule inet wall output oifname eth0 udp dport 6970 drop",
     )
-    ((severity, what),) = findings(scene, "firewall")
+    ((severity, what),) = findings(testbed, "firewall")
     assert severity == "error"
     assert what == (
         'the rule `oifname "eth0" udp dport 6970 drop` of inet wall output drops what goes to dss2: '
         "s01 (198.51.100.7:6970)"
     )
-    scene.edge.open(*scene.ports)
-    scene.daemon.ask("start", "s01")
-    assert scene.wait_for(state="closed")["reason"] == "edge-unreachable", "it does drop it"
-    media = scene.show()["flows"][0]
+    testbed.edge.open(*testbed.ports)
+    testbed.daemon.ask("start", "s01")
+    assert testbed.wait_for(state="closed")["reason"] == "edge-unreachable", "it does drop it"
+    media = testbed.show()["flows"][0]
     assert media["refusals"] == 0 and media["lost"] > 0, "nobody there has refused anything"
 
 
-def test_an_edge_that_does_not_answer(rehearsal):
-    scene = rehearsal()
-    assert findings(scene, "edges") == []
-    scene.edge.program.stop()
-    ((severity, what),) = findings(scene, "edges")
+def test_an_edge_that_does_not_answer(light_testbed):
+    testbed = light_testbed()
+    assert findings(testbed, "edges") == []
+    testbed.edge.program.stop()
+    ((severity, what),) = findings(testbed, "edges")
     assert severity == "warning"
     assert what.startswith("dss2 does not answer at rtsp://dss2.example.net: Connection refused")
     nft(
-        scene["dss2"],
+        testbed["dss2"],
         "add table inet wall",
         "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
         "add rule inet wall output icmp type destination-unreachable drop",
     )
-    _, (severity, what) = findings(scene, "edges")
+    _, (severity, what) = findings(testbed, "edges")
     assert severity == "unknown"
     assert what.startswith("dss2 (198.51.100.7) did not refuse packets to port 33434")
 
 
-def test_an_edge_that_has_had_nothing_to_refuse(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    assert findings(scene, "edges") == []
+def test_an_edge_that_has_had_nothing_to_refuse(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    assert findings(testbed, "edges") == []
     nft(
-        scene["dss2"],
+        testbed["dss2"],
         "add table inet wall",
         "add chain inet wall output { type filter hook output priority 0 ; policy accept ; }",
         "add rule inet wall output icmp type destination-unreachable drop",
     )
-    ((severity, what),) = findings(scene, "edges")
+    ((severity, what),) = findings(testbed, "edges")
     assert severity == "warning"
     assert what.startswith("dss2 (198.51.100.7) has never sent back a refusal")
 
@@ -213,25 +213,25 @@ def limit_errors(host, milliseconds):
     host.run(["sysctl", "-qw", f"net.ipv4.icmp_ratelimit={milliseconds}"])
 
 
-def test_an_edge_whose_icmp_limit_hides_refusals(rehearsal):
-    scene = rehearsal()
-    limit_errors(scene["dss2"], 20_000)
-    ((severity, what),) = findings(scene, "edges")
+def test_an_edge_whose_icmp_limit_hides_refusals(light_testbed):
+    testbed = light_testbed()
+    limit_errors(testbed["dss2"], 20_000)
+    ((severity, what),) = findings(testbed, "edges")
     assert severity == "warning"
     assert what.startswith("dss2 (198.51.100.7) refuses a few packets, and then no more")
 
 
-def test_a_walk_is_not_taken_in_by_an_edge_that_refuses_too_seldom(rehearsal):
-    scene = rehearsal(shutdown={"errors": 1000})
-    limit_errors(scene["dss2"], 30_000)
-    ok, steps = walk(scene, "s01", "--wait", "30s")
+def test_a_walk_is_not_taken_in_by_an_edge_that_refuses_too_seldom(light_testbed):
+    testbed = light_testbed(shutdown={"errors": 1000})
+    limit_errors(testbed["dss2"], 30_000)
+    ok, steps = walk(testbed, "s01", "--wait", "30s")
     assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "unknown"), ("end", "ok")]
 
 
-def test_what_cannot_be_looked_at_is_unknown_and_not_fine(rehearsal):
-    scene = rehearsal()
-    command = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config]
-    done = scene["origin"].run(command, user="bin")
+def test_what_cannot_be_looked_at_is_unknown_and_not_fine(light_testbed):
+    testbed = light_testbed()
+    command = ["/run/bin/dynrelay", "check", "--config", testbed.daemon.config]
+    done = testbed["origin"].run(command, user="bin")
     said = " ".join(done.stdout.split())
     assert "unknown this host's firewall rules can't be seen" in said
     assert "unknown dynrelayd can't be asked" in said
@@ -241,47 +241,47 @@ def test_what_cannot_be_looked_at_is_unknown_and_not_fine(rehearsal):
 BEFORE_THE_ANSWER = [(step, "ok") for step in ("files", "source", "edge", "relay", "packets")]
 
 
-def test_a_walk_ends_at_refusals_where_nobody_watches_and_stops_what_it_started(rehearsal):
-    scene = rehearsal(shutdown={"errors": 1000})
-    ok, steps = walk(scene, "s01", "--wait", "8s")
+def test_a_walk_ends_at_refusals_where_nobody_watches_and_stops_what_it_started(light_testbed):
+    testbed = light_testbed(shutdown={"errors": 1000})
+    ok, steps = walk(testbed, "s01", "--wait", "8s")
     assert not ok
     # RTCP is refused as well, which harms nothing.
     assert steps[:6] == [*BEFORE_THE_ANSWER, ("answer", "failed")]
     assert steps[-1] == ("end", "ok")
-    assert scene.daemon.relays() == []
-    assert scene.wait_for(state="closed")["reason"] == "stopped"
+    assert testbed.daemon.relays() == []
+    assert testbed.wait_for(state="closed")["reason"] == "stopped"
 
 
-def test_a_walk_sees_the_edge_accept_when_a_viewer_comes(rehearsal):
-    scene = rehearsal(shutdown={"errors": 1000})
-    command = walk_command(scene, "s01", "--wait", "60s")
-    program = scene["origin"].start("walk", command)
+def test_a_walk_sees_the_edge_accept_when_a_viewer_comes(light_testbed):
+    testbed = light_testbed(shutdown={"errors": 1000})
+    command = walk_command(testbed, "s01", "--wait", "60s")
+    program = testbed["origin"].start("walk", command)
     program.wait_for("ok +packets +video H264 is sent to 198.51.100.7:6970")
     program.wait_for("dss2 refuses: its ports are closed")
-    scene.edge.open(*scene.ports)
+    testbed.edge.open(*testbed.ports)
     program.wait_for("ok +answer +video H264 is accepted at 198.51.100.7:6970")
     program.wait_for("ok +end +s01/dss2 is stopped: it did not run before")
     assert program.wait() == 0
-    assert scene.daemon.relays() == []
+    assert testbed.daemon.relays() == []
 
 
-def test_a_walk_leaves_a_relay_that_runs_alone(rehearsal):
-    scene = rehearsal()
-    scene.edge.report_viewers(1)
-    scene.watch()
-    before = scene.wait_for(viewers=1)
-    ok, steps = walk(scene, "--wait", "60s")
+def test_a_walk_leaves_a_relay_that_runs_alone(light_testbed):
+    testbed = light_testbed()
+    testbed.edge.report_viewers(1)
+    testbed.watch()
+    before = testbed.wait_for(viewers=1)
+    ok, steps = walk(testbed, "--wait", "60s")
     assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "ok")]
-    after = scene.wait_for(state="live")
+    after = testbed.wait_for(state="live")
     assert (after["started"], after["refusals"]) == (before["started"], 0)
 
 
-def test_a_walk_ends_where_nothing_arrives_or_nobody_answers(rehearsal):
-    scene = rehearsal()
-    scene.edge.program.stop()
-    assert walk(scene) == (False, [("files", "ok"), ("source", "ok"), ("edge", "failed")])
-    scene.broadcast.tell("pause")
-    assert walk(scene) == (False, [("files", "ok"), ("source", "failed")])
-    scene.daemon.consent("s01.dss2.sdp", "v=0\n")
-    assert walk(scene, "s01") == (False, [("files", "failed")])
-    assert scene.daemon.relays() == []
+def test_a_walk_ends_where_nothing_arrives_or_nobody_answers(light_testbed):
+    testbed = light_testbed()
+    testbed.edge.program.stop()
+    assert walk(testbed) == (False, [("files", "ok"), ("source", "ok"), ("edge", "failed")])
+    testbed.broadcast.tell("pause")
+    assert walk(testbed) == (False, [("files", "ok"), ("source", "failed")])
+    testbed.daemon.add_file("s01.dss2.sdp", "v=0\n")
+    assert walk(testbed, "s01") == (False, [("files", "failed")])
+    assert testbed.daemon.relays() == []

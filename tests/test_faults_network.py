@@ -13,9 +13,9 @@ def ip(host, words):
     return host.run(["ip", *words.split()])
 
 
-def default_route(scene):
+def default_route(testbed):
     """The origin's way to everybody else is there again."""
-    ip(scene["origin"], "route add default via 192.0.2.126")
+    ip(testbed["origin"], "route add default via 192.0.2.126")
 
 
 class Cable:
@@ -27,11 +27,11 @@ class Cable:
 
     seen = False
 
-    def begin(self, scene):
-        ip(scene.network.router, "link set dss2 down")
+    def begin(self, testbed):
+        ip(testbed.network.router, "link set dss2 down")
 
-    def end(self, scene):
-        ip(scene.network.router, "link set dss2 up")
+    def end(self, testbed):
+        ip(testbed.network.router, "link set dss2 up")
 
 
 class Arp:
@@ -39,12 +39,12 @@ class Arp:
 
     seen = True
 
-    def begin(self, scene):
-        ip(scene["dss2"], "link set eth0 arp off")
-        ip(scene.network.router, "neighbour flush dev dss2")
+    def begin(self, testbed):
+        ip(testbed["dss2"], "link set eth0 arp off")
+        ip(testbed.network.router, "neighbour flush dev dss2")
 
-    def end(self, scene):
-        ip(scene["dss2"], "link set eth0 arp on")
+    def end(self, testbed):
+        ip(testbed["dss2"], "link set eth0 arp on")
 
 
 class Route:
@@ -52,11 +52,11 @@ class Route:
 
     seen = True
 
-    def begin(self, scene):
-        ip(scene["origin"], "route del default")
+    def begin(self, testbed):
+        ip(testbed["origin"], "route del default")
 
-    def end(self, scene):
-        default_route(scene)
+    def end(self, testbed):
+        default_route(testbed)
 
 
 class Interface:
@@ -64,128 +64,128 @@ class Interface:
 
     seen = True
 
-    def begin(self, scene):
-        ip(scene["origin"], "link set eth0 down")
+    def begin(self, testbed):
+        ip(testbed["origin"], "link set eth0 down")
 
-    def end(self, scene):
-        ip(scene["origin"], "link set eth0 up")
-        default_route(scene)
+    def end(self, testbed):
+        ip(testbed["origin"], "link set eth0 up")
+        default_route(testbed)
 
 
 FAULTS = [Cable(), Arp(), Route(), Interface()]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__.lower())
-def test_what_fails_between_origin_and_edge_and_returns_finds_the_relay_there(rehearsal, fault):
-    scene = rehearsal(shutdown={"errors": 1000})
-    scene.watch()
-    began = scene.wait_for()["started"]
-    fault.begin(scene)
+def test_what_fails_between_origin_and_edge_and_returns_finds_the_relay_there(light_testbed, fault):
+    testbed = light_testbed(shutdown={"errors": 1000})
+    testbed.watch()
+    began = testbed.wait_for()["started"]
+    fault.begin(testbed)
     if fault.seen:
-        scene.wait_for(state="suspect")
-    scene.let_pass(8 * RATE)
-    fault.end(scene)
-    scene.wait_for_packets(3 * RATE)
-    assert scene.wait_for(state="live")["started"] == began, "it is the same relay"
+        testbed.wait_for(state="suspect")
+    testbed.wait_while_sending(8 * RATE)
+    fault.end(testbed)
+    testbed.wait_for_packets(3 * RATE)
+    assert testbed.wait_for(state="live")["started"] == began, "it is the same relay"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__.lower())
-def test_a_short_outage_costs_nothing_but_itself(rehearsal, fault):
-    scene = rehearsal(shutdown={"grace": "20s"})
-    scene.watch()
-    fault.begin(scene)
-    scene.let_pass(4 * RATE)
-    fault.end(scene)
-    before = scene.edge.count(scene.ports[0])
-    scene.wait_for_packets(3 * RATE)
-    came = scene.edge.received(scene.ports[0])[before:]
+def test_a_short_outage_costs_nothing_but_itself(light_testbed, fault):
+    testbed = light_testbed(shutdown={"grace": "20s"})
+    testbed.watch()
+    fault.begin(testbed)
+    testbed.wait_while_sending(4 * RATE)
+    fault.end(testbed)
+    before = testbed.edge.count(testbed.ports[0])
+    testbed.wait_for_packets(3 * RATE)
+    came = testbed.edge.received(testbed.ports[0])[before:]
     # ARP may hold back what it found no address for, and lose the first of it.
     assert gaps(came[RATE:]) == 0
-    assert scene.wait_for()["state"] == "live"
+    assert testbed.wait_for()["state"] == "live"
 
 
 @pytest.mark.parametrize("fault", [Arp(), Route()], ids=["arp", "route"])
-def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(rehearsal, fault):
-    scene = rehearsal(shutdown={"errors": 3})
-    scene.watch()
-    fault.begin(scene)
-    closed = scene.wait_for(state="closed")
+def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(light_testbed, fault):
+    testbed = light_testbed(shutdown={"errors": 3})
+    testbed.watch()
+    fault.begin(testbed)
+    closed = testbed.wait_for(state="closed")
     assert closed["reason"] == "edge-unreachable"
-    assert "host or the way to it went down" in scene.daemon.run("show", "s01")
+    assert "host or the way to it went down" in testbed.daemon.run("show", "s01")
 
 
-def test_an_edge_that_reboots_is_found_without_viewers_and_taken_up_again(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    scene.edge.program.stop(signal.SIGKILL)
-    ip(scene["dss2"], "link set eth0 down")
-    scene.let_pass(4 * RATE)
-    ip(scene["dss2"], "link set eth0 up")
-    ip(scene["dss2"], "route add default via 198.51.100.126")
-    scene.edge.start()
-    closed = scene.wait_for(state="closed")
+def test_an_edge_that_reboots_is_found_without_viewers_and_taken_up_again(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    testbed.edge.program.stop(signal.SIGKILL)
+    ip(testbed["dss2"], "link set eth0 down")
+    testbed.wait_while_sending(4 * RATE)
+    ip(testbed["dss2"], "link set eth0 up")
+    ip(testbed["dss2"], "route add default via 198.51.100.126")
+    testbed.edge.start()
+    closed = testbed.wait_for(state="closed")
     assert closed["reason"] in ("no-viewers", "edge-unreachable")
 
-    scene.watch()
-    scene.wait_for_packets(RATE)
+    testbed.watch()
+    testbed.wait_for_packets(RATE)
 
 
-def test_an_edge_that_is_replaced_while_its_viewers_wait_goes_on(rehearsal):
+def test_an_edge_that_is_replaced_while_its_viewers_wait_goes_on(light_testbed):
     """Another machine takes over address and ports; its MAC address is its own."""
-    scene = rehearsal(shutdown={"errors": 1000})
-    scene.watch()
-    scene.edge.program.stop(signal.SIGKILL)
-    scene.wait_for(state="suspect")
-    ip(scene["dss2"], "link set eth0 down")
-    ip(scene["dss2"], "link set eth0 address 02:00:00:00:00:07 up")
-    ip(scene["dss2"], "route add default via 198.51.100.126")
-    scene.edge.start()
-    scene.edge.open(*scene.ports)
-    scene.wait_for(state="live")
-    scene.wait_for_packets(RATE)
+    testbed = light_testbed(shutdown={"errors": 1000})
+    testbed.watch()
+    testbed.edge.program.stop(signal.SIGKILL)
+    testbed.wait_for(state="suspect")
+    ip(testbed["dss2"], "link set eth0 down")
+    ip(testbed["dss2"], "link set eth0 address 02:00:00:00:00:07 up")
+    ip(testbed["dss2"], "route add default via 198.51.100.126")
+    testbed.edge.start()
+    testbed.edge.open(*testbed.ports)
+    testbed.wait_for(state="live")
+    testbed.wait_for_packets(RATE)
 
 
-def group_members(scene):
+def group_members(testbed):
     """The groups that the origin's studio interface is a member of."""
-    return ip(scene["origin"], "maddress show dev studio").stdout
+    return ip(testbed["origin"], "maddress show dev studio").stdout
 
 
-def test_the_origin_s_own_interface_goes_down_and_comes_back(rehearsal):
-    scene = rehearsal(shutdown={"source_silence": "30s"})
-    scene.watch()
-    began = scene.wait_for()["started"]
+def test_the_origin_s_own_interface_goes_down_and_comes_back(light_testbed):
+    testbed = light_testbed(shutdown={"source_silence": "30s"})
+    testbed.watch()
+    began = testbed.wait_for()["started"]
     for _ in range(2):
-        ip(scene["origin"], "link set studio down")
-        stopped = scene.edge.count(scene.ports[0])
-        scene.broadcast.mark()
-        scene.daemon.wait_until(
-            lambda: scene.show()["flows"][0]["idle_ms"] > 3000, "the source should be silent"
+        ip(testbed["origin"], "link set studio down")
+        stopped = testbed.edge.count(testbed.ports[0])
+        testbed.broadcast.mark()
+        testbed.daemon.wait_until(
+            lambda: testbed.show()["flows"][0]["idle_ms"] > 3000, "the source should be silent"
         )
-        assert scene.edge.count(scene.ports[0]) <= stopped + 2
-        ip(scene["origin"], "link set studio up")
-        scene.wait_for_packets(RATE)
-        assert "239.1.1.1" in group_members(scene)
-    assert scene.wait_for(state="live")["started"] == began
+        assert testbed.edge.count(testbed.ports[0]) <= stopped + 2
+        ip(testbed["origin"], "link set studio up")
+        testbed.wait_for_packets(RATE)
+        assert "239.1.1.1" in group_members(testbed)
+    assert testbed.wait_for(state="live")["started"] == began
 
 
-def test_the_origin_s_own_interface_is_deleted_and_made_anew_under_its_name(rehearsal):
-    scene = rehearsal(shutdown={"source_silence": "30s"})
-    scene.watch()
-    began = scene.wait_for()["started"]
+def test_the_origin_s_own_interface_is_deleted_and_made_anew_under_its_name(light_testbed):
+    testbed = light_testbed(shutdown={"source_silence": "30s"})
+    testbed.watch()
+    began = testbed.wait_for()["started"]
     for _ in range(2):
-        ip(scene["origin"], "link del studio")
-        scene.daemon.wait_until(
-            lambda: scene.show()["flows"][0]["idle_ms"] > 3000, "the source should be silent"
+        ip(testbed["origin"], "link del studio")
+        testbed.daemon.wait_until(
+            lambda: testbed.show()["flows"][0]["idle_ms"] > 3000, "the source should be silent"
         )
-        scene.network.join_studio()
-        scene.wait_for_packets(RATE)
-        assert "239.1.1.1" in group_members(scene)
-    assert scene.wait_for(state="live")["started"] == began
-    assert scene.daemon.program.said("joined again")
+        testbed.network.join_studio()
+        testbed.wait_for_packets(RATE)
+        assert "239.1.1.1" in group_members(testbed)
+    assert testbed.wait_for(state="live")["started"] == began
+    assert testbed.daemon.program.said("joined again")
 
 
-def test_an_interface_that_stays_away_ends_the_source(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    ip(scene["origin"], "link del studio")
-    assert scene.wait_for(state="closed")["reason"] == "source-ended"
+def test_an_interface_that_stays_away_ends_the_source(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    ip(testbed["origin"], "link del studio")
+    assert testbed.wait_for(state="closed")["reason"] == "source-ended"

@@ -3,10 +3,10 @@
 import pytest
 
 from lab.broadcast import RATE
-from lab.rehearsal import DEFAULT_RULES
+from lab.light_testbed import DEFAULT_RULES
 from lab.rtp import gaps, numbers, runs
 from lab.web import Apache, fetch
-from lab.wire import Wire
+from lab.capture import Capture
 
 TO_EDGE = "udp and dst host dss2.example.net"
 
@@ -24,17 +24,17 @@ def reports_after_the_first_probe(packets, port):
 
 
 @pytest.mark.long
-def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_plays_on(rehearsal):
-    scene = rehearsal(streams=16, shutdown={**DEFAULT_RULES, "errors": 3})
-    scene.watch()
-    dead = dict(zip(scene.streams[1:], scene.ports[1:]))
-    before = scene.broadcast.mark()[1:]
-    out = Wire(scene["origin"], "eth0", TO_EDGE)
-    scene.edge.close(*dead.values())
-    closed = scene.broadcast.mark()[1:]
+def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_plays_on(light_testbed):
+    testbed = light_testbed(streams=16, shutdown={**DEFAULT_RULES, "errors": 3})
+    testbed.watch()
+    dead = dict(zip(testbed.streams[1:], testbed.ports[1:]))
+    before = testbed.broadcast.mark()[1:]
+    out = Capture(testbed["origin"], "eth0", TO_EDGE)
+    testbed.edge.close(*dead.values())
+    closed = testbed.broadcast.mark()[1:]
     for stream in dead:
-        assert scene.wait_for(stream, 180, state="closed")["reason"] == "no-viewers"
-    assert [relay["stream"] for relay in scene.daemon.relays()] == ["s01"]
+        assert testbed.wait_for(stream, 180, state="closed")["reason"] == "no-viewers"
+    assert [relay["stream"] for relay in testbed.daemon.relays()] == ["s01"]
     out.stop()
 
     slowest = 0
@@ -50,42 +50,42 @@ def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_p
     # Suspect within seconds. Fifteen ports share six ICMP errors and then one a second.
     assert slowest <= 20 * RATE
     print("packets until the last was suspect:", slowest)
-    watched = scene.edge.received(scene.ports[0])
+    watched = testbed.edge.received(testbed.ports[0])
     assert len(watched) > 20 * RATE
     assert gaps(watched) == 0
 
 
-def test_a_viewer_who_asks_gets_a_suspect_relay_back_at_once(rehearsal):
-    scene = rehearsal(shutdown=DEFAULT_RULES)
-    Apache(scene["origin"])
-    scene.watch()
-    scene.edge.close(*scene.ports)
-    scene.wait_for(state="suspect")
+def test_a_viewer_who_asks_gets_a_suspect_relay_back_at_once(light_testbed):
+    testbed = light_testbed(shutdown=DEFAULT_RULES)
+    Apache(testbed["origin"])
+    testbed.watch()
+    testbed.edge.close(*testbed.ports)
+    testbed.wait_for(state="suspect")
 
-    out = Wire(scene["origin"], "eth0", TO_EDGE)
-    assert fetch(scene["viewer"], "s01.smil").status == 200
-    (asked,) = scene.broadcast.mark()
+    out = Capture(testbed["origin"], "eth0", TO_EDGE)
+    assert fetch(testbed["viewer"], "s01.smil").status == 200
+    (asked,) = testbed.broadcast.mark()
     wanted = [(asked + step) % 65536 for step in range(1, RATE)]
-    out.wait_for(lambda _: wanted[-1] in numbers(out.payloads(scene.ports[0])))
-    came = numbers(out.payloads(scene.ports[0]))
+    out.wait_for(lambda _: wanted[-1] in numbers(out.payloads(testbed.ports[0])))
+    came = numbers(out.payloads(testbed.ports[0]))
     start = came.index(wanted[0])
     assert came[start : start + len(wanted)] == wanted, "full rate, though it is refused still"
-    scene.edge.open(*scene.ports)
-    scene.wait_for(state="live")
+    testbed.edge.open(*testbed.ports)
+    testbed.wait_for(state="live")
 
 
-def test_a_viewer_with_a_bookmark_gets_a_suspect_relay_back_within_two_probe_intervals(rehearsal):
-    scene = rehearsal(shutdown=DEFAULT_RULES)
-    scene.watch()
-    scene.edge.close(*scene.ports)
-    scene.wait_for(state="suspect")
-    old = scene.edge.count(scene.ports[0])
+def test_a_viewer_with_a_bookmark_gets_a_suspect_relay_back_within_two_probe_intervals(light_testbed):
+    testbed = light_testbed(shutdown=DEFAULT_RULES)
+    testbed.watch()
+    testbed.edge.close(*testbed.ports)
+    testbed.wait_for(state="suspect")
+    old = testbed.edge.count(testbed.ports[0])
 
-    scene.edge.open(*scene.ports)
-    (opened,) = scene.broadcast.mark()
-    scene.wait_for(state="live")
-    scene.wait_for_packets(RATE)
-    came = scene.edge.received(scene.ports[0])[old:]
+    testbed.edge.open(*testbed.ports)
+    (opened,) = testbed.broadcast.mark()
+    testbed.wait_for(state="live")
+    testbed.wait_for_packets(RATE)
+    came = testbed.edge.received(testbed.ports[0])[old:]
     *probes, full_rate = runs(came)
     assert full_rate >= RATE
     assert probes == [1]

@@ -8,7 +8,7 @@ import pytest
 
 from lab.broadcast import PORT, RATE
 from lab.rtp import gaps, runs
-from lab.wire import Wire
+from lab.capture import Capture
 
 # The first of these bytes make a sender report, the only RTCP that an edge is sent.
 SENDER_REPORT = struct.pack("!BBHI5I", 0x80, 200, 6, 7, 1, 2, 3, 4, 5)
@@ -27,39 +27,39 @@ def odd_datagrams():
     return noise + lies + small + [bytes(12), bytes(1200), b"\xff" * 1200]
 
 
-def sent_raw(scene, port, datagrams):
+def sent_raw(testbed, port, datagrams):
     """Sends datagrams to the stream's group, and nothing else meanwhile."""
     for datagram in datagrams:
-        scene.broadcast.tell("raw", port, datagram.hex())
+        testbed.broadcast.tell("raw", port, datagram.hex())
 
 
-def test_datagrams_of_any_size_and_content_pass_unchanged_or_not_at_all(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    scene.broadcast.tell("pause")
-    rtp, rtcp = scene.ports[0], scene.ports[0] + 1
-    scene.wait_until_quiet()
-    before = [len(scene.edge.received(port)) for port in (rtp, rtcp)]
+def test_datagrams_of_any_size_and_content_pass_unchanged_or_not_at_all(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    testbed.broadcast.tell("pause")
+    rtp, rtcp = testbed.ports[0], testbed.ports[0] + 1
+    testbed.wait_until_quiet()
+    before = [len(testbed.edge.received(port)) for port in (rtp, rtcp)]
 
     odd = odd_datagrams()
-    sent_raw(scene, PORT, odd)
+    sent_raw(testbed, PORT, odd)
     damaged = [SENDER_REPORT[:length] for length in range(28)]
     reports = [SENDER_REPORT, SENDER_REPORT + GOODBYE, SENDER_REPORT + bytes(60_000)]
     others = [RECEIVER_REPORT, GOODBYE, RECEIVER_REPORT + SENDER_REPORT, *damaged, *odd[4:12]]
-    sent_raw(scene, PORT + 1, [*others, *reports, *others])
+    sent_raw(testbed, PORT + 1, [*others, *reports, *others])
 
-    scene.wait_for_total(rtp, before[0] + len(odd))
-    scene.wait_for_total(rtcp, before[1] + len(reports))
-    scene.broadcast.tell("resume")
-    scene.wait_for_packets(RATE)
-    assert scene.edge.received(rtp)[before[0] :][: len(odd)] == odd
-    assert scene.edge.received(rtcp)[before[1] :][: len(reports)] == reports
-    assert scene.wait_for(state="live")
+    testbed.wait_for_total(rtp, before[0] + len(odd))
+    testbed.wait_for_total(rtcp, before[1] + len(reports))
+    testbed.broadcast.tell("resume")
+    testbed.wait_for_packets(RATE)
+    assert testbed.edge.received(rtp)[before[0] :][: len(odd)] == odd
+    assert testbed.edge.received(rtcp)[before[1] :][: len(reports)] == reports
+    assert testbed.wait_for(state="live")
 
 
-def stranger_sends(scene, datagram, count):
+def stranger_sends(testbed, datagram, count):
     """Another sender on the studio's cable sends to the stream's group."""
-    encoder = scene["encoder"]
+    encoder = testbed["encoder"]
     encoder.run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
     script = (
         "import socket; out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
@@ -70,50 +70,50 @@ def stranger_sends(scene, datagram, count):
 
 
 @pytest.mark.parametrize("filtered", [True, False], ids=["filtered", "unfiltered"])
-def test_a_source_filter_keeps_other_senders_out(rehearsal, filtered):
+def test_a_source_filter_keeps_other_senders_out(light_testbed, filtered):
     rule = "a=source-filter: incl IN IP4 239.1.1.1 10.9.0.2\n"
-    scene = rehearsal(more=rule if filtered else "")
-    scene.watch()
-    stranger_sends(scene, b"intruder", 20)
-    scene.wait_for_packets(RATE)
-    came = scene.edge.received(scene.ports[0])
+    testbed = light_testbed(more=rule if filtered else "")
+    testbed.watch()
+    stranger_sends(testbed, b"intruder", 20)
+    testbed.wait_for_packets(RATE)
+    came = testbed.edge.received(testbed.ports[0])
     assert came.count(b"intruder") == (0 if filtered else 20), "without a filter anybody may send"
     assert gaps([packet for packet in came if packet != b"intruder"]) == 0
 
 
-def test_an_encoder_that_restarts_with_new_ssrc_and_sequence_is_relayed_on(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    began = scene.wait_for()["started"]
+def test_an_encoder_that_restarts_with_new_ssrc_and_sequence_is_relayed_on(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    began = testbed.wait_for()["started"]
     for _ in range(3):
-        scene.broadcast.tell("restart")
-        scene.wait_for_packets(RATE)
-    assert scene.wait_for(state="live")["started"] == began
-    came = scene.edge.received(scene.ports[0])
+        testbed.broadcast.tell("restart")
+        testbed.wait_for_packets(RATE)
+    assert testbed.wait_for(state="live")["started"] == began
+    came = testbed.edge.received(testbed.ports[0])
     assert len({packet[8:12] for packet in came}) == 4
     assert len(runs(came)) == 4, "nothing is lost but the encoder's own"
-    assert scene.show()["flows"][0]["ssrc_changes"] == 3
+    assert testbed.show()["flows"][0]["ssrc_changes"] == 3
 
 
-def test_a_source_that_falls_silent_and_returns_in_time_is_relayed_on(rehearsal):
-    scene = rehearsal(shutdown={"source_silence": "12s"})
-    scene.watch()
-    began = scene.wait_for()["started"]
+def test_a_source_that_falls_silent_and_returns_in_time_is_relayed_on(light_testbed):
+    testbed = light_testbed(shutdown={"source_silence": "12s"})
+    testbed.watch()
+    began = testbed.wait_for()["started"]
     for _ in range(2):
-        scene.broadcast.tell("pause")
-        scene.daemon.wait_until(
-            lambda: any("silence" in one for one in scene.show()["closes"])
-            and scene.show()["flows"][0]["idle_ms"] > 5000,
+        testbed.broadcast.tell("pause")
+        testbed.daemon.wait_until(
+            lambda: any("silence" in one for one in testbed.show()["closes"])
+            and testbed.show()["flows"][0]["idle_ms"] > 5000,
             "the silence should be seen",
         )
-        assert "if the source stays silent" in scene.daemon.run("show", "s01")
-        scene.broadcast.tell("resume")
-        scene.wait_for_packets(RATE)
-    assert scene.wait_for(state="live")["started"] == began
-    assert gaps(scene.edge.received(scene.ports[0])) == 0
+        assert "if the source stays silent" in testbed.daemon.run("show", "s01")
+        testbed.broadcast.tell("resume")
+        testbed.wait_for_packets(RATE)
+    assert testbed.wait_for(state="live")["started"] == began
+    assert gaps(testbed.edge.received(testbed.ports[0])) == 0
 
 
-def disturb(scene):
+def disturb(testbed):
     """The encoder's cable is a bad one from now on: by netem, where the kernel has it.
 
     True if packets still come one after another: netem's come on several CPUs at once, and
@@ -121,26 +121,26 @@ def disturb(scene):
     """
     netem = "delay 15ms 15ms loss 5% duplicate 5% reorder 10% 50%".split()
     command = ["tc", "qdisc", "add", "dev", "eth0", "root", "netem", *netem]
-    if scene["encoder"].run(command, check=False).returncode == 0:
+    if testbed["encoder"].run(command, check=False).returncode == 0:
         return False
-    scene.broadcast.tell("disturb", 7)
+    testbed.broadcast.tell("disturb", 7)
     return True
 
 
-def test_jitter_loss_reordering_and_duplicates_pass_as_they_arrived(rehearsal):
-    scene = rehearsal()
-    scene.watch()
-    arriving = Wire(scene["origin"], "studio", "udp and dst net 239.0.0.0/8")
-    in_order = disturb(scene)
-    scene.wait_for_packets(15 * RATE)
+def test_jitter_loss_reordering_and_duplicates_pass_as_they_arrived(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
+    arriving = Capture(testbed["origin"], "studio", "udp and dst net 239.0.0.0/8")
+    in_order = disturb(testbed)
+    testbed.wait_for_packets(15 * RATE)
     arriving.stop()
     arrived = arriving.payloads(PORT)
-    scene.wait_for_packets(RATE)
-    came = scene.edge.received(scene.ports[0])
+    testbed.wait_for_packets(RATE)
+    came = testbed.edge.received(testbed.ports[0])
     start = came.index(arrived[0])
     if in_order:
         assert came[start : start + len(arrived)] == arrived
     assert Counter(arrived) <= Counter(came)
     assert len(set(arrived)) < len(arrived), "some came twice"
     assert gaps(arrived) > RATE, "some were lost or late"
-    assert scene.wait_for(state="live")
+    assert testbed.wait_for(state="live")

@@ -12,7 +12,7 @@ from http import HTTPStatus
 import pytest
 
 from lab.manual import PAGES, Manual, source, variants
-from lab.programs import BUILT, DYNRELAY, DYNRELAYD, PROJECT
+from lab.binaries import BUILT, DYNRELAY, DYNRELAYD, PROJECT
 
 # What libraries look up, and which they are.
 BY_LIBRARIES = {"LISTEN_FDS": "listenfd", "NOTIFY_SOCKET": "sd-notify", "WATCHDOG_USEC": "sd-notify"}

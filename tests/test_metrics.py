@@ -7,7 +7,7 @@ import signal
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from lab.programs import PROJECT
+from lab.binaries import PROJECT
 from lab.prometheus import ALERTS, Prometheus, promtool
 from lab.web import STATUS, Apache, Lighttpd, get
 
@@ -18,19 +18,19 @@ PASSWORD = "open sesame"
 
 
 @pytest.fixture
-def watched(rehearsal):
+def watched(light_testbed):
     """Two streams, of which the first is relayed to an edge that counts two viewers."""
-    scene = rehearsal(streams=2)
-    scene.edge.report_viewers(2)
-    scene.edge.open(scene.ports[0])
-    scene.daemon.ask("start", "s01")
-    scene.wait_for("s01", state="live", viewers=2)
-    return scene
+    testbed = light_testbed(streams=2)
+    testbed.edge.report_viewers(2)
+    testbed.edge.open(testbed.ports[0])
+    testbed.daemon.ask("start", "s01")
+    testbed.wait_for("s01", state="live", viewers=2)
+    return testbed
 
 
-def metrics(scene, *options):
+def metrics(testbed, *options):
     """What somebody on the origin gets."""
-    return get(scene["origin"], f"{STATUS}/metrics", *options)
+    return get(testbed["origin"], f"{STATUS}/metrics", *options)
 
 
 def test_metrics_are_what_prometheus_expects(watched):

@@ -4,84 +4,16 @@ units, and the web servers' settings as they are shipped."""
 import os
 import re
 import shutil
-import signal
 import subprocess
 
 import pytest
 
-from lab import broadcast, debian, stand_in
-from lab.broadcast import Broadcast
-from lab.machine import Machine
-from lab.network import Network
-from lab.programs import BUILT, PROJECT
-from lab.stand_in import StandIn
+from lab import debian_image
+from lab.binaries import BUILT, PROJECT
+from lab.package_testbed import CONFIG, PackageTestbed
 from lab.web import SITE
 
-CONFIG = "/etc/dynrelay/dynrelay.toml"
 SOCKET = "/run/dynrelay/control.sock"
-
-_EDGE = """
-[[edge]]
-name = "dss2"
-address = "198.51.100.7"
-url = "rtsp://dss2.example.net"
-"""
-
-
-class Scene:
-    """A broadcast, an edge with a viewer, and a Debian on the origin."""
-
-    def __init__(self, tree):
-        self.network = Network()
-        try:
-            self.broadcast = Broadcast(self.network["encoder"])
-            self.edge = StandIn(self.network["dss2"])
-            self.edge.open(stand_in.PORT)
-            self.machine = Machine(self.network["origin"], tree)
-            names = self.network["origin"].path("/run/replaced/etc/hosts").read_text()
-            self.machine.write("/etc/hosts", names)
-        except BaseException:
-            self.network.power_off()
-            raise
-
-    def strike(self):
-        """Ends everything."""
-        self.machine.power_off()
-        self.network.power_off()
-
-    def configure(self):
-        """The stream s01 may go to dss2."""
-        config = self.machine.path(CONFIG)
-        text = config.read_text().replace('#interface = "eth0"', 'interface = "studio"')
-        config.write_text(text + _EDGE)
-        group = self.broadcast.groups[0]
-        arrives = broadcast.sdp(f"{group}/4", broadcast.PORT)
-        self.machine.write("/etc/dynrelay/streams/s01.sdp", arrives)
-        taken = broadcast.sdp(self.edge.address, stand_in.PORT)
-        self.machine.write("/etc/dynrelay/streams/s01.dss2.sdp", taken)
-        self.machine.run(["systemctl", "reload", "dynrelayd"])
-
-    def fetch(self, document, site=SITE, host="viewer"):
-        """The HTTP status that a viewer, or another host, gets."""
-        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{site}{document}"]
-        return int(self.network[host].run(command, check=False).stdout)
-
-    def wait_for_packets(self):
-        """Waits until the edge gets packets, more than were on their way."""
-        first = self.edge.count(stand_in.PORT)
-        self.machine.wait_until(
-            lambda: self.edge.count(stand_in.PORT) > first + 50, "packets should come to the edge"
-        )
-
-    def ended(self, do):
-        """Does something that ends the daemon, and waits for the next one."""
-        before = self.machine.property("MainPID")
-        do(before)
-        self.machine.wait_until(
-            lambda: self.machine.property("MainPID") not in (before, "0")
-            and self.machine.property("ActiveState") == "active",
-            "another daemon should run",
-        )
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +24,9 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tree(shared):
+def debian(shared):
     """A fresh Debian."""
-    return debian.fresh(shared)
+    return debian_image.fresh(shared)
 
 
 @pytest.fixture(scope="module")
@@ -107,19 +39,19 @@ def packages(shared):
             command = [PROJECT / "scripts/package", "--from", BUILT, "--to", folder]
             subprocess.run([*command, "--version", version], check=True, capture_output=True)
 
-    folder = debian.once(shared / "packages", make)
+    folder = debian_image.once(shared / "packages", make)
     return [next(folder.glob(f"dynrelay_{version}_*.deb")) for version in versions]
 
 
 @pytest.fixture
-def scene(request, tree):
-    """The scene, and what its daemon logged if the test fails."""
-    built = Scene(tree)
+def testbed(request, debian):
+    """The testbed. Its daemon's log is printed if the test fails."""
+    built = PackageTestbed(debian=debian)
     yield built
     if getattr(request.node, "failed", False):
         print(built.machine.journal())
-        print(*(program.tail() for program in built.machine.programs), sep="\n\n")
-    built.strike()
+        print(*(program.tail() for program in built.programs()), sep="\n\n")
+    built.end()
 
 
 def dpkg(machine, *words):
@@ -154,8 +86,8 @@ def serve_by_apache(machine):
 
 
 @pytest.mark.long
-def test_a_package_from_its_installation_to_its_purge(scene, packages):
-    machine = scene.machine
+def test_a_package_from_its_installation_to_its_purge(testbed, packages):
+    machine = testbed.machine
     before, users_before = files(machine), users(machine)
     older, newer = packages
     install(machine, older)
@@ -164,20 +96,20 @@ def test_a_package_from_its_installation_to_its_purge(scene, packages):
         assert machine.property("UnitFileState", unit) == "enabled"
     owner = machine.run(["stat", "-c", "%U:%G %a", SOCKET]).stdout.strip()
     assert owner == "dynrelay:www-data 660"
-    assert scene.fetch("/s01.smil") == 0, "nothing is published by itself"
+    assert testbed.fetch("/s01.smil") == 0, "nothing is published by itself"
 
-    scene.configure()
+    testbed.configure()
     serve_by_apache(machine)
     machine.run(["dynrelay", "check"])
-    assert scene.fetch("/s01.smil") == 200
-    scene.wait_for_packets()
+    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_packets()
     assert "relays: 1, streams: 1, edges: 1" in machine.property("StatusText")
 
-    scene.ended(lambda _: install(machine, newer))
-    scene.wait_for_packets()
+    testbed.ended(lambda _: install(machine, newer))
+    testbed.wait_for_packets()
     assert machine.run(["dpkg-query", "-W", "-f", "${Version}", "dynrelay"]).stdout == "0.1.0"
     assert "[[edge]]\nname" in machine.path(CONFIG).read_text(), "settings are kept"
-    assert scene.fetch("/s01.smil") == 200
+    assert testbed.fetch("/s01.smil") == 200
 
     dpkg(machine, "--remove", "dynrelay")
     assert machine.property("ActiveState") in ("inactive", "failed")
@@ -192,32 +124,32 @@ def test_a_package_from_its_installation_to_its_purge(scene, packages):
         assert not machine.path(folder).exists(), folder
 
 
-def test_the_service_manager_brings_the_daemon_and_its_relays_back(scene, packages):
-    machine = scene.machine
+def test_the_service_manager_brings_the_daemon_and_its_relays_back(testbed, packages):
+    machine = testbed.machine
     install(machine, packages[1])
-    scene.configure()
+    testbed.configure()
     machine.run(["dynrelay", "start", "s01"])
-    scene.wait_for_packets()
+    testbed.wait_for_packets()
 
     def kill(number):
         return lambda _: machine.run(["systemctl", "kill", "-s", number, "dynrelayd.service"])
 
     # A crash.
-    scene.ended(kill("SIGKILL"))
-    scene.wait_for_packets()
+    testbed.ended(kill("SIGKILL"))
+    testbed.wait_for_packets()
     # A hung supervisor: the watchdog ends it, and nobody else does.
     machine.write("/run/systemd/system/dynrelayd.service.d/soon.conf", "[Service]\nWatchdogSec=2s\n")
     machine.run(["systemctl", "daemon-reload"])
-    scene.ended(lambda _: machine.run(["systemctl", "restart", "dynrelayd"]))
-    scene.wait_for_packets()
-    scene.ended(kill("SIGSTOP"))
+    testbed.ended(lambda _: machine.run(["systemctl", "restart", "dynrelayd"]))
+    testbed.wait_for_packets()
+    testbed.ended(kill("SIGSTOP"))
     assert "watchdog" in machine.journal().lower()
-    scene.wait_for_packets()
+    testbed.wait_for_packets()
 
     # What becomes of relays is found in the journal by its fields.
     machine.run(["dynrelay", "stop", "s01/dss2"])
     machine.run(["dynrelay", "start", "s01"])
-    scene.wait_for_packets()
+    testbed.wait_for_packets()
     closed = ["STREAM=s01", "EDGE=dss2", "REASON=stopped"]
     machine.wait_until(
         lambda: machine.run(["journalctl", "-q", "-o", "cat", *closed], check=False).stdout,
@@ -233,13 +165,13 @@ def test_the_service_manager_brings_the_daemon_and_its_relays_back(scene, packag
     assert machine.property("ActiveState") == "active"
     config.write_text(good)
     machine.run(["systemctl", "reload", "dynrelayd"])
-    scene.wait_for_packets()
+    testbed.wait_for_packets()
 
     # Asked while it is stopped, the socket starts it.
     machine.run(["systemctl", "stop", "dynrelayd.service"])
     assert machine.path(SOCKET).exists()
     assert machine.run(["dynrelay", "list", "--json"]).stdout.count('"s01"') == 1
-    scene.wait_for_packets()
+    testbed.wait_for_packets()
 
     status = machine.path(f"/proc/{machine.property('MainPID')}/status").read_text()
     for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"]:
@@ -248,8 +180,8 @@ def test_the_service_manager_brings_the_daemon_and_its_relays_back(scene, packag
     assert re.search(r" / \S+ ro,", mounts) and re.search(r" /run/dynrelay \S+ rw,", mounts)
 
 
-def test_the_units_are_sound(scene, packages):
-    machine = scene.machine
+def test_the_units_are_sound(testbed, packages):
+    machine = testbed.machine
     install(machine, packages[1])
     units = ["dynrelayd.service", "dynrelayd.socket"]
     assert machine.run(["systemd-analyze", "verify", "--man=no", *units]).stderr == ""
@@ -260,8 +192,8 @@ def test_the_units_are_sound(scene, packages):
 def apache(module):
     """Debian's Apache with one of its CGI modules."""
 
-    def start(scene):
-        machine = scene.machine
+    def start(testbed):
+        machine = testbed.machine
         if module == "cgi":
             machine.run(["a2dismod", "mpm_event"])
             machine.run(["a2enmod", "mpm_prefork"])
@@ -276,12 +208,12 @@ def apache(module):
 def lighttpd(*modules):
     """Debian's lighttpd, perhaps with other modules beside."""
 
-    def start(scene):
-        machine = scene.machine
+    def start(testbed):
+        machine = testbed.machine
         machine.run(["lighty-enable-mod", *modules, "dynrelay"])
         machine.run(["systemctl", "restart", "lighttpd"])
         listening = ["ss", "-Hltn", "sport = :80"]
-        origin = scene.network["origin"]
+        origin = testbed.network["origin"]
         machine.wait_until(lambda: origin.run(listening).stdout, "lighttpd should listen")
 
     return start
@@ -292,22 +224,22 @@ def lighttpd(*modules):
     [apache("cgid"), apache("cgi"), lighttpd(), lighttpd("cgi")],
     ids=["apache-cgid", "apache-cgi", "lighttpd", "lighttpd-beside-cgi"],
 )
-def test_the_web_servers_settings_work_as_they_are_shipped(scene, packages, start):
-    install(scene.machine, packages[1])
-    scene.configure()
-    start(scene)
-    assert scene.fetch("/s01.smil") == 200
-    assert scene.fetch("/other.smil") == 404
-    assert scene.fetch("") == 200
-    scene.wait_for_packets()
+def test_the_web_servers_settings_work_as_they_are_shipped(testbed, packages, start):
+    install(testbed.machine, packages[1])
+    testbed.configure()
+    start(testbed)
+    assert testbed.fetch("/s01.smil") == 200
+    assert testbed.fetch("/other.smil") == 404
+    assert testbed.fetch("") == 200
+    testbed.wait_for_packets()
     status = SITE.replace("relay", "status")
     for page in ("", "/metrics", "/relays.json"):
-        assert scene.fetch(page, status) == 403, "what is relayed is not for everybody"
-        assert scene.fetch(page, "http://127.0.0.1/cgi-bin/status.cgi", "origin") == 200
+        assert testbed.fetch(page, status) == 403, "what is relayed is not for everybody"
+        assert testbed.fetch(page, "http://127.0.0.1/cgi-bin/status.cgi", "origin") == 200
 
 
-def test_what_scripts_install_puts_there_and_takes_away(scene):
-    machine = scene.machine
+def test_what_scripts_install_puts_there_and_takes_away(testbed):
+    machine = testbed.machine
     before, users_before = files(machine), users(machine)
     source = machine.path("/run/source")
     for folder in ("scripts", "share", "cgi-bin"):
@@ -322,13 +254,13 @@ def test_what_scripts_install_puts_there_and_takes_away(scene):
     assert "installed  /usr/local/sbin/dynrelayd" in scripts_install().stdout
     again = scripts_install().stdout
     assert "installed" not in again and "restarted" not in again, again
-    scene.configure()
+    testbed.configure()
     serve_by_apache(machine)
-    assert scene.fetch("/s01.smil") == 200
-    scene.wait_for_packets()
+    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_packets()
     (source / "target/release/dynrelay").write_bytes(b"#!/bin/sh\n")
-    scene.ended(lambda _: scripts_install())
-    scene.wait_for_packets()
+    testbed.ended(lambda _: scripts_install())
+    testbed.wait_for_packets()
     assert "kept" in scripts_install().stdout
 
     scripts_install("--remove")

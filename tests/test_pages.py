@@ -42,19 +42,19 @@ return pale;
 
 
 @pytest.fixture
-def watched(rehearsal):
+def watched(light_testbed):
     """Two streams, of which the first is relayed, and a web server."""
-    scene = rehearsal(streams=2)
-    scene.web = Apache(scene["origin"])
-    scene.edge.open(scene.ports[0])
-    scene.daemon.ask("start", "s01")
-    scene.wait_for("s01", state="live")
+    testbed = light_testbed(streams=2)
+    testbed.web = Apache(testbed["origin"])
+    testbed.edge.open(testbed.ports[0])
+    testbed.daemon.ask("start", "s01")
+    testbed.wait_for("s01", state="live")
     # To the other one the daemon listens when it is asked.
-    scene.daemon.wait_until(
-        lambda: all(stream["on_air"] for stream in scene.daemon.ask("streams")["streams"]),
+    testbed.daemon.wait_until(
+        lambda: all(stream["on_air"] for stream in testbed.daemon.ask("streams")["streams"]),
         "both streams should be on air",
     )
-    return scene
+    return testbed
 
 
 def is_sound(browser, but_for=None):
@@ -162,18 +162,18 @@ def test_a_daemon_that_is_down_is_said_and_comes_back(watched):
 
 
 @pytest.mark.parametrize("web", [Apache, Lighttpd])
-def test_only_the_host_itself_sees_the_status(rehearsal, web):
-    scene = rehearsal()
-    web(scene["origin"])
+def test_only_the_host_itself_sees_the_status(light_testbed, web):
+    testbed = light_testbed()
+    web(testbed["origin"])
     for path in ("", "/", "/metrics", "/relays.json", "/relay/s01/dss2", "/style.css"):
         url = f"http://www.example.org/cgi-bin/status.cgi{path}"
-        assert get(scene["viewer"], url).status == 403, path
+        assert get(testbed["viewer"], url).status == 403, path
         # Other ways to write the same.
         for odd in (url.replace("/cgi-bin", "//cgi-bin/."), url.replace("status.cgi", "%73tatus%2ecgi")):
-            assert get(scene["viewer"], odd, "--path-as-is").status in (403, 404), odd
-        assert get(scene["origin"], STATUS + path).status == (404 if "s01" in path else 200), path
-    assert get(scene["viewer"], SITE).status == 200
-    assert get(scene["origin"], STATUS, "-X", "POST", "-d", "x=1").status == 405
+            assert get(testbed["viewer"], odd, "--path-as-is").status in (403, 404), odd
+        assert get(testbed["origin"], STATUS + path).status == (404 if "s01" in path else 200), path
+    assert get(testbed["viewer"], SITE).status == 200
+    assert get(testbed["origin"], STATUS, "-X", "POST", "-d", "x=1").status == 405
 
 
 def test_relays_json_is_what_the_command_prints(watched):
@@ -198,15 +198,15 @@ def test_viewers_see_what_is_on_air_and_a_link_for_their_player(watched):
     is_sound(browser)
 
 
-def test_a_stream_that_is_off_air_is_said_to_be_and_nobody_stays_in_its_group(rehearsal):
-    scene = rehearsal()
-    Apache(scene["origin"])
-    scene.broadcast.tell("pause")
-    answer = get(scene["viewer"], SITE)
+def test_a_stream_that_is_off_air_is_said_to_be_and_nobody_stays_in_its_group(light_testbed):
+    testbed = light_testbed()
+    Apache(testbed["origin"])
+    testbed.broadcast.tell("pause")
+    answer = get(testbed["viewer"], SITE)
     assert answer.status == 200 and ">Off air<" in answer.body, answer
-    assert "239.1.1.1" not in scene["origin"].run(["ip", "-4", "maddress", "show", "studio"]).stdout
-    scene.broadcast.tell("resume")
+    assert "239.1.1.1" not in testbed["origin"].run(["ip", "-4", "maddress", "show", "studio"]).stdout
+    testbed.broadcast.tell("resume")
     # What was heard holds for a while; then it is listened anew.
-    scene.daemon.wait_until(
-        lambda: ">On air<" in get(scene["viewer"], SITE).body, "the stream should be on air"
+    testbed.daemon.wait_until(
+        lambda: ">On air<" in get(testbed["viewer"], SITE).body, "the stream should be on air"
     )

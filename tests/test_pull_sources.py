@@ -6,25 +6,18 @@ import struct
 import pytest
 
 from lab.edge import AUDIO_PORT, VIDEO_PORT
-from lab.origin import HOST, LOGIN, PASSWORD, PORT, URL
+from lab.dss1 import HOST, LOGIN, PASSWORD, PORT, URL
 from lab.player import Mplayer
+from lab.replica import COPY, GROUP, TWO_MEDIA
 from lab.rtp import gaps
 from lab.web import SITE, fetch
-from lab.wire import Wire, is_run_of
+from lab.capture import Capture, is_run_of
 
 # The studio's cable, with IPv6 on it; and a camera there that has a name.
 ORIGIN_6, HOST_6 = "fd00:9::1", "fd00:9::2"
 NAME = "camera.example.org"
 
-GROUP, COPY = "239.255.1.2", 7004
-REPLICA = f"""
-[replica]
-group = "{GROUP}"
-ports = [{COPY}, {COPY + 2}]
-ttl = 3
-interface = "studio"
-run = "on-demand"
-"""
+REPLICA = TWO_MEDIA + 'ttl = 3\nrun = "on-demand"\n'
 
 # The relay is there, whoever watches.
 STAYS = {"grace": "10m", "source_silence": "10m"}
@@ -36,19 +29,19 @@ def source(host=None, login="", stream="news"):
     return 'source = "' + url.replace("rtsp://", f"rtsp://{login}") + '"'
 
 
-def with_ipv6(scene, names=()):
+def with_ipv6(testbed, names=()):
     """The studio's cable has IPv6, and the origin knows the camera by these addresses."""
     for host, interface, address in [("encoder", "eth0", HOST_6), ("origin", "studio", ORIGIN_6)]:
         command = ["ip", "address", "add", f"{address}/64", "dev", interface, "nodad"]
-        scene[host].run(command)
-    named(scene, *names)
+        testbed[host].run(command)
+    named(testbed, *names)
 
 
-def named(scene, *addresses):
+def named(testbed, *addresses):
     """The origin knows the camera by these addresses."""
-    known = scene["origin"].path("/etc/hosts").read_text()
+    known = testbed["origin"].path("/etc/hosts").read_text()
     lines = "".join(f"{address} {NAME}\n" for address in addresses)
-    scene["origin"].write("/run/replaced/etc/hosts", known + lines)
+    testbed["origin"].write("/run/replaced/etc/hosts", known + lines)
 
 
 # A name server that knows the camera alone, with both its addresses.
@@ -70,23 +63,23 @@ while True:
 """
 
 
-def test_a_source_is_found_by_dns(pulled):
-    scene = pulled(source=source(NAME), options=["--address", "::"], shutdown=STAYS)
-    with_ipv6(scene)
-    origin = scene["origin"]
+def test_a_source_is_found_by_dns(pull_testbed):
+    testbed = pull_testbed(source=source(NAME), options=["--address", "::"], shutdown=STAYS)
+    with_ipv6(testbed)
+    origin = testbed["origin"]
     origin.write("/run/replaced/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
     origin.replace("/etc/resolv.conf", "nameserver 127.0.0.1\n")
     names = origin.start("names", ["/usr/bin/python3", "-c", NAME_SERVER])
     names.wait_for("ready")
-    start(scene)
+    start(testbed)
     names.wait_for("asked for 28")
-    assert f"from [{HOST_6}]:{PORT}" in scene.origin_of_news()["detail"]
+    assert f"from [{HOST_6}]:{PORT}" in testbed.origin_of_news()["detail"]
 
 
-def start(scene):
+def start(testbed):
     """A viewer is sent to the edge."""
-    viewer = scene["viewer"]
-    scene.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "it should play")
+    viewer = testbed["viewer"]
+    testbed.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "it should play")
 
 
 @pytest.mark.parametrize(
@@ -100,18 +93,18 @@ def start(scene):
     ],
     ids=["ipv6-udp", "ipv6-tcp", "name", "name-second-address"],
 )
-def test_a_source_may_have_any_address_or_a_name(pulled, host, names, options, transport, peer):
-    scene = pulled(source=source(host), options=options, shutdown=STAYS)
-    with_ipv6(scene, names)
-    sent = Wire(scene["origin"], "studio", "udp")
-    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
-    start(scene)
-    assert f"over {transport} from {peer}" in scene.origin_of_news()["detail"]
+def test_a_source_may_have_any_address_or_a_name(pull_testbed, host, names, options, transport, peer):
+    testbed = pull_testbed(source=source(host), options=options, shutdown=STAYS)
+    with_ipv6(testbed, names)
+    sent = Capture(testbed["origin"], "studio", "udp")
+    out = Capture(testbed["origin"], "eth0", "udp and dst host dss2.example.net")
+    start(testbed)
+    assert f"over {transport} from {peer}" in testbed.origin_of_news()["detail"]
     ports = [VIDEO_PORT, VIDEO_PORT + 1, AUDIO_PORT, AUDIO_PORT + 1]
     out.wait_for(lambda packets: {packet.target_port for packet in packets} >= set(ports))
     out.wait_for(lambda packets: sum(packet.target_port == VIDEO_PORT for packet in packets) > 100)
-    for wire in (out, sent):
-        wire.stop()
+    for capture in (out, sent):
+        capture.stop()
     for port in (VIDEO_PORT, AUDIO_PORT):
         assert gaps(out.payloads(port)) == 0
     if transport == "UDP":
@@ -119,18 +112,18 @@ def test_a_source_may_have_any_address_or_a_name(pulled, host, names, options, t
         for port in ports:
             flows = [sent.payloads(one) for one in came if one % 2 == port % 2]
             assert any(is_run_of(out.payloads(port), flow) for flow in flows), port
-    scene.daemon.run("stop", "news/dss2")
-    scene.wait_for_pull("no longer pulled")
-    scene.dss1.program.wait_for("^viewers: 0")
+    testbed.daemon.run("stop", "news/dss2")
+    testbed.wait_for_pull("no longer pulled")
+    testbed.dss1.program.wait_for("^viewers: 0")
 
 
-def receive(scene):
+def receive(testbed):
     """A receiver of the group plays a second of it."""
-    sdp = scene.dss1.sdp.replace("127.0.0.1", f"{GROUP}/3").replace("m=video 5004", f"m=video {COPY}")
-    file = scene["encoder"].write("/run/group.sdp", sdp.replace("m=audio 5006", f"m=audio {COPY + 2}"))
+    sdp = testbed.dss1.sdp.replace("127.0.0.1", f"{GROUP}/3").replace("m=video 5004", f"m=video {COPY}")
+    file = testbed["encoder"].write("/run/group.sdp", sdp.replace("m=audio 5006", f"m=audio {COPY + 2}"))
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
     command += ["-i", file, "-map", "0:v", "-frames:v", "25", "-map", "0:a", "-f", "null", "-"]
-    return scene["encoder"].start("receiver", command)
+    return testbed["encoder"].start("receiver", command)
 
 
 def headers(packets):
@@ -138,23 +131,23 @@ def headers(packets):
     return [struct.unpack("!HII", packet[2:12]) for packet in packets]
 
 
-def test_a_pull_feeds_a_group_and_an_edge_at_once(pulled):
-    scene = pulled(source=f"{source()}\n{REPLICA}")
-    assert scene.origin_of_news()["replicas"][0]["state"] == "idle"
-    sent = Wire(scene["origin"], "studio", f"udp and src host {HOST}")
-    group = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 3")
-    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
-    receiver = receive(scene)
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+def test_a_pull_feeds_a_group_and_an_edge_at_once(pull_testbed):
+    testbed = pull_testbed(source=f"{source()}\n{REPLICA}")
+    assert testbed.origin_of_news()["replicas"][0]["state"] == "idle"
+    sent = Capture(testbed["origin"], "studio", f"udp and src host {HOST}")
+    group = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 3")
+    out = Capture(testbed["origin"], "eth0", "udp and dst host dss2.example.net")
+    receiver = receive(testbed)
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     assert receiver.wait(60) == 0, "a receiver plays the group"
     to = {VIDEO_PORT: COPY, VIDEO_PORT + 1: COPY + 1, AUDIO_PORT: COPY + 2, AUDIO_PORT + 1: COPY + 3}
     group.wait_for(lambda packets: {packet.target_port for packet in packets} == set(to.values()))
-    (running,) = scene.origin_of_news()["replicas"]
+    (running,) = testbed.origin_of_news()["replicas"]
     assert running["state"] == "running" and running["to"][0] == f"{GROUP}:{COPY}"
-    for wire in (group, out, sent):
-        wire.stop()
+    for capture in (group, out, sent):
+        capture.stop()
     arrivals = {packet.target_port for packet in sent.packets}
     for edge, copy in to.items():
         flows = [sent.payloads(port) for port in arrivals if port % 2 == edge % 2]
@@ -167,22 +160,22 @@ def test_a_pull_feeds_a_group_and_an_edge_at_once(pulled):
             start = known.index(headers(group.payloads(copy))[0])
             assert headers(group.payloads(copy)) == known[start : start + len(group.payloads(copy))]
     player.leave()
-    assert scene.daemon.wait_for("news/dss2", state="closed")["reason"] == "no-viewers"
-    scene.wait_for_pull("no longer pulled")
-    scene.dss1.program.wait_for("^viewers: 0")
-    assert scene.origin_of_news()["replicas"][0]["state"] == "idle"
+    assert testbed.daemon.wait_for("news/dss2", state="closed")["reason"] == "no-viewers"
+    testbed.wait_for_pull("no longer pulled")
+    testbed.dss1.program.wait_for("^viewers: 0")
+    assert testbed.origin_of_news()["replicas"][0]["state"] == "idle"
 
 
-def scan(scene, *words):
+def scan(testbed, *words):
     """`dynrelay scan news` as root: exit status, and what it says."""
     command = ["/run/bin/dynrelay", "scan", "--config", "/run/etc/dynrelay.toml", "news", *words]
-    done = scene["origin"].run(command, check=False)
+    done = testbed["origin"].run(command, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def assert_active(scene):
+def assert_active(testbed):
     """A scan of news hears both medias."""
-    code, said = scan(scene, "--for", "3s", "--json")
+    code, said = scan(testbed, "--for", "3s", "--json")
     (stream,) = json.loads(said)["streams"]
     assert code == 0 and stream["active"] is True
     codecs = [media["senders"][0]["codecs"] for media in stream["media"]]
@@ -193,50 +186,50 @@ def assert_active(scene):
         assert media["lost"] == 0 and sender["ssrc"] and sender["address"] == f"{HOST}:{PORT}"
 
 
-def test_a_scan_pulls_a_stream_apart_from_the_daemon(pulled):
-    scene = pulled(source=source(login=LOGIN), options=["--login", "digest"], shutdown=STAYS)
-    assert_active(scene)
-    scene.dss1.program.wait_for("^teardown")
-    assert scene.origin_of_news()["state"] == "idle"
+def test_a_scan_pulls_a_stream_apart_from_the_daemon(pull_testbed):
+    testbed = pull_testbed(source=source(login=LOGIN), options=["--login", "digest"], shutdown=STAYS)
+    assert_active(testbed)
+    testbed.dss1.program.wait_for("^teardown")
+    assert testbed.origin_of_news()["state"] == "idle"
 
     # And while the daemon pulls it, which notices nothing.
-    start(scene)
-    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
+    start(testbed)
+    out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
     out.wait_for(lambda packets: packets)
-    assert_active(scene)
+    assert_active(testbed)
     count = len(out.packets)
     out.wait_for(lambda packets: len(packets) > count + 50)
     out.stop()
     assert gaps(out.payloads(VIDEO_PORT)) == 0
-    assert scene.origin_of_news()["state"] == "running"
-    assert not scene.daemon.program.said("trying again")
+    assert testbed.origin_of_news()["state"] == "running"
+    assert not testbed.daemon.program.said("trying again")
 
     # A person is told the same.
-    code, said = scan(scene, "--for", "2s")
+    code, said = scan(testbed, "--for", "2s")
     assert code == 0 and said.count(" ACTIVE") == 2 and "NOT ACTIVE" not in said
     assert "kbit/s" in said and PASSWORD not in said and "open%20sesame" not in said
 
     # The server goes, and comes again without the stream.
-    scene.dss1.program.stop()
-    code, said = scan(scene, "--for", "2s")
+    testbed.dss1.program.stop()
+    code, said = scan(testbed, "--for", "2s")
     assert code == 1 and said.count("NOT ACTIVE") == 2 and "Connection refused" in said, said
-    scene["encoder"].run(["rm", "/run/dss1/news.sdp"])
-    scene.dss1.start()
-    code, said = scan(scene, "--for", "2s")
+    testbed["encoder"].run(["rm", "/run/dss1/news.sdp"])
+    testbed.dss1.start()
+    code, said = scan(testbed, "--for", "2s")
     assert code == 1 and said.count("NOT ACTIVE") == 2 and "404 (no such stream)" in said, said
 
 
 @pytest.mark.parametrize("options", [[], ["--tcp-only"]], ids=["udp", "tcp"])
-def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pulled, options):
-    scene = pulled(options=["--timeout", "2", *options], shutdown=STAYS)
+def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pull_testbed, options):
+    testbed = pull_testbed(options=["--timeout", "2", *options], shutdown=STAYS)
     # Receiver reports are signs of life, too: only those by RTSP get through.
     drop = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
-    scene["encoder"].run(["nft", drop + "add rule ip t in iifname eth0 meta l4proto udp drop"])
-    start(scene)
-    scene.wait_for_pull("comes over")
-    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
+    testbed["encoder"].run(["nft", drop + "add rule ip t in iifname eth0 meta l4proto udp drop"])
+    start(testbed)
+    testbed.wait_for_pull("comes over")
+    out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
     # The session of a SETUP for UDP that was refused may have gone by now.
-    seen = len(scene.dss1.program.lines)
+    seen = len(testbed.dss1.program.lines)
 
     # Five times the two seconds, by the clock of the RTP packets themselves.
     def long_enough(packets):
@@ -246,47 +239,47 @@ def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pulled, option
     out.wait_for(long_enough, what="ten seconds of video")
     out.stop()
     assert gaps(out.payloads(VIDEO_PORT)) == 0
-    assert not scene.dss1.program.said("^viewers: 0", start=seen)
-    assert not scene.daemon.program.said("trying again")
-    scene.daemon.run("stop", "news/dss2")
-    scene.dss1.program.wait_for("^viewers: 0", start=seen)
+    assert not testbed.dss1.program.said("^viewers: 0", start=seen)
+    assert not testbed.daemon.program.said("trying again")
+    testbed.daemon.run("stop", "news/dss2")
+    testbed.dss1.program.wait_for("^viewers: 0", start=seen)
 
 
-def test_a_stream_is_not_pulled_from_its_own_edge(pulled):
+def test_a_stream_is_not_pulled_from_its_own_edge(pull_testbed):
     own = "rtsp://dss2.example.net/news.sdp"
-    scene = pulled(source=f'source = "{own}"')
+    testbed = pull_testbed(source=f'source = "{own}"')
     way = f"brings news back to itself: news → {own} → news"
-    assert way in " ".join(scene.daemon.run("reload").split())
-    check = ["/run/bin/dynrelay", "check", "--config", scene.daemon.config]
-    assert way in " ".join(scene["origin"].run(check, check=False).stdout.split())
-    assert fetch(scene["viewer"], "news.smil").status == 403
-    assert scene.origin_of_news()["state"] == "idle"
+    assert way in " ".join(testbed.daemon.run("reload").split())
+    check = ["/run/bin/dynrelay", "check", "--config", testbed.daemon.config]
+    assert way in " ".join(testbed["origin"].run(check, check=False).stdout.split())
+    assert fetch(testbed["viewer"], "news.smil").status == 403
+    assert testbed.origin_of_news()["state"] == "idle"
 
 
-def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pulled):
-    scene = pulled(source=f'source = "rtsp://{NAME}/news.sdp"')
-    [edge] = scene.edges
-    named(scene, edge.address)
-    assert "back to itself" not in scene.daemon.run("reload")
-    answer = fetch(scene["viewer"], "news.smil")
+def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pull_testbed):
+    testbed = pull_testbed(source=f'source = "rtsp://{NAME}/news.sdp"')
+    [edge] = testbed.edges
+    named(testbed, edge.address)
+    assert "back to itself" not in testbed.daemon.run("reload")
+    answer = fetch(testbed["viewer"], "news.smil")
     assert answer.status == 502
     why = f"it is at {edge.address}:554, which has the stream from here"
-    assert why in scene.origin_of_news()["detail"]
+    assert why in testbed.origin_of_news()["detail"]
     # It was not even asked.
     assert not edge.program.said("viewers|DESCRIBE")
 
 
-def test_another_edge_is_no_reason_to_pull_anew(pulled):
-    scene = pulled(edges=["dss2", "dss3"], shutdown=STAYS)
-    consent = scene["origin"].path("/run/etc/streams/news.dss3.sdp")
+def test_another_edge_is_no_reason_to_pull_anew(pull_testbed):
+    testbed = pull_testbed(edges=["dss2", "dss3"], shutdown=STAYS)
+    consent = testbed["origin"].path("/run/etc/streams/news.dss3.sdp")
     known = consent.read_bytes()
-    start(scene)
-    out = Wire(scene["origin"], "eth0", f"udp dst port {VIDEO_PORT} and dst host dss2.example.net")
+    start(testbed)
+    out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT} and dst host dss2.example.net")
     for reload in (consent.unlink, lambda: consent.write_bytes(known)):
         out.wait_for(lambda packets, seen=len(out.packets): len(packets) > seen + 50)
         reload()
-        scene.daemon.run("reload")
+        testbed.daemon.run("reload")
     out.wait_for(lambda packets, seen=len(out.packets): len(packets) > seen + 50)
     out.stop()
     assert gaps(out.payloads(VIDEO_PORT)) == 0
-    assert len(scene.daemon.program.said("the stream is being pulled")) == 1
+    assert len(testbed.daemon.program.said("the stream is being pulled")) == 1

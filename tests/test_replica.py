@@ -6,77 +6,55 @@ from pathlib import Path
 
 from lab import broadcast
 from lab.broadcast import PORT, RATE
+from lab.capture import Capture, is_run_of
 from lab.edge import Edge
 from lab.encoder import VIDEO_PORT, addressed_to
 from lab.player import Ffmpeg, Mplayer
+from lab.replica import COPY, GROUP, ORIGIN, REPLICA, TWO_MEDIA, replica, wait_for_replica
 from lab.rtp import gaps, numbers
-from lab.stand_in import StandIn
+from lab.udp_edge import UdpEdge
 from lab.web import SITE
-from lab.wire import Wire, is_run_of
 
-# The origin on the studio's cable, where the encoder sends to.
-ORIGIN = "10.9.0.1"
-GROUP, COPY = "239.255.1.2", 7004
 DSS = 6970
 
-REPLICA = f"""
-[replica]
-group = "{GROUP}"
-ports = [{COPY}]
-interface = "studio"
-"""
 
-
-def replica(scene, stream="s01", place=0):
-    """What is told of a stream's replica."""
-    return scene.daemon.ask("show", stream)["origin"]["replicas"][place]
-
-
-def wait_for_replica(scene, state, stream="s01", place=0):
-    """Waits until a replica is in this state; returns it."""
-    scene.daemon.wait_until(
-        lambda: replica(scene, stream, place)["state"] == state, f"the replica should be {state}"
-    )
-    return replica(scene, stream, place)
-
-
-def reload(scene, text, stream="s01"):
+def reload(testbed, text, stream="s01"):
     """Changes the stream's settings; what the reload says."""
-    scene.daemon.consent(f"{stream}.toml", text)
-    return scene.daemon.run("reload")
+    testbed.daemon.add_file(f"{stream}.toml", text)
+    return testbed.daemon.run("reload")
 
 
-def receive(scene, sdp):
+def receive(testbed, sdp):
     """A receiver of the group plays a second of what the SDP file describes."""
-    host = scene["encoder"]
+    host = testbed["encoder"]
     file = host.write("/run/replica.sdp", sdp)
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
     command += ["-i", file, "-map", "0:v", "-frames:v", "25", "-f", "null", "-"]
     return host.start("receiver", command)
 
 
-def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(stage):
-    settings = REPLICA.replace(f"[{COPY}]", f"[{COPY}, {COPY + 2}]") + f"dss = [{DSS}, {DSS + 2}]\n"
-    scene = stage(to=ORIGIN, files={"news.toml": settings})
-    wait_for_replica(scene, "running", "news")
+def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(full_testbed):
+    settings = TWO_MEDIA + f"dss = [{DSS}, {DSS + 2}]\n"
+    testbed = full_testbed(to=ORIGIN, files={"news.toml": settings})
+    wait_for_replica(testbed, "running", "news")
     # DSS1 has no viewer, and refuses.
-    wait_for_replica(scene, "running", "news", place=1)
-    dss = StandIn(scene["origin"])
+    wait_for_replica(testbed, "running", "news", place=1)
+    dss = UdpEdge(testbed["origin"])
     dss.open(DSS)
 
-    arriving = Wire(scene["origin"], "studio", f"udp and dst host {ORIGIN}")
-    leaving = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 1")
-    out = Wire(scene["origin"], "eth0", "udp and dst host dss2.example.net")
-    copied = scene.encoder.sdp.replace(ORIGIN, f"{GROUP}/1").replace("m=video 5004", f"m=video {COPY}")
-    receiver = receive(scene, copied.replace("m=audio 5006", f"m=audio {COPY + 2}"))
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    arriving = Capture(testbed["origin"], "studio", f"udp and dst host {ORIGIN}")
+    leaving = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP} and ip[8] = 1")
+    out = Capture(testbed["origin"], "eth0", "udp and dst host dss2.example.net")
+    copied = testbed.encoder.sdp.replace(ORIGIN, f"{GROUP}/1").replace("m=video 5004", f"m=video {COPY}")
+    receiver = receive(testbed, copied.replace("m=audio 5006", f"m=audio {COPY + 2}"))
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     assert receiver.wait(60) == 0, "a receiver plays the group"
     arriving.wait_for(lambda packets: sum(one.target_port == 5005 for one in packets) >= 2)
     leaving.wait_for(lambda packets: sum(one.target_port == COPY + 1 for one in packets) >= 2)
-    for wire in (leaving, out, arriving):
-        wire.stop()
+    for capture in (leaving, out, arriving):
+        capture.stop()
 
     for port, to in [(VIDEO_PORT, COPY), (VIDEO_PORT + 1, COPY + 1), (5006, COPY + 2)]:
         came, went = arriving.payloads(port), leaving.payloads(to)
@@ -90,129 +68,129 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(stage):
     assert is_run_of(at_dss[last - 49 : last + 1], arrived)
     assert gaps(at_dss) == 0
 
-    shown = scene.daemon.ask("show", "news")
+    shown = testbed.daemon.ask("show", "news")
     assert shown["origin"]["kind"] == "unicast" and shown["origin"]["state"] == "running"
     assert shown["relays"][0]["origin"]["kind"] == "unicast"
-    assert "news arrives by unicast: running" in scene.daemon.run("show", "news")
-    assert "unicast running" in scene.daemon.run("streams")
+    assert "news arrives by unicast: running" in testbed.daemon.run("show", "news")
+    assert "unicast running" in testbed.daemon.run("streams")
     player.leave()
-    scene.daemon.wait_for("news/dss2", state="closed")
-    wait_for_replica(scene, "running", "news")
+    testbed.daemon.wait_for("news/dss2", state="closed")
+    wait_for_replica(testbed, "running", "news")
 
 
-def test_viewers_near_the_origin_watch_at_dss1_as_before(stage):
+def test_viewers_near_the_origin_watch_at_dss1_as_before(full_testbed):
     """Only the encoder's port has changed: DSS1's own SDP file has others, which get the replica."""
-    scene = stage(to=ORIGIN, files={"news.toml": f"[replica]\ndss = [{DSS}, {DSS + 2}]\n"})
-    dss1 = Edge(scene["origin"], {"news.sdp": addressed_to(scene.encoder.sdp, ORIGIN, DSS, DSS + 2)})
-    near = Mplayer(scene["neighbour"], f"{SITE}/news.smil")
+    testbed = full_testbed(to=ORIGIN, files={"news.toml": f"[replica]\ndss = [{DSS}, {DSS + 2}]\n"})
+    dss1 = Edge(testbed["origin"], {"news.sdp": addressed_to(testbed.encoder.sdp, ORIGIN, DSS, DSS + 2)})
+    near = Mplayer(testbed["neighbour"], f"{SITE}/news.smil")
     near.wait_for_play()
-    assert scene.daemon.relays() == [], "for them nothing is relayed"
-    far = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+    assert testbed.daemon.relays() == [], "for them nothing is relayed"
+    far = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     far.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     assert dss1.open_ports() == list(range(DSS, DSS + 4))
     # DSS1 closes its ports after the last viewer, and opens them for the next.
     near.leave()
-    scene.daemon.wait_until(lambda: dss1.open_ports() == [], "DSS1 should close its ports")
-    wait_for_replica(scene, "running", "news")
-    again = Ffmpeg(scene["neighbour"], "rtsp://dss1.example.org/news.sdp", seconds=3)
+    testbed.daemon.wait_until(lambda: dss1.open_ports() == [], "DSS1 should close its ports")
+    wait_for_replica(testbed, "running", "news")
+    again = Ffmpeg(testbed["neighbour"], "rtsp://dss1.example.org/news.sdp", seconds=3)
     assert again.program.wait(60) == 0
     video, audio, _ = again.received()
     assert video > 50 and audio > 50
 
 
-def test_a_replica_on_demand_runs_while_a_relay_does(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
-    assert replica(scene)["state"] == "idle"
-    assert scene.daemon.ask("show", "s01")["origin"]["state"] == "idle"
-    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP}")
-    scene.watch()
-    wait_for_replica(scene, "running")
-    wire.wait_for(lambda packets: len(packets) >= RATE)
-    scene.daemon.run("stop", "s01/dss2")
-    assert replica(scene)["state"] == "idle"
-    before = len(wire.packets)
-    scene.let_pass(RATE)
-    wire.stop()
-    assert len(wire.packets) - before <= 2, "what was captured late"
+def test_a_replica_on_demand_runs_while_a_relay_does(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
+    assert replica(testbed)["state"] == "idle"
+    assert testbed.daemon.ask("show", "s01")["origin"]["state"] == "idle"
+    capture = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP}")
+    testbed.watch()
+    wait_for_replica(testbed, "running")
+    capture.wait_for(lambda packets: len(packets) >= RATE)
+    testbed.daemon.run("stop", "s01/dss2")
+    assert replica(testbed)["state"] == "idle"
+    before = len(capture.packets)
+    testbed.wait_while_sending(RATE)
+    capture.stop()
+    assert len(capture.packets) - before <= 2, "what was captured late"
 
 
-def test_a_group_of_this_host_alone_stays_there(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": f"{REPLICA}ttl = 0\n"})
-    wait_for_replica(scene, "running")
-    wire = Wire(scene["encoder"], "eth0", f"udp and dst host {GROUP}")
+def test_a_group_of_this_host_alone_stays_there(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": f"{REPLICA}ttl = 0\n"})
+    wait_for_replica(testbed, "running")
+    capture = Capture(testbed["encoder"], "eth0", f"udp and dst host {GROUP}")
     # Who may not ask the daemon listens to the group, on this host.
-    assert active(scene) == ["s01"]
-    scene.let_pass(RATE)
-    wire.stop()
-    assert wire.packets == []
+    assert active(testbed) == ["s01"]
+    testbed.wait_while_sending(RATE)
+    capture.stop()
+    assert capture.packets == []
 
 
-def test_a_reload_leaves_alone_what_it_does_not_concern(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA})
-    wait_for_replica(scene, "running")
-    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP}")
-    wire.wait_for(lambda packets: packets)
+def test_a_reload_leaves_alone_what_it_does_not_concern(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
+    wait_for_replica(testbed, "running")
+    capture = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP}")
+    capture.wait_for(lambda packets: packets)
     for title in ("one", "two"):
-        reload(scene, f'title = "{title}"\n{REPLICA}')
-    scene.daemon.consent("more.sdp", broadcast.sdp("239.1.1.77", PORT))
-    scene.daemon.run("reload")
-    count = len(wire.packets)
-    wire.wait_for(lambda packets: len(packets) >= count + RATE)
-    wire.stop()
-    assert gaps(wire.payloads(COPY)) == 0
+        reload(testbed, f'title = "{title}"\n{REPLICA}')
+    testbed.daemon.add_file("more.sdp", broadcast.sdp("239.1.1.77", PORT))
+    testbed.daemon.run("reload")
+    count = len(capture.packets)
+    capture.wait_for(lambda packets: len(packets) >= count + RATE)
+    capture.stop()
+    assert gaps(capture.payloads(COPY)) == 0
 
     # The encoder's port is the daemon's; a scan hears the stream by its replica.
-    assert active(scene) == ["s01"]
-    assert scene.daemon.ask("streams")["streams"][-1]["on_air"] is True
+    assert active(testbed) == ["s01"]
+    assert testbed.daemon.ask("streams")["streams"][-1]["on_air"] is True
     # Root has the daemon listen at that port.
-    told = scene.daemon.ask("scan", "--config", scene.daemon.config, "s01", "--for", "1s")
+    told = testbed.daemon.ask("scan", "--config", testbed.daemon.config, "s01", "--for", "1s")
     (media,) = told["streams"][0]["media"]
     assert (media["verdict"], media["from"]) == ("active", [f"{ORIGIN}:{PORT}"])
 
-    reload(scene, REPLICA.replace(GROUP, "239.255.1.3"))
-    wait_for_replica(scene, "running")
-    moved = Wire(scene["origin"], "studio", "udp and dst net 239.255.0.0/16")
+    reload(testbed, REPLICA.replace(GROUP, "239.255.1.3"))
+    wait_for_replica(testbed, "running")
+    moved = Capture(testbed["origin"], "studio", "udp and dst net 239.255.0.0/16")
     moved.wait_for(lambda packets: len(packets) >= RATE)
     moved.stop()
     assert {packet.target for packet in moved.packets} == {"239.255.1.3"}
-    reload(scene, "")
-    assert "replicas" not in scene.daemon.ask("show", "s01")["origin"]
-    assert scene.daemon.program.said("has ended")
+    reload(testbed, "")
+    assert "replicas" not in testbed.daemon.ask("show", "s01")["origin"]
+    assert testbed.daemon.program.said("has ended")
 
 
-def test_a_replica_waits_for_packets_and_survives_its_interface(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA.replace("studio", "eth0")})
-    wait_for_replica(scene, "running")
-    scene.broadcast.tell("pause")
-    wait_for_replica(scene, "waiting")
-    assert scene.daemon.ask("show", "s01")["origin"]["state"] == "waiting"
-    scene.broadcast.tell("resume")
-    wait_for_replica(scene, "running")
-    scene["origin"].run(["ip", "link", "set", "eth0", "down"])
-    failed = wait_for_replica(scene, "failed")
+def test_a_replica_waits_for_packets_and_survives_its_interface(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA.replace("studio", "eth0")})
+    wait_for_replica(testbed, "running")
+    testbed.broadcast.tell("pause")
+    wait_for_replica(testbed, "waiting")
+    assert testbed.daemon.ask("show", "s01")["origin"]["state"] == "waiting"
+    testbed.broadcast.tell("resume")
+    wait_for_replica(testbed, "running")
+    testbed["origin"].run(["ip", "link", "set", "eth0", "down"])
+    failed = wait_for_replica(testbed, "failed")
     assert failed["detail"]
-    assert "failed" in scene.daemon.run("show", "s01")
-    scene["origin"].run(["ip", "link", "set", "eth0", "up"])
-    wait_for_replica(scene, "running")
+    assert "failed" in testbed.daemon.run("show", "s01")
+    testbed["origin"].run(["ip", "link", "set", "eth0", "up"])
+    wait_for_replica(testbed, "running")
 
 
-def test_what_would_go_round_is_refused_with_its_cycle(rehearsal):
-    scene = rehearsal(to=ORIGIN)
-    itself = reload(scene, f"[replica]\ndss = [{PORT}]\n")
+def test_what_would_go_round_is_refused_with_its_cycle(light_testbed):
+    testbed = light_testbed(to=ORIGIN)
+    itself = reload(testbed, f"[replica]\ndss = [{PORT}]\n")
     assert f"s01 → {ORIGIN}:{PORT} → s01" in itself
-    scene.daemon.consent("sport.sdp", broadcast.sdp(GROUP, COPY))
-    scene.daemon.consent("sport.toml", '[replica]\ngroup = "239.255.1.9"\nports = [5004]\n')
-    scene.daemon.consent("talk.sdp", broadcast.sdp("239.255.1.9", 5004))
-    scene.daemon.consent("talk.toml", f'[replica]\ngroup = "{GROUP}"\nports = [{COPY}]\n')
-    through = reload(scene, REPLICA)
+    testbed.daemon.add_file("sport.sdp", broadcast.sdp(GROUP, COPY))
+    testbed.daemon.add_file("sport.toml", '[replica]\ngroup = "239.255.1.9"\nports = [5004]\n')
+    testbed.daemon.add_file("talk.sdp", broadcast.sdp("239.255.1.9", 5004))
+    testbed.daemon.add_file("talk.toml", f'[replica]\ngroup = "{GROUP}"\nports = [{COPY}]\n')
+    through = reload(testbed, REPLICA)
     cycle = f"sport → 239.255.1.9:5004 → talk → {GROUP}:{COPY} → sport"
     assert cycle in through
-    assert "replicas" not in scene.daemon.ask("show", "sport")["origin"]
+    assert "replicas" not in testbed.daemon.ask("show", "sport")["origin"]
     # A replica may well be another stream's source.
-    wait_for_replica(scene, "running")
+    wait_for_replica(testbed, "running")
     check = ["/run/bin/dynrelay", "check", "--config", "/run/etc/dynrelay.toml"]
-    assert cycle in " ".join(scene["origin"].run(check, check=False).stdout.split())
+    assert cycle in " ".join(testbed["origin"].run(check, check=False).stdout.split())
 
 
 # Sends back to the origin, from an address of its own, whatever comes to the group.
@@ -230,64 +208,64 @@ while True:
 """
 
 
-def test_what_comes_back_all_the_same_is_reported_and_goes_no_further(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA})
-    wait_for_replica(scene, "running")
-    wire = Wire(scene["origin"], "studio", f"udp and dst host {GROUP} and dst port {COPY}")
-    scene["encoder"].run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
-    reflector = scene["encoder"].start("reflector", ["/usr/bin/python3", "-c", REFLECTOR])
+def test_what_comes_back_all_the_same_is_reported_and_goes_no_further(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
+    wait_for_replica(testbed, "running")
+    capture = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP} and dst port {COPY}")
+    testbed["encoder"].run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
+    reflector = testbed["encoder"].start("reflector", ["/usr/bin/python3", "-c", REFLECTOR])
     reflector.wait_for("ready")
-    told = scene.daemon.program.wait_for("come back")
+    told = testbed.daemon.program.wait_for("come back")
     assert "s01" in told and "10.9.0.3:9999" in told
-    scene.watch()
-    count = len(wire.packets)
-    wire.wait_for(lambda packets: len(packets) >= count + 4 * RATE)
-    scene.wait_for_packets(2 * RATE)
-    wire.stop()
-    sent = numbers(wire.payloads(COPY))
+    testbed.watch()
+    count = len(capture.packets)
+    capture.wait_for(lambda packets: len(packets) >= count + 4 * RATE)
+    testbed.wait_for_packets(2 * RATE)
+    capture.stop()
+    sent = numbers(capture.payloads(COPY))
     assert len(sent) - len(set(sent)) < 10, "each goes out once but for the first that came back"
-    assert gaps(scene.edge.received(scene.ports[0])) == 0
-    flow = scene.show()["flows"][0]
+    assert gaps(testbed.edge.received(testbed.ports[0])) == 0
+    flow = testbed.show()["flows"][0]
     assert flow["returned"] > RATE
-    assert "came back" in scene.daemon.run("show", "s01")
-    assert sum("come back" in line for line in scene.daemon.program.lines) == 1
+    assert "came back" in testbed.daemon.run("show", "s01")
+    assert sum("come back" in line for line in testbed.daemon.program.lines) == 1
 
 
 # What Darwin Streaming Server does by its relayconfig.xml, as far as that is a UDP relay.
 DARWIN = Path(__file__).parent / "lab" / "darwin_relay.py"
 
 
-def test_darwin_keeps_the_encoders_port_and_sends_the_replica_itself(rehearsal):
-    scene = rehearsal(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "elsewhere"\nttl = 3\n'})
+def test_darwin_keeps_the_encoders_port_and_sends_the_replica_itself(light_testbed):
+    testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "elsewhere"\nttl = 3\n'})
     command = ["/run/bin/dynrelay", "sdp", "relayconfig", "s01", "--config", "/run/etc/dynrelay.toml"]
-    origin = scene["origin"]
+    origin = testbed["origin"]
     fragment = origin.run(command).stdout
-    assert "s01" not in active(scene)
+    assert "s01" not in active(testbed)
     origin.write("/run/relayconfig.xml", f"<RELAY_CONFIG>\n{fragment}</RELAY_CONFIG>\n")
     script = origin.install(DARWIN, "/run/darwin_relay.py")
     darwin = origin.start("darwin", ["/usr/bin/python3", script, "/run/relayconfig.xml"])
     darwin.wait_for("^ready")
-    assert "s01" in active(scene)
-    scene.watch()
-    scene.wait_for_packets(RATE)
-    assert gaps(scene.edge.received(scene.ports[0])) == 0
-    shown = scene.daemon.ask("show", "s01")["origin"]
+    assert "s01" in active(testbed)
+    testbed.watch()
+    testbed.wait_for_packets(RATE)
+    assert gaps(testbed.edge.received(testbed.ports[0])) == 0
+    shown = testbed.daemon.ask("show", "s01")["origin"]
     assert (shown["kind"], shown["replicas"][0]["state"]) == ("unicast", "elsewhere")
-    assert "another program sends" in scene.daemon.run("show", "s01")
+    assert "another program sends" in testbed.daemon.run("show", "s01")
 
 
-def active(scene):
+def active(testbed):
     """The streams that `dynrelay scan` hears."""
-    told = json.loads(scene.daemon.scan("s01", "--for", "2s", "--json").stdout)
+    told = json.loads(testbed.daemon.scan("s01", "--for", "2s", "--json").stdout)
     medias = {stream["name"]: stream["media"] for stream in told["streams"]}
     return [name for name, of in medias.items() if all(one["active"] for one in of)]
 
 
-def test_darwin_sends_the_replica_of_a_real_encoder(stage):
+def test_darwin_sends_the_replica_of_a_real_encoder(full_testbed):
     """Both medias, with the reach that was asked for, byte for byte; a scan confirms it."""
-    settings = REPLICA.replace(f"[{COPY}]", f"[{COPY}, {COPY + 2}]") + 'run = "elsewhere"\nttl = 3\n'
-    scene = stage(to=ORIGIN, files={"news.toml": settings})
-    origin = scene["origin"]
+    settings = TWO_MEDIA + 'run = "elsewhere"\nttl = 3\n'
+    testbed = full_testbed(to=ORIGIN, files={"news.toml": settings})
+    origin = testbed["origin"]
     command = ["/run/bin/dynrelay", "sdp", "relayconfig", "news", "--config", "/run/etc/dynrelay.toml"]
     fragment = origin.run(command).stdout
     relay = xml.etree.ElementTree.fromstring(f"<RELAY_CONFIG>{fragment}</RELAY_CONFIG>").find("OBJECT")
@@ -297,15 +275,15 @@ def test_darwin_sends_the_replica_of_a_real_encoder(stage):
     assert [int(value.text) for value in relay.iter("VALUE")] == [VIDEO_PORT, 5006, COPY, COPY + 2]
 
     def heard():
-        told = json.loads(scene.daemon.scan("news", "--for", "2s", "--json").stdout)
+        told = json.loads(testbed.daemon.scan("news", "--for", "2s", "--json").stdout)
         return told["streams"][0]["media"]
 
     assert [one["verdict"] for one in heard()] == ["not-active"] * 2
     origin.write("/run/relayconfig.xml", f"<RELAY_CONFIG>\n{fragment}</RELAY_CONFIG>\n")
     script = origin.install(DARWIN, "/run/darwin_relay.py")
     origin.start("darwin", ["/usr/bin/python3", script, "/run/relayconfig.xml"]).wait_for("^ready")
-    arriving = Wire(origin, "studio", f"udp and dst host {ORIGIN}")
-    leaving = Wire(origin, "studio", f"udp and dst host {GROUP} and ip[8] = 3")
+    arriving = Capture(origin, "studio", f"udp and dst host {ORIGIN}")
+    leaving = Capture(origin, "studio", f"udp and dst host {GROUP} and ip[8] = 3")
     told = heard()
     assert [one["verdict"] for one in told] == ["active"] * 2
     assert [one["from"] for one in told] == [[f"{GROUP}:{port} on studio"] for port in (COPY, COPY + 2)]

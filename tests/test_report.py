@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from lab.network import address
-from lab.programs import DYNRELAY
+from lab.binaries import DYNRELAY
 
 DARWIN = Path(__file__).parent / "logs" / "StreamingServer.log"
 JSON = {"log_format": "json"}
@@ -28,46 +28,46 @@ def sums(*words, text=None):
     return json.loads(done.stdout)
 
 
-def log_of(scene, relays):
+def log_of(testbed, relays):
     """dynrelayd's log, once it tells of the ends of so many relays."""
-    scene.daemon.program.wait_for('"event":"closed"', count=relays)
-    return "\n".join([*scene.daemon.program.lines, ""])
+    testbed.daemon.program.wait_for('"event":"closed"', count=relays)
+    return "\n".join([*testbed.daemon.program.lines, ""])
 
 
-def test_the_daemons_log_says_what_show_said(rehearsal):
-    scene = rehearsal(streams=2, settings=JSON)
-    scene.edge.report_viewers(3)
-    scene.edge.open(*scene.ports)
+def test_the_daemons_log_says_what_show_said(light_testbed):
+    testbed = light_testbed(streams=2, settings=JSON)
+    testbed.edge.report_viewers(3)
+    testbed.edge.open(*testbed.ports)
     for client in ["viewer", "guest"]:
-        scene.daemon.ask("start", "s01", "--client", address(client))
-    scene.daemon.ask("start", "s02", "--client", "2001:db8:7::9")
-    for stream in scene.streams:
-        scene.wait_for(stream, state="live", viewers=3)
-    scene.wait_for_packets(100)
+        testbed.daemon.ask("start", "s01", "--client", address(client))
+    testbed.daemon.ask("start", "s02", "--client", "2001:db8:7::9")
+    for stream in testbed.streams:
+        testbed.wait_for(stream, state="live", viewers=3)
+    testbed.wait_for_packets(100)
 
     # s01 is stopped and starts again; then nobody watches either of them any more.
-    scene.daemon.ask("stop", "s01/dss2")
-    scene.daemon.ask("start", "s01", "--client", address("viewer"))
-    scene.wait_for(state="live")
-    scene.edge.close(*scene.ports)
-    for stream in scene.streams:
-        scene.wait_for(stream, state="closed", reason="no-viewers")
-    shown = [one for stream in scene.streams for one in scene.daemon.ask("show", stream)["relays"]]
+    testbed.daemon.ask("stop", "s01/dss2")
+    testbed.daemon.ask("start", "s01", "--client", address("viewer"))
+    testbed.wait_for(state="live")
+    testbed.edge.close(*testbed.ports)
+    for stream in testbed.streams:
+        testbed.wait_for(stream, state="closed", reason="no-viewers")
+    shown = [one for stream in testbed.streams for one in testbed.daemon.ask("show", stream)["relays"]]
     assert len(shown) == 3
 
     # One more that goes on, until it is stopped.
-    scene.edge.open(*scene.ports)
-    scene.daemon.ask("start", "s02", "--client", address("viewer"))
-    scene.wait_for("s02", state="live")
-    assert sums("-", text=log_of(scene, 3))["running"] == 1
-    shown.append(scene.daemon.ask("stop", "s02/dss2"))
+    testbed.edge.open(*testbed.ports)
+    testbed.daemon.ask("start", "s02", "--client", address("viewer"))
+    testbed.wait_for("s02", state="live")
+    assert sums("-", text=log_of(testbed, 3))["running"] == 1
+    shown.append(testbed.daemon.ask("stop", "s02/dss2"))
     # Starts that are gathered are told of at the end of their minute, or of the daemon.
-    assert scene.daemon.program.stop() == 0
-    said = sums("-", text=log_of(scene, 4))
+    assert testbed.daemon.program.stop() == 0
+    said = sums("-", text=log_of(testbed, 4))
 
     assert said["lines"]["broken"] == said["running"] == 0
     assert said["reasons"] == {"no-viewers": 2, "stopped": 2}
-    assert [row["name"] for row in said["streams"]] == scene.streams
+    assert [row["name"] for row in said["streams"]] == testbed.streams
     assert [row["name"] for row in said["edges"]] == ["dss2"]
     for row in said["streams"]:
         of = [relay for relay in shown if relay["stream"] == row["name"]]

@@ -13,7 +13,7 @@ from lab.player import Mplayer
 from lab.program import Timeout
 from lab.rtp import gaps
 from lab.web import SITE, Apache, Lighttpd, fetch
-from lab.wire import Wire
+from lab.capture import Capture
 
 CONFIG = "/run/etc/dynrelay.toml"
 
@@ -41,16 +41,16 @@ for _ in range(96):
 """
 
 
-def memory(scene):
+def memory(testbed):
     """What dynrelayd has in memory, in KiB."""
-    status = Path(f"/proc/{scene.daemon.program.pid}/status").read_text()
+    status = Path(f"/proc/{testbed.daemon.program.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1])
 
 
-def crowd(scene, document, requests):
+def crowd(testbed, document, requests):
     """ApacheBench asks for a document so many times, 50 at a time; returns the running program."""
     ask = ["ab", "-q", "-r", "-l", "-s", "60", "-n", requests, "-c", 50, f"{SITE}/{document}"]
-    return scene["guest"].start(f"ab {document}", ask)
+    return testbed["guest"].start(f"ab {document}", ask)
 
 
 def served(program):
@@ -72,33 +72,33 @@ def statuses(viewer, documents):
     return [(int(status), wait) for status, _, wait in (line.partition(" ") for line in answers)]
 
 
-def add_streams(scene, count):
+def add_streams(testbed, count):
     """Adds streams that dss2 agreed to take, and lets one relay a second start."""
     for number in range(count):
-        sdp = addressed_to(scene.encoder.sdp, address("dss2"), 8000 + 4 * number, 8002 + 4 * number)
-        scene.daemon.consent(f"many{number}.sdp", scene.encoder.sdp)
-        scene.daemon.consent(f"many{number}.dss2.sdp", sdp)
-    config = scene["origin"].path(CONFIG)
+        sdp = addressed_to(testbed.encoder.sdp, address("dss2"), 8000 + 4 * number, 8002 + 4 * number)
+        testbed.daemon.add_file(f"many{number}.sdp", testbed.encoder.sdp)
+        testbed.daemon.add_file(f"many{number}.dss2.sdp", sdp)
+    config = testbed["origin"].path(CONFIG)
     config.write_text(config.read_text() + "[limits]\nstarts_per_second = 1\n")
-    scene.daemon.ask("reload")
+    testbed.daemon.ask("reload")
 
 
 @pytest.mark.long
 @pytest.mark.xdist_group("flood")
 @pytest.mark.parametrize("web", [Apache, Lighttpd])
-def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(stage, web):
-    scene = stage(web=web, shutdown=PATIENT)
-    add_streams(scene, 30)
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(full_testbed, web):
+    testbed = full_testbed(web=web, shutdown=PATIENT)
+    add_streams(testbed, 30)
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
-    served(crowd(scene, "news.smil", 200))
-    before = memory(scene)
-    arrives = Wire(scene["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
+    testbed.daemon.wait_for("news/dss2", state="live")
+    served(crowd(testbed, "news.smil", 200))
+    before = memory(testbed)
+    arrives = Capture(testbed["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
 
-    known, unknown = crowd(scene, "news.smil", 5000), crowd(scene, "nothing.smil", 5000)
+    known, unknown = crowd(testbed, "news.smil", 5000), crowd(testbed, "nothing.smil", 5000)
     begin = time.monotonic()
-    answers = statuses(scene["viewer"], "many[0-29].smil")
+    answers = statuses(testbed["viewer"], "many[0-29].smil")
     passed = time.monotonic() - begin
 
     assert served(unknown) == (5000, 5000)
@@ -109,50 +109,50 @@ def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(stage, web
     refused = [wait for status, wait in answers if status == 503]
     assert len(started) + len(refused) == 30
     assert all(wait.isdigit() for wait in refused) and refused, "each says when to try again"
-    many = [relay for relay in scene.daemon.relays() if relay["stream"] != "news"]
+    many = [relay for relay in testbed.daemon.relays() if relay["stream"] != "news"]
     assert len(many) == len(started)
 
     arrives.wait_for(lambda packets: len(packets) > 200, what="video at the edge")
     arrives.stop()
     assert gaps(arrives.payloads(VIDEO_PORT)) == 0
-    flows = scene.daemon.ask("show", "news")["relays"][0]["flows"]
+    flows = testbed.daemon.ask("show", "news")["relays"][0]["flows"]
     assert [(flow["drops"], flow["gaps"]) for flow in flows] == [(0, 0)] * len(flows)
-    after = memory(scene)
+    after = memory(testbed)
     print(f"{web.name}: {served(known)[1]} of 5000 were turned away; {before} to {after} KiB")
     assert after - before < GROWTH
-    assert fetch(scene["viewer"], "news.smil").status == 200
+    assert fetch(testbed["viewer"], "news.smil").status == 200
     player.leave()
 
 
-def test_a_local_user_who_floods_the_socket_is_alone_with_it(stage):
-    scene = stage()
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+def test_a_local_user_who_floods_the_socket_is_alone_with_it(full_testbed):
+    testbed = full_testbed()
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
-    before = memory(scene)
-    arrives = Wire(scene["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
-    flood = scene["origin"].start(
+    testbed.daemon.wait_for("news/dss2", state="live")
+    before = memory(testbed)
+    arrives = Capture(testbed["dss2"], "eth0", f"udp and dst port {VIDEO_PORT}")
+    flood = testbed["origin"].start(
         "flood", ["/usr/bin/python3", "-c", _FLOOD], user="games", group="www-data"
     )
     flood.wait_for("floods", count=96)
     for _ in range(20):
-        assert fetch(scene["viewer"], "news.smil").status == 200
-        assert scene.daemon.relays(), "administrators too"
+        assert fetch(testbed["viewer"], "news.smil").status == 200
+        assert testbed.daemon.relays(), "administrators too"
     arrives.wait_for(lambda packets: len(packets) > 100, what="video at the edge")
     arrives.stop()
     assert gaps(arrives.payloads(VIDEO_PORT)) == 0
-    assert memory(scene) - before < GROWTH
+    assert memory(testbed) - before < GROWTH
     assert flood.running
     flood.stop()
     player.leave()
 
 
-def test_the_web_server_may_start_and_look_and_no_more(stage):
-    scene = stage(shutdown=PATIENT)
+def test_the_web_server_may_start_and_look_and_no_more(full_testbed):
+    testbed = full_testbed(shutdown=PATIENT)
 
     def dynrelay(user, *words):
         ask = ["/run/bin/dynrelay", "--socket", "/run/dynrelay/control.sock", *words]
-        return scene["origin"].run(ask, check=False, user=user)
+        return testbed["origin"].run(ask, check=False, user=user)
 
     for words in [["start", "news"], ["list"], ["show", "news"], ["streams"], ["ping"]]:
         assert dynrelay("www-data", *words).returncode == 0, words
@@ -160,14 +160,14 @@ def test_the_web_server_may_start_and_look_and_no_more(stage):
         refused = dynrelay("www-data", *words)
         assert refused.returncode == 1 and "may not" in refused.stderr, words
     assert dynrelay("games", "list").returncode == 3, "who can't open the socket can't ask"
-    assert scene.daemon.wait_for("news/dss2")["state"] != "closed"
+    assert testbed.daemon.wait_for("news/dss2")["state"] != "closed"
     for user in ["daemon", "root"]:
         assert dynrelay(user, "reload").returncode == 0, user
     assert dynrelay("daemon", "stop", "news/dss2").returncode == 0
 
 
-def test_what_a_viewer_asks_for_stays_within_its_lines(stage):
-    scene = stage(shutdown=PATIENT)
+def test_what_a_viewer_asks_for_stays_within_its_lines(full_testbed):
+    testbed = full_testbed(shutdown=PATIENT)
     for evil in [
         "../../../etc/passwd",
         "..%2f..%2fetc%2fpasswd.smil",
@@ -181,21 +181,21 @@ def test_what_a_viewer_asks_for_stays_within_its_lines(stage):
         "?stream=news&format=..%2fx",
     ]:
         command = ["curl", "-sS", "-i", "--path-as-is", "--globoff", f"{SITE}/{evil}"]
-        answer = scene["viewer"].run(command).stdout
+        answer = testbed["viewer"].run(command).stdout
         assert re.match(r"HTTP/1.1 (400|404) ", answer), answer
         for trace in ["passwd", "forged", "alert(1)", "evil.example", "root:"]:
             assert trace not in answer, answer
-    assert fetch(scene["viewer"], "news.smil").status == 200
-    for line in scene.daemon.program.lines:
+    assert fetch(testbed["viewer"], "news.smil").status == 200
+    for line in testbed.daemon.program.lines:
         assert line.isascii() and line.isprintable() and "forged" not in line, line
     with pytest.raises(Timeout):
-        scene.daemon.program.wait_for("passwd|alert|evil", patience=0.1)
+        testbed.daemon.program.wait_for("passwd|alert|evil", patience=0.1)
 
 
-def test_the_daemon_is_confined(stage):
-    scene = stage()
-    status = Path(f"/proc/{scene.daemon.program.pid}/status").read_text()
+def test_the_daemon_is_confined(full_testbed):
+    testbed = full_testbed()
+    status = Path(f"/proc/{testbed.daemon.program.pid}/status").read_text()
     assert re.search(r"(?m)^NoNewPrivs:\s*1$", status) and re.search(r"(?m)^Seccomp:\s*2$", status)
     assert re.search(r"(?m)^CapEff:\s*0+$", status)
-    assert scene.daemon.program.said("files are confined by Landlock")
-    assert scene.daemon.program.said("system calls are confined by seccomp")
+    assert testbed.daemon.program.said("files are confined by Landlock")
+    assert testbed.daemon.program.said("system calls are confined by seccomp")

@@ -11,17 +11,17 @@ from lab.terminal import Terminal
 STRANGERS = "239.1.2.99"
 
 
-def scanned(scene, *words):
+def scanned(testbed, *words):
     """The medias of each stream that `dynrelay scan … --json` tells of, by their names."""
-    ended = scene.daemon.scan(*words, "--json")
+    ended = testbed.daemon.scan(*words, "--json")
     told = json.loads(ended.stdout)
     assert ended.returncode == (0 if told["active"] else 1)
     return {stream["name"]: stream["media"] for stream in told["streams"]}
 
 
-def send_strangers(scene):
+def send_strangers(testbed):
     """Sends an MPEG transport stream, which is no RTP, to a group of its own."""
-    ffmpeg = scene["encoder"].start(
+    ffmpeg = testbed["encoder"].start(
         "strangers",
         ["ffmpeg", "-hide_banner", "-nostdin", "-stats_period", "0.2", "-re", "-f", "lavfi"]
         + ["-i", "sine", "-c:a", "mp2", "-f", "mpegts", f"udp://{STRANGERS}:5004?ttl=4"],
@@ -29,19 +29,19 @@ def send_strangers(scene):
     ffmpeg.wait_for(r"time=00:00:0[1-9]")
 
 
-def test_a_scan_tells_active_medias_from_all_others(stage):
-    scene = stage()
-    sdp = scene.encoder.sdp
+def test_a_scan_tells_active_medias_from_all_others(full_testbed):
+    testbed = full_testbed()
+    sdp = testbed.encoder.sdp
     variants = {
         "half": re.sub(r"m=audio \d+", "m=audio 5916", sdp),
         "other": re.sub(r"(RTP/AVP|rtpmap:|fmtp:) ?9[67]\b", lambda own: f"{own[0][:-2]}99", sdp),
         "strange": sdp.replace(GROUP, STRANGERS),
     }
     for name, variant in variants.items():
-        scene.daemon.consent(f"{name}.sdp", variant)
-    send_strangers(scene)
+        testbed.daemon.add_file(f"{name}.sdp", variant)
+    send_strangers(testbed)
 
-    told = scanned(scene, "--for", "2s")
+    told = scanned(testbed, "--for", "2s")
     verdicts = {name: [media["verdict"] for media in medias] for name, medias in told.items()}
     assert verdicts == {
         "news": ["active", "active"],
@@ -58,66 +58,66 @@ def test_a_scan_tells_active_medias_from_all_others(stage):
     assert told["other"][0]["foreign_payload_types"] == [96]
     assert told["strange"][0]["strangers"] > 0
 
-    people = scene.daemon.scan("half", "--for", "1s")
+    people = testbed.daemon.scan("half", "--for", "1s")
     assert people.returncode == 1 and people.stderr == ""
     assert re.search(r"^half +video H264 +ACTIVE +[\d.]+ kbit/s ", people.stdout, re.MULTILINE)
     assert re.search(r"^half +audio \S+ +NOT ACTIVE$", people.stdout, re.MULTILINE)
     assert all(len(line) <= 80 for line in people.stdout.splitlines())
 
 
-def test_a_scan_shares_groups_with_a_relay_and_leaves_it_alone(stage):
-    scene = stage()
-    scene.daemon.ask("start", "news", "--edge", "dss2")
-    before = scene.daemon.wait_for("news/dss2", state="starting")
-    ended = scene.daemon.scan("news", "--quick", "--for", "60s")
+def test_a_scan_shares_groups_with_a_relay_and_leaves_it_alone(full_testbed):
+    testbed = full_testbed()
+    testbed.daemon.ask("start", "news", "--edge", "dss2")
+    before = testbed.daemon.wait_for("news/dss2", state="starting")
+    ended = testbed.daemon.scan("news", "--quick", "--for", "60s")
     assert ended.returncode == 0, ended.stdout
-    scene.daemon.wait_until(
-        lambda: scene.daemon.wait_for("news/dss2")["packets"] > before["packets"] + 20,
+    testbed.daemon.wait_until(
+        lambda: testbed.daemon.wait_for("news/dss2")["packets"] > before["packets"] + 20,
         "the relay should go on",
     )
-    scene.encoder.stop()
-    assert scene.daemon.scan("news", "--for", "1s").returncode == 1
+    testbed.encoder.stop()
+    assert testbed.daemon.scan("news", "--for", "1s").returncode == 1
 
 
-def test_a_scan_shows_its_progress_at_a_terminal(rehearsal):
-    scene = rehearsal()
+def test_a_scan_shows_its_progress_at_a_terminal(light_testbed):
+    testbed = light_testbed()
     config = ["--config", "/run/etc/dynrelay.toml"]
     for environment, status in (([], "\x1b[32mACTIVE\x1b[0m"), (["env", "NO_COLOR=1"], " ACTIVE ")):
-        screen = Terminal([*environment, *scene.daemon.command("scan", *config, "--for", "2s")])
+        screen = Terminal([*environment, *testbed.daemon.command("scan", *config, "--for", "2s")])
         progress, _, answer = screen.wait_for_end().rpartition("\r\x1b[K")
         assert progress.startswith("\rListening: 0 of 1 media active, 2 s left\x1b[K")
         assert "\rListening: 1 of 1 media active" in progress
         assert answer.startswith(("STREAM", "\x1b[1mSTREAM")) and status in answer
 
 
-def test_a_check_says_that_it_takes_a_while(rehearsal):
-    scene = rehearsal()
-    check = Terminal(scene.daemon.command("check", "--config", scene.daemon.config))
+def test_a_check_says_that_it_takes_a_while(light_testbed):
+    testbed = light_testbed()
+    check = Terminal(testbed.daemon.command("check", "--config", testbed.daemon.config))
     said, _, report = check.wait_for_end().partition("\r\x1b[K")
     assert said.strip("\r").startswith("Checking; edges have a few seconds to answer …")
     assert "1 stream, 1 edge." in report
 
 
-def crash_and_return(scene, meanwhile):
+def crash_and_return(testbed, meanwhile):
     """The daemon is killed, and comes back when `meanwhile()` has returned."""
-    scene.daemon.program.send_signal(signal.SIGKILL)
-    scene.daemon.program.wait()
+    testbed.daemon.program.send_signal(signal.SIGKILL)
+    testbed.daemon.program.wait()
     meanwhile()
-    scene.daemon.start()
+    testbed.daemon.start()
 
 
-def test_events_tell_of_each_state_and_of_restarts(rehearsal):
-    scene = rehearsal(shutdown={"lease": "1h"})
+def test_events_tell_of_each_state_and_of_restarts(light_testbed):
+    testbed = light_testbed(shutdown={"lease": "1h"})
     followers = [
-        scene.daemon.follow("events", "--json"),
-        scene.daemon.follow("events"),
+        testbed.daemon.follow("events", "--json"),
+        testbed.daemon.follow("events"),
         # Where it can't draw it does the same.
-        scene.daemon.follow("watch"),
+        testbed.daemon.follow("watch"),
     ]
     for follower in followers:
         follower.wait_for("following dynrelayd")
-    scene.watch()
-    scene.daemon.ask("stop", "s01", "dss2")
+    testbed.watch()
+    testbed.daemon.ask("stop", "s01", "dss2")
     programs, *people = followers
     told = json.loads(programs.wait_for('"closed"'))
     assert (told["stream"], told["edge"], told["reason"]) == ("s01", "dss2", "stopped")
@@ -128,61 +128,61 @@ def test_events_tell_of_each_state_and_of_restarts(rehearsal):
         assert len(follower.said("s01/dss2 ")) == 3
 
     # The daemon forgets the stopped relay on disk a moment later; a crash before that brings it back.
-    state = scene["origin"].path("/run/dynrelay/state.json")
-    scene.daemon.wait_until(lambda: "s01" not in state.read_text(), "the state file should be empty")
+    state = testbed["origin"].path("/run/dynrelay/state.json")
+    testbed.daemon.wait_until(lambda: "s01" not in state.read_text(), "the state file should be empty")
     gone = "dynrelayd is gone: waiting for it"
-    crash_and_return(scene, lambda: [follower.wait_for(gone) for follower in followers])
+    crash_and_return(testbed, lambda: [follower.wait_for(gone) for follower in followers])
     for follower in followers:
         follower.wait_for("dynrelayd is back")
-    scene.daemon.ask("start", "s01")
+    testbed.daemon.ask("start", "s01")
     for follower in followers:
         follower.wait_for("s01.*starting", count=2)
         assert follower.stop() != 0
 
 
-def test_show_tells_why_and_what_would_close_it(rehearsal):
-    scene = rehearsal(shutdown={"errors": 30})
+def test_show_tells_why_and_what_would_close_it(light_testbed):
+    testbed = light_testbed(shutdown={"errors": 30})
 
     def story():
-        return " ".join(scene.daemon.run("show", "s01").split())
+        return " ".join(testbed.daemon.run("show", "s01").split())
 
     def is_starting():
         # Each start begins its grace anew.
-        scene.daemon.ask("start", "s01")
+        testbed.daemon.ask("start", "s01")
         return "the edge may refuse it until the player has got there" in story()
 
-    scene.daemon.wait_until(is_starting, "show should tell why it is starting")
-    scene.wait_for(state="suspect")
+    testbed.daemon.wait_until(is_starting, "show should tell why it is starting")
+    testbed.wait_for(state="suspect")
     told = story()
     assert "why The edge has refused it ever since it was asked for" in told
     assert re.search(r"closes as never-accepted after \d+ more refused probes, at most one a second", told)
-    scene.edge.open(*scene.ports)
-    scene.wait_for(state="live")
+    testbed.edge.open(*testbed.ports)
+    testbed.wait_for(state="live")
     told = story()
     assert "why The edge takes it." in told
     assert "closes when the edge refuses every media, and then 30 probes of each, or the source is silent for 4s" in told
-    assert all(len(line) <= 80 for line in scene.daemon.run("show", "s01").splitlines())
-    scene.daemon.ask("stop", "s01", "dss2")
+    assert all(len(line) <= 80 for line in testbed.daemon.run("show", "s01").splitlines())
+    testbed.daemon.ask("stop", "s01", "dss2")
     assert "why By an administrator, or with the daemon." in story()
 
 
-def test_a_reader_of_events_that_leaves_ends_it(rehearsal):
-    scene = rehearsal()
+def test_a_reader_of_events_that_leaves_ends_it(light_testbed):
+    testbed = light_testbed()
     pipe = ["sh", "-c", "/run/bin/dynrelay --socket $0 events | head -n 1", "/run/dynrelay/control.sock"]
-    piped = scene["origin"].start("pipe", pipe)
+    piped = testbed["origin"].start("pipe", pipe)
     piped.wait_for("following dynrelayd")
-    scene.daemon.ask("start", "s01")
+    testbed.daemon.ask("start", "s01")
     piped.wait_for("s01/dss2 starting")
     assert piped.wait() == 0
 
 
-def test_a_watch_is_a_live_table(rehearsal):
-    scene = rehearsal()
-    screen = Terminal(scene.daemon.command("watch"))
+def test_a_watch_is_a_live_table(light_testbed):
+    testbed = light_testbed()
+    screen = Terminal(testbed.daemon.command("watch"))
     screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
     assert not screen.echoes
 
-    scene.watch()
+    testbed.watch()
 
     def has(lines, *patterns):
         return all(any(re.match(pattern, line) for line in lines) for pattern in patterns)
@@ -201,7 +201,7 @@ def test_a_watch_is_a_live_table(rehearsal):
     def it_is_told():
         screen.wait_for(lambda lines: "dynrelayd is gone" in lines[0], "the daemon's end")
 
-    crash_and_return(scene, it_is_told)
+    crash_and_return(testbed, it_is_told)
     screen.wait_for(
         lambda lines: ": 1 relay, " in lines[0] and has(lines, "s01/dss2 +(starting|live) "),
         "the daemon's return",
@@ -214,10 +214,10 @@ def test_a_watch_is_a_live_table(rehearsal):
     assert "\x1b[2J" not in written
 
 
-def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(rehearsal):
-    scene = rehearsal()
+def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(light_testbed):
+    testbed = light_testbed()
     # A shell stays, as it does for a person; nsenter, which is of the test, is not to be interrupted.
-    command = "trap '' INT; " + " ".join(scene.daemon.command("watch")) + "; echo status $?; stty -a"
+    command = "trap '' INT; " + " ".join(testbed.daemon.command("watch")) + "; echo status $?; stty -a"
     screen = Terminal(["sh", "-c", command])
     screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
     screen.type("\x03")
@@ -225,11 +225,11 @@ def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(rehearsal):
     assert "status 0" in after and " echo " in after and " icanon " in after
 
 
-def test_a_watch_has_no_colour_where_none_is_wanted(rehearsal):
-    scene = rehearsal()
-    scene.watch()
+def test_a_watch_has_no_colour_where_none_is_wanted(light_testbed):
+    testbed = light_testbed()
+    testbed.watch()
     for environment, coloured in ((["env"], True), (["env", "NO_COLOR=1"], False)):
-        screen = Terminal([*environment, *scene.daemon.command("watch")])
+        screen = Terminal([*environment, *testbed.daemon.command("watch")])
         screen.wait_for(lambda lines: any(" live " in line for line in lines), "a live relay")
         screen.type("q")
         assert ("\x1b[32mlive" in screen.wait_for_end()) == coloured

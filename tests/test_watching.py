@@ -9,57 +9,57 @@ from lab.edge import PORTS
 from lab.player import Ffmpeg, Mplayer, Mpv, Vlc
 from lab.rtp import gaps
 from lab.web import SITE, Apache, Lighttpd, fetch, get
-from lab.wire import Wire, is_run_of
+from lab.capture import Capture, is_run_of
 
 both_web_servers = pytest.mark.parametrize("web", [Apache, Lighttpd])
 
 
 @both_web_servers
-def test_mplayer_follows_the_smil_document_and_plays_picture_and_sound(stage, web):
-    scene = stage(web=web)
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+def test_mplayer_follows_the_smil_document_and_plays_picture_and_sound(full_testbed, web):
+    testbed = full_testbed(web=web)
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     player.leave()
 
 
 @both_web_servers
-def test_mpv_follows_the_playlist_and_plays_picture_and_sound(stage, web):
-    scene = stage(web=web)
-    player = Mpv(scene["viewer"], f"{SITE}/news.m3u")
+def test_mpv_follows_the_playlist_and_plays_picture_and_sound(full_testbed, web):
+    testbed = full_testbed(web=web)
+    player = Mpv(testbed["viewer"], f"{SITE}/news.m3u")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
+    testbed.daemon.wait_for("news/dss2", state="live")
     player.leave()
 
 
 @both_web_servers
-def test_ffmpeg_receives_both_medias_for_ten_seconds_and_loses_no_packet(stage, web):
-    scene = stage(web=web)
-    answer = fetch(scene["viewer"], "news.smil")
+def test_ffmpeg_receives_both_medias_for_ten_seconds_and_loses_no_packet(full_testbed, web):
+    testbed = full_testbed(web=web)
+    answer = fetch(testbed["viewer"], "news.smil")
     assert (answer.status, answer.type) == (200, "application/smil+xml")
     assert answer.url == "rtsp://dss2.example.net/news.sdp"
-    wire = Wire(scene["viewer"], "eth0", "udp and src host dss2.example.net")
+    capture = Capture(testbed["viewer"], "eth0", "udp and src host dss2.example.net")
 
-    player = Ffmpeg(scene["viewer"], answer.url, seconds=10)
+    player = Ffmpeg(testbed["viewer"], answer.url, seconds=10)
     assert player.program.wait(60) == 0
 
-    wire.stop()
+    capture.stop()
     pictures, sounds, complaints = player.received()
     assert complaints == []
     assert pictures >= 10 * 25 - 12  # the first group of pictures may be cut
     assert sounds >= 10 * 44100 // 1152 - 5
-    flows = {packet.source_port for packet in wire.packets if packet.source_port % 2 == 0}
+    flows = {packet.source_port for packet in capture.packets if packet.source_port % 2 == 0}
     assert len(flows) == 2
     for port in flows:
-        sent = [packet.payload for packet in wire.packets if packet.source_port == port]
+        sent = [packet.payload for packet in capture.packets if packet.source_port == port]
         assert len(sent) > 50
         assert gaps(sent) == 0
 
 
-def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(stage):
+def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(full_testbed):
     """But for those of mplayer and mpv, which all tests above follow."""
-    scene = stage()
-    viewer = scene["viewer"]
+    testbed = full_testbed()
+    viewer = testbed["viewer"]
     page = get(viewer, SITE).body
     links = {link.rpartition(".")[2]: link for link in re.findall(r'href="(/cgi-bin/[^"]*)"', page)}
     links = {ending: f"http://www.example.org{link}" for ending, link in links.items() if "?" not in link}
@@ -80,14 +80,14 @@ def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(stage):
     player.leave()
 
 
-def test_neither_server_is_restarted_and_asking_again_changes_nothing(stage):
-    scene = stage()
-    servers = [scene.web.program, scene.edges["dss2"].program, scene.daemon.program]
+def test_neither_server_is_restarted_and_asking_again_changes_nothing(full_testbed):
+    testbed = full_testbed()
+    servers = [testbed.web.program, testbed.edges["dss2"].program, testbed.daemon.program]
     before = [server.identity for server in servers]
-    viewer = scene["viewer"]
+    viewer = testbed["viewer"]
     player = Mplayer(viewer, f"{SITE}/news.smil")
     player.wait_for_play()
-    first = scene.daemon.wait_for("news/dss2", state="live")
+    first = testbed.daemon.wait_for("news/dss2", state="live")
     answer = fetch(viewer, "news.smil")
 
     crowd = 'for n in $(seq 50); do curl -sSf "$0" >/run/answer.$n & ok="$ok $!"; done; '
@@ -96,21 +96,21 @@ def test_neither_server_is_restarted_and_asking_again_changes_nothing(stage):
 
     answers = {viewer.path(f"/run/answer.{n}").read_text() for n in range(1, 51)}
     assert answers == {answer.body}
-    relays = scene.daemon.relays()
+    relays = testbed.daemon.relays()
     assert [(relay["edge"], relay["started"]) for relay in relays] == [("dss2", first["started"])]
-    assert scene.daemon.relays(closed=True) == []
+    assert testbed.daemon.relays(closed=True) == []
     assert [server.identity for server in servers] == before
     assert player.program.running
     player.leave()
 
 
-def test_what_arrives_is_what_was_sent_byte_for_byte_and_in_order(stage):
-    scene = stage()
-    sent = Wire(scene["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
-    player = Mplayer(scene["viewer"], f"{SITE}/news.smil")
+def test_what_arrives_is_what_was_sent_byte_for_byte_and_in_order(full_testbed):
+    testbed = full_testbed()
+    sent = Capture(testbed["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
+    player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
-    scene.daemon.wait_for("news/dss2", state="live")
-    arrived = Wire(scene["dss2"], "eth0", f"udp dst portrange {PORTS[0]}-{PORTS[-1]}")
+    testbed.daemon.wait_for("news/dss2", state="live")
+    arrived = Capture(testbed["dss2"], "eth0", f"udp dst portrange {PORTS[0]}-{PORTS[-1]}")
 
     def enough(packets):
         ports = [packet.target_port for packet in packets]

@@ -2,9 +2,8 @@
 
 import base64
 import json
-import time
 
-from .program import Timeout
+from .program import wait_until
 
 # The port is chromedriver's own on this host, which is a network of its own.
 _DRIVER = "http://127.0.0.1:9515"
@@ -72,14 +71,10 @@ class Browser:
         """The text that is seen there; nothing if there is no such element."""
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
-    def wait_for(self, script, *arguments, patience=60):
-        """Waits until a script returns what is true; returns that."""
-        deadline = time.monotonic() + patience
-        while not (value := self.run(script, *arguments)):
-            if time.monotonic() > deadline:
-                raise Timeout(f"{script} {arguments} should come true:\n{self.text()}")
-            time.sleep(0.1)
-        return value
+    def wait_for(self, script, *arguments):
+        """Waits until a script on the page returns a true value; returns it."""
+        failure = lambda: f"{script} {arguments} should come true:\n{self.text()}"  # noqa: E731
+        return wait_until(lambda: self.run(script, *arguments), failure)
 
     def wait_for_text(self, text, selector="body"):
         """Waits until that text is seen."""

@@ -1,11 +1,10 @@
 """dynrelayd on the origin, and the dynrelay command that asks it."""
 
 import json
-import time
 
+from . import program
 from .network import address
-from .program import Timeout
-from .programs import DYNRELAY, DYNRELAYD
+from .binaries import DYNRELAY, DYNRELAYD
 
 SOCKET = "/run/dynrelay/control.sock"
 _CONFIG = "/run/etc/dynrelay.toml"
@@ -41,9 +40,9 @@ class Daemon:
         self.program = self.host.start(
             "dynrelayd", ["/run/bin/dynrelayd", "--config", _CONFIG], user=_USER, group="www-data"
         )
-        self._await(lambda: self._dynrelay("list").returncode == 0, "dynrelayd should answer", 20)
+        self.wait_until(lambda: self._dynrelay("list").returncode == 0, "dynrelayd should answer", 20)
 
-    def consent(self, file, sdp):
+    def add_file(self, file, sdp):
         """Puts an SDP file into the streams folder."""
         self.host.write(f"/run/etc/streams/{file}", sdp)
 
@@ -100,19 +99,12 @@ class Daemon:
             ]
             return max(relays, key=lambda relay: relay["started"], default=None)
 
-        return self._await(found, f"{wanted} should be {fields}", patience)
+        return self.wait_until(found, f"{wanted} should be {fields}", patience)
 
     def wait_until(self, true, what, patience=60):
-        """Waits until `true()` is."""
-        return self._await(true, what, patience)
-
-    def _await(self, true, what, patience):
-        deadline = time.monotonic() + patience
-        while not (result := true()):
-            if not self.program.running or time.monotonic() > deadline:
-                raise Timeout(f"{what}:\n{self.program.tail()}")
-            time.sleep(0.05)
-        return result
+        """Waits until `true()` is true; returns it. Fails at once if the daemon ends."""
+        failure = lambda: f"{what}:\n{self.program.tail()}"  # noqa: E731
+        return program.wait_until(true, failure, patience, lambda: self.program.running)
 
 
 def _config(edges, shutdown, serves, settings):

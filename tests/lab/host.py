@@ -87,8 +87,12 @@ class Host:
             raise AssertionError(f"{self.name}: {words}: exit {done.returncode}: {done.stderr}")
         return done
 
+    def wait_for_port(self, port):
+        """Waits until a program listens on this TCP port."""
+        self.run(["sh", "-c", f"until ss -Hltn | grep -q ':{port} '; do sleep 0.1; done"])
+
     def power_off(self):
-        """Ends the host and all that runs on it."""
+        """Ends the host and everything on it."""
         self._keeper.kill()
         self._keeper.wait()
         self._keeper.stdout.close()

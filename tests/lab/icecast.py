@@ -28,7 +28,7 @@ class Icecast:
         self.host = host
         file = host.write("/run/icecast.xml", _CONFIG.format(name=host.name, more=more))
         self.program = host.start("icecast", ["icecast2", "-c", file], user=_USER)
-        host.run(["sh", "-c", "until ss -Hltn | grep -q :8000; do sleep 0.1; done"])
+        host.wait_for_port(8000)
 
     def feed(self, mount):
         """ffmpeg sends a tone to this mount."""

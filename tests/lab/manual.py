@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from .programs import DYNRELAY, PROJECT
+from .binaries import DYNRELAY, PROJECT
 
 PAGES = sorted((PROJECT / "share/man").glob("*.[1-8]"))
 

@@ -1,4 +1,4 @@
-"""A program that runs on a host, and what it prints."""
+"""A program that runs on a host, and its output."""
 
 import os
 import re
@@ -10,20 +10,33 @@ from pathlib import Path
 
 
 def entered(enter):
-    """The process that nsenter, itself process `enter`, has started and waits for."""
+    """The process that nsenter, itself process `enter`, started."""
     children = Path(f"/proc/{enter}/task/{enter}/children").read_text().split()
     return int(children[0])
 
 
 class Timeout(AssertionError):
-    """What was awaited did not come."""
+    """An event did not come in time."""
+
+
+def wait_until(true, failure, patience=60, alive=lambda: True):
+    """Asks `true()` again and again until its answer is true; returns the answer.
+
+    Raises `Timeout` with the text of `failure()` after `patience` seconds, or once `alive()` is false.
+    """
+    deadline = time.monotonic() + patience
+    while not (result := true()):
+        if not alive() or time.monotonic() > deadline:
+            raise Timeout(failure())
+        time.sleep(0.05)
+    return result
 
 
 class Program:
-    """A process whose lines of output can be awaited.
+    """A process, and the lines that it prints.
 
     `argv` is the whole command, `nsenter` included. Standard output and error are one stream of
-    lines, ended by a newline or a carriage return (players draw their status with the latter).
+    lines. A carriage return ends a line too, because players draw their status with it.
     """
 
     def __init__(self, name, argv, env=None):
@@ -55,7 +68,7 @@ class Program:
     def wait_for(self, pattern, patience=60, start=0, count=1):
         """Waits until `count` lines from number `start` on match; returns the last of them.
 
-        Raises `Timeout` when they have not come in `patience` seconds or the program has ended.
+        Raises `Timeout` after `patience` seconds, or once the program has ended.
         """
         deadline = time.monotonic() + patience
         with self._grown:
@@ -68,7 +81,7 @@ class Program:
         return found[count - 1]
 
     def said(self, pattern, start=0):
-        """The lines from number `start` on that match, so far."""
+        """The lines from number `start` on that match."""
         return [line for line in self.lines[start:] if re.search(pattern, line)]
 
     def tail(self, count=30):
@@ -82,7 +95,7 @@ class Program:
 
     @property
     def identity(self):
-        """What no other process has: its number, and when it started in ticks since boot."""
+        """The process number and the start time in ticks since boot: no other process has both."""
         stat = Path(f"/proc/{self.pid}/stat").read_text()
         return self.pid, int(stat.rpartition(")")[2].split()[19])
 
@@ -111,7 +124,7 @@ class Program:
         return status
 
     def stop(self, number=signal.SIGTERM, patience=10):
-        """Asks it to end and waits; kills it when it does not."""
+        """Asks it to end, and kills it after `patience` seconds."""
         try:
             self.send_signal(number)
             return self.wait(patience)

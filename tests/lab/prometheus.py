@@ -3,11 +3,10 @@
 import json
 import shutil
 import subprocess
-import time
 from urllib.parse import quote
 
-from .program import Timeout
-from .programs import PROJECT
+from . import program
+from .binaries import PROJECT
 from .web import get
 
 ALERTS = PROJECT / "share" / "alerts.yml"
@@ -59,14 +58,10 @@ class Prometheus:
         """Waits until an expression has samples; returns them."""
         return self.wait_until(lambda: self.query(expression), f"{expression} should have samples")
 
-    def wait_until(self, true, what, patience=60):
-        """Waits until `true()` is; returns what it is."""
-        deadline = time.monotonic() + patience
-        while not (result := true()):
-            if not self.program.running or time.monotonic() > deadline:
-                raise Timeout(f"{what}: {self.ask('targets')}\n{self.program.tail()}")
-            time.sleep(0.1)
-        return result
+    def wait_until(self, true, what):
+        """Waits until `true()` is true; returns it. Fails at once if Prometheus ends."""
+        failure = lambda: f"{what}: {self.ask('targets')}\n{self.program.tail()}"  # noqa: E731
+        return program.wait_until(true, failure, alive=lambda: self.program.running)
 
     def states(self):
         """The state of each alert."""

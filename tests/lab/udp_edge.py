@@ -1,110 +1,61 @@
-#!/usr/bin/python3
-"""A stand-in for a streaming server: UDP ports that open and close on command.
+"""A stand-in for an edge, whose ports open and close when a test says so."""
 
-Usage: udp_edge.py FOLDER TCP-PORT
-
-It accepts TCP connections and answers as an RTSP server does, once, and keeps what comes to its open ports.
-Commands come as lines on standard input, and each is answered by a line with its own word:
-
-open PORT…   opens UDP ports
-close PORT…  closes them; the kernel refuses what comes then
-keep PORT    writes what came to PORT so far to FOLDER/PORT: each datagram after its length
-count PORT   prints how many datagrams came
-viewers N    answers sender reports from now on as Darwin Streaming Server does, with N viewers
-"""
-
-import contextlib
-import os
-import selectors
-import socket
 import struct
-import sys
+from pathlib import Path
 
-# Only root may have a buffer so large that nothing is lost here.
-_SO_RCVBUFFORCE = 33
+from .network import address
+
+# RTP of the first stream; RTCP is one higher, and the next stream two.
+PORT = 6970
 
 
-class Edge:
-    """The ports, and what came to them."""
+class UdpEdge:
+    """udp_server.py on `host`. The host's own kernel refuses what comes to closed ports."""
 
-    def __init__(self, folder, port):
-        self._folder = folder
-        self._open = {}
-        self._kept = {}
-        self._viewers = None
-        self._ready = selectors.DefaultSelector()
-        listener = socket.create_server(("", port))
-        self._ready.register(listener, selectors.EVENT_READ, lambda: self._greet(listener))
-        self._callers = []
-        self._ready.register(0, selectors.EVENT_READ, self._read_commands)
-        self._typed = b""
+    def __init__(self, host):
+        self.host = host
+        self.address = address(host.name)
+        self._starts = 0
+        self.start()
 
-    def run(self):
-        """Serves until standard input ends."""
-        while True:
-            for key, _ in self._ready.select():
-                key.data()
+    def start(self):
+        """Starts it, all ports closed."""
+        self._starts += 1
+        self._folder = f"/run/kept{self._starts}"
+        self.host.path(self._folder).mkdir()
+        script = self.host.install(Path(__file__).with_name("udp_server.py"), "/run/udp_server.py")
+        command = ["/usr/bin/python3", script, self._folder, "554"]
+        self.program = self.host.start("edge", command)
+        self._tell("open")
 
-    def _greet(self, listener):
-        """Answers whatever is going to be asked. To hang up first would cut the caller short."""
-        caller, _ = listener.accept()
-        with contextlib.suppress(OSError):
-            caller.send(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: stand-in\r\n\r\n")
-        self._callers = [*self._callers[-10:], caller]
-
-    def _read_commands(self):
-        chunk = os.read(0, 1 << 16)
-        if not chunk:
-            sys.exit()
-        *lines, self._typed = (self._typed + chunk).split(b"\n")
-        for line in lines:
-            command, *numbers = line.decode().split()
-            answer = getattr(self, command)(*map(int, numbers))
-            print(command, *numbers, *([] if answer is None else [answer]), flush=True)
+    def _tell(self, command):
+        before = len(self.program.lines)
+        self.program.type(f"{command}\n")
+        return self.program.wait_for(f"^{command}", start=before)
 
     def open(self, *ports):
-        for port in ports:
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            udp.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
-            udp.bind(("", port))
-            self._open[port] = udp
-            self._ready.register(udp, selectors.EVENT_READ, lambda port=port: self._receive(port))
+        """Opens RTP ports, each with the RTCP port next to it."""
+        self._tell("open " + " ".join(f"{port} {port + 1}" for port in ports))
 
     def close(self, *ports):
-        for port in ports:
-            udp = self._open.pop(port)
-            self._ready.unregister(udp)
-            udp.close()
+        """Closes RTP ports, and the RTCP ports with them, all at once."""
+        self._tell("close " + " ".join(f"{port} {port + 1}" for port in ports))
 
-    def keep(self, port):
-        with open(f"{self._folder}/{port}", "wb") as file:
-            for datagram in self._kept.get(port, []):
-                file.write(struct.pack("!I", len(datagram)) + datagram)
+    def report_viewers(self, count):
+        """Answers sender reports with a count of viewers from now on."""
+        self._tell(f"viewers {count}")
 
     def count(self, port):
-        return len(self._kept.get(port, []))
+        """How many datagrams came to a port since the start."""
+        return int(self._tell(f"count {port}").split()[-1])
 
-    def viewers(self, count):
-        self._viewers = count
-
-    def _receive(self, port):
-        if port not in self._open:
-            return  # Closed in this very round.
-        datagram, sender = self._open[port].recvfrom(65536)
-        self._kept.setdefault(port, []).append(datagram)
-        if self._viewers is not None and datagram[1:2] == b"\xc8":
-            self._open[port].sendto(_darwin(self._viewers), sender)
-
-
-def _darwin(eyes):
-    """What Darwin Streaming Server 6.0.3 answers: RR without a block, SDES, APP `QTSS`."""
-    ssrc = b"\x01\x02\x03\x04"
-    receiver_report = b"\x80\xc9\x00\x01" + ssrc
-    description = b"\x81\xca\x00\x06" + ssrc + b"\x01\x0eQTSS1700000000" + bytes(4)
-    viewers = b"ey\x00\x0c" + struct.pack("!III", eyes, eyes, 0)
-    app = b"\x80\xcc\x00\x08" + ssrc + b"QTSS" + struct.pack("!II", 0, 4) + viewers
-    return receiver_report + description + app
-
-
-if __name__ == "__main__":
-    Edge(sys.argv[1], int(sys.argv[2])).run()
+    def received(self, port):
+        """The datagrams that came to a port since the start, in order."""
+        self._tell(f"keep {port}")
+        data = self.host.path(f"{self._folder}/{port}").read_bytes()
+        datagrams = []
+        while data:
+            length = 4 + struct.unpack("!I", data[:4])[0]
+            datagrams.append(data[4:length])
+            data = data[length:]
+        return datagrams

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree
 from dataclasses import dataclass
 
-from .programs import PROJECT, cgi
+from .binaries import PROJECT, cgi
 
 SITE = "http://www.example.org/cgi-bin/relay.cgi"
 # For who is on the web server's own host, and nobody else.

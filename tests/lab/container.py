@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 from .host import Host
-from .program import Timeout, entered
+from .program import entered, wait_until
 
 # Makes a group of processes of the machine's own, since systemd wants to be the root of one.
 _GROUP = """
@@ -55,7 +54,7 @@ done
 """
 
 
-class Machine(Host):
+class Container(Host):
     """A Debian tree, booted in the network of `host`. Nothing that it writes changes the tree."""
 
     def __init__(self, host, tree):
@@ -71,7 +70,7 @@ class Machine(Host):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self.pid = self._wait_for(self._first, "there should be a first process")
+        self.pid = self.wait_until(self._first, "there should be a first process")
         self.wait_for(["systemctl", "is-system-running"], "running", "degraded")
 
     def _first(self):
@@ -84,13 +83,9 @@ class Machine(Host):
         except (IndexError, FileNotFoundError):
             return None
 
-    def _wait_for(self, found, what, patience=120):
-        deadline = time.monotonic() + patience
-        while not (result := found()):
-            if time.monotonic() > deadline:
-                raise Timeout(f"{self.name}: {what}:\n{self.journal()}")
-            time.sleep(0.05)
-        return result
+    def wait_until(self, true, what):
+        """Waits until `true()` is true; returns it."""
+        return wait_until(true, lambda: f"{self.name}: {what}:\n{self.journal()}", patience=120)
 
     def wait_for(self, command, *answers):
         """Waits until a command prints one of these."""
@@ -99,11 +94,7 @@ class Machine(Host):
             said = self.run(command, check=False).stdout.strip()
             return said in answers and said
 
-        return self._wait_for(answer, f"{' '.join(command)} should say {answers}")
-
-    def wait_until(self, true, what):
-        """Waits until `true()` is."""
-        return self._wait_for(true, what)
+        return self.wait_until(answer, f"{' '.join(command)} should say {answers}")
 
     def property(self, name, unit="dynrelayd.service"):
         """What systemd says of a unit."""

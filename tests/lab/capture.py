@@ -23,7 +23,7 @@ class Packet:
     payload: bytes
 
 
-class Wire:
+class Capture:
     """tcpdump on `interface` of `host`, seen live. `which` is a filter in tcpdump's words."""
 
     def __init__(self, host, interface, which="udp"):

@@ -2,7 +2,7 @@
 """A stand-in for dynrelayd with a busy evening to tell of: what it says is made up, and the same
 each time, but for the hour.
 
-Usage: made_up.py SOCKET
+Usage: mock_daemon.py SOCKET
 """
 
 import grp

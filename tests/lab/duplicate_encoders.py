@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Encoders that send the very same packets, fifty a second, each from an address of its own.
 
-Usage: twins.py TARGET PORT ADDRESS…
+Usage: duplicate_encoders.py TARGET PORT ADDRESS…
 
 A line on standard input says which of them send from now on (`0 1`, `1`, or none), and is answered by
 `sending` with the last sequence number.
