@@ -1,7 +1,6 @@
 //! What this host's firewall does to the packets that relaying lives by: a stream's as they come and
 //! go, what edges refuse with, and the queries that keep a group alive.
 
-mod matching;
 mod packet;
 mod ruleset;
 #[cfg(test)]
@@ -12,7 +11,7 @@ use std::fs;
 use std::io;
 use std::process::Command;
 
-use catalog::{Catalog, Stream};
+use catalog::{Catalog, Source, Stream};
 
 use self::packet::{Packet, Protocol};
 use self::ruleset::{Fate, Ruleset};
@@ -28,7 +27,7 @@ const NFT: [&str; 3] = ["nft", "/usr/sbin/nft", "/sbin/nft"];
 pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rules() {
-        Ok(text) => findings.extend(judged(catalog, &Ruleset::parse(&text))),
+        Ok(rules) => findings.extend(judged(catalog, &rules)),
         Err(why) => findings.push(Finding::unknown(
             ABOUT,
             format!("this host's firewall rules can't be seen: {why}"),
@@ -40,12 +39,12 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     findings
 }
 
-/// What `nft list ruleset` prints.
-fn rules() -> Result<String, String> {
+/// The rules of this host, or why they can't be seen.
+fn rules() -> Result<Ruleset, String> {
     for program in NFT {
-        match Command::new(program).args(["--numeric-protocol", "list", "ruleset"]).output() {
+        match Command::new(program).args(["-j", "list", "ruleset"]).output() {
             Ok(output) if output.status.success() => {
-                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+                return Ruleset::parse(&output.stdout).ok_or("nft -j prints no rules".into());
             }
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
@@ -71,27 +70,53 @@ fn legacy() -> Option<Finding> {
 }
 
 fn judged(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    for v6 in [false, true] {
-        let mut edges = catalog.edges().iter().filter(|edge| edge.address.is_ipv6() == v6);
-        if edges.next().is_some() {
-            let packet = Packet::refusal(v6);
-            findings.extend(finding(rules, &packet, |fate| {
-                let name = if v6 { "icmpv6" } else { "icmp" };
-                let what = format!(
-                    "{fate} ICMP destination-unreachable: edges' refusals never arrive, and relays \
-                     stay open when their viewers have left"
-                );
-                (
-                    what,
-                    format!("let it through first: `{name} type destination-unreachable accept`"),
-                )
-            }));
-        }
-    }
+    let mut findings = refusals(catalog, rules);
     findings.extend(streams(catalog, rules));
     findings.extend(relays(catalog, rules));
     findings
+}
+
+/// The refusals of edges, by the kind of their addresses.
+fn refusals(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (v6, name) in [(false, "icmp"), (true, "icmpv6")] {
+        if catalog.edges().iter().any(|edge| edge.address.is_ipv6() == v6) {
+            let fate = rules.fate(&Packet::refusal(v6));
+            let what = format!(
+                "{fate} ICMP destination-unreachable: edges' refusals never arrive, and relays \
+                 stay open when their viewers have left"
+            );
+            let advice =
+                format!("let it through first: `{name} type destination-unreachable accept`");
+            findings.extend(fate.finding(what, &advice));
+        }
+    }
+    findings
+}
+
+/// Each fate but [`Fate::Passes`], with the names of the packets that have it.
+fn dropped(
+    rules: &Ruleset,
+    packets: impl Iterator<Item = (String, Packet)>,
+) -> BTreeMap<Fate, Vec<String>> {
+    let mut dropped: BTreeMap<Fate, Vec<String>> = BTreeMap::new();
+    for (name, packet) in packets {
+        let fate = rules.fate(&packet);
+        if fate != Fate::Passes {
+            let names = dropped.entry(fate).or_default();
+            names.extend((names.last() != Some(&name)).then_some(name));
+        }
+    }
+    dropped
+}
+
+/// The first of these names, and ` and 3 flows more`.
+fn named(names: &[String], noun: &str) -> String {
+    let first = names.first().map(String::as_str).unwrap_or_default();
+    match names.len() {
+        0 | 1 => first.to_owned(),
+        all => format!("{first} and {} more", count(all - 1, noun)),
+    }
 }
 
 /// Edges that packets don't get out to, by what drops them.
@@ -99,19 +124,14 @@ fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut findings = Vec::new();
     for edge in catalog.edges() {
         let Way::Over(interface) = way(edge.address) else { continue };
-        let mut dropped: BTreeMap<Fate, Vec<String>> = BTreeMap::new();
-        for route in catalog.streams().flat_map(Stream::routes).filter(|it| it.edge == edge.name) {
-            for path in route.paths() {
-                let fate = rules.fate(&Packet::relayed(path.target, &interface));
-                if fate != Fate::Passes {
-                    let what = format!("{} ({})", route.stream, path.target);
-                    dropped.entry(fate).or_default().push(what);
-                }
-            }
-        }
-        for (fate, flows) in dropped {
-            let more = more(flows.len(), "flow");
-            let what = format!("{fate} what goes to {}: {}{more}", edge.name, flows[0]);
+        let routes = catalog.streams().flat_map(Stream::routes).filter(|it| it.edge == edge.name);
+        let targets =
+            routes.flat_map(|route| route.paths().map(move |path| (&route.stream, path.target)));
+        let packets = targets.map(|(stream, target)| {
+            (format!("{stream} ({target})"), Packet::relayed(target, &interface))
+        });
+        for (fate, flows) in dropped(rules, packets) {
+            let what = format!("{fate} what goes to {}: {}", edge.name, named(&flows, "flow"));
             let advice =
                 format!("let it out first: `ip daddr {} udp dport … accept`", edge.address);
             findings.extend(fate.finding(what, &advice));
@@ -120,61 +140,38 @@ fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     findings
 }
 
-/// ` and 3 flows more`, where one of so many is named.
-fn more(all: usize, noun: &str) -> String {
-    match all.saturating_sub(1) {
-        0 => String::new(),
-        others => format!(" and {} more", count(others, noun)),
-    }
-}
-
 /// Streams whose packets are dropped, by what drops them; and the queries of their groups.
 fn streams(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
-    let mut dropped: BTreeMap<Fate, Vec<String>> = BTreeMap::new();
-    let mut igmp = false;
     // A stream that is pulled comes from this host, over the loopback.
-    for stream in catalog.streams().filter(|stream| stream.source.is_none()) {
-        let sources = stream.sources().into_iter().flatten().flatten();
-        for source in sources.filter(|source| !source.address.is_loopback()) {
-            igmp |= source.address.is_ipv4() && source.address.is_multicast();
-            let fate = rules.fate(&Packet::media(source));
-            if fate != Fate::Passes {
-                let names = dropped.entry(fate).or_default();
-                names.push(format!("{} ({})", stream.name, source.socket()));
-            }
-        }
-    }
+    let arriving = catalog.streams().filter(|stream| stream.source.is_none());
+    let sources: Vec<(&str, Source)> = arriving
+        .flat_map(|stream| {
+            let sources = stream.sources().into_iter().flatten().flatten();
+            sources.map(|source| (stream.name.as_str(), source.clone()))
+        })
+        .filter(|(_, source)| !source.address.is_loopback())
+        .collect();
+    let packets = sources
+        .iter()
+        .map(|(name, source)| (format!("{name} ({})", source.socket()), Packet::media(source)));
     let mut findings: Vec<Finding> = Vec::new();
-    for (fate, mut names) in dropped {
-        names.dedup();
-        let more = more(names.len(), "source");
-        let which = names.first().cloned().unwrap_or_default();
+    for (fate, names) in dropped(rules, packets) {
         let advice = "let it through first: `ip daddr 239.0.0.0/8 udp dport … accept`, say";
-        findings.extend(fate.finding(format!("{fate} the packets of {which}{more}"), advice));
+        let what = format!("{fate} the packets of {}", named(&names, "source"));
+        findings.extend(fate.finding(what, advice));
     }
-    let queries = Packet { protocol: Protocol::Igmp, ..Packet::refusal(false) };
+    let igmp = sources.iter().any(|(_, it)| it.address.is_ipv4() && it.address.is_multicast());
     if igmp {
-        let finding = finding(rules, &queries, |fate| {
-            let what = format!(
-                "{fate} IGMP: a switch that asks who wants a group gets no answer, and cuts it off \
-                 after minutes"
-            );
-            (what, "let it through first: `ip protocol igmp accept`".to_owned())
-        });
+        let fate = rules.fate(&Packet { protocol: Protocol::Igmp, ..Packet::refusal(false) });
+        let what = format!(
+            "{fate} IGMP: a switch that asks who wants a group gets no answer, and cuts it off \
+             after minutes"
+        );
+        let finding = fate.finding(what, "let it through first: `ip protocol igmp accept`");
         // Where no switch asks, all is well without.
         findings.extend(finding.map(|one| Finding { severity: Severity::Warning, ..one }));
     }
     findings
-}
-
-fn finding(
-    rules: &Ruleset,
-    packet: &Packet,
-    say: impl Fn(&Fate) -> (String, String),
-) -> Option<Finding> {
-    let fate = rules.fate(packet);
-    let (what, advice) = say(&fate);
-    fate.finding(what, &advice)
 }
 
 impl Fate {

@@ -1,29 +1,31 @@
-//! A ruleset as `nft list ruleset` prints it, and what becomes of a packet in it.
+//! A ruleset as `nft -j list ruleset` prints it (libnftables-json(5)), and what happens to a packet
+//! in it.
 //!
-//! What a rule says that isn't understood makes it a rule that may or may not be about a packet, and
-//! never one that certainly drops it.
+//! A rule with an expression that isn't understood may or may not be about a packet. It never
+//! certainly drops it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::matching::{Meant, among, value};
-use super::packet::Packet;
+use serde_json::Value;
+
+use super::packet::{Meant, Packet, member};
 
 /// Jumps that go deeper are not followed; the kernel allows sixteen.
 const DEEPEST: usize = 16;
 
-/// What becomes of a packet.
+/// What happens to a packet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fate {
+pub(super) enum Fate {
     /// It comes through.
     Passes,
+    /// It may be dropped: this rule is about such packets, or nothing is certain to let it in.
+    Perhaps { by: String },
     /// It is dropped for certain.
     Dropped { by: String },
-    /// It may be dropped: this rule is about such packets, or else nothing is certain to let it in.
-    Perhaps { by: String },
 }
 
-/// The subject of a sentence: `the rule "…" of inet filter input drops`.
+/// The subject of a sentence: `the rule … of inet filter input drops`.
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -34,177 +36,111 @@ impl fmt::Display for Fate {
     }
 }
 
-/// All chains.
-#[derive(Debug, Default)]
-pub(crate) struct Ruleset {
-    chains: HashMap<(String, String), Chain>,
-    /// Those that the kernel sends packets through, by name.
-    bases: Vec<(String, String)>,
-}
-
 #[derive(Debug, Default)]
 struct Chain {
+    /// The kernel sends packets through it here; none: only other chains do.
     hook: Option<String>,
     drops: bool,
-    rules: Vec<String>,
+    /// Each rule's expressions.
+    rules: Vec<Vec<Value>>,
+}
+
+/// All chains, by family, table and name: `inet filter input`.
+#[derive(Debug, Default)]
+pub(super) struct Ruleset {
+    chains: BTreeMap<String, Chain>,
 }
 
 /// How a walk through a chain ended.
 enum End {
     Accepted,
     Dropped(String),
-    /// The chain's end, or `return`.
+    /// At the chain's end, or by `return`.
     Through,
 }
 
-/// What is known on the way through the chains.
+/// What the walk met on its way.
 #[derive(Default)]
-struct Walk {
-    /// A rule that isn't certain to be about the packet would let it in.
+struct Met {
+    /// A rule that may be about the packet accepts it.
     perhaps_in: bool,
-    /// A rule about such packets might drop it.
+    /// A rule about such packets may drop it.
     perhaps_out: Option<String>,
 }
 
 impl Ruleset {
-    /// Reads it. What is no chain is passed over.
-    pub(crate) fn parse(text: &str) -> Self {
-        let mut rules = Self::default();
-        let (mut table, mut chain) = (String::new(), None);
-        for line in logical(text) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            match words[..] {
-                ["table", family, name, "{"] => table = format!("{family} {name}"),
-                ["chain", name, "{"] => {
-                    let key = (table.clone(), name.to_owned());
-                    rules.chains.entry(key.clone()).or_default();
-                    chain = Some(key);
-                }
-                ["}"] => chain = None,
-                _ => {
-                    if let Some(key) = &chain
-                        && let Some(chain) = rules.chains.get_mut(key)
-                    {
-                        chain.take(&line, &words);
-                    }
-                }
+    /// Reads a listing; none if it is none.
+    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+        let listing: Value = serde_json::from_slice(json).ok()?;
+        let mut chains: BTreeMap<String, Chain> = BTreeMap::new();
+        for (kind, object) in listing["nftables"].as_array()?.iter().filter_map(member) {
+            let text = |key: &str| object[key].as_str().unwrap_or_default();
+            let own = if kind == "chain" { "name" } else { "chain" };
+            let name = format!("{} {} {}", text("family"), text("table"), text(own));
+            if kind == "chain" {
+                let chain = chains.entry(name).or_default();
+                chain.hook = object["hook"].as_str().map(str::to_owned);
+                chain.drops = object["policy"] == "drop";
+            } else if let ("rule", Some(expressions)) = (kind, object["expr"].as_array()) {
+                chains.entry(name).or_default().rules.push(expressions.clone());
             }
         }
-        let is_base = |(_, chain): &(&(String, String), &Chain)| chain.hook.is_some();
-        rules.bases = rules.chains.iter().filter(is_base).map(|(key, _)| key.clone()).collect();
-        rules.bases.sort();
-        rules
+        Some(Self { chains })
     }
 
-    /// What becomes of a packet. It must come through every base chain of its family.
-    pub(crate) fn fate(&self, packet: &Packet) -> Fate {
+    /// What happens to a packet. It must come through every chain of its family and its hooks.
+    pub(super) fn fate(&self, packet: &Packet) -> Fate {
         let family = if packet.v6 { "ip6 " } else { "ip " };
-        let own = |key: &&(String, String)| key.0.starts_with(family) || key.0.starts_with("inet ");
-        let hooked = |key: &&(String, String)| {
-            let hook = self.chains.get(*key).and_then(|chain| chain.hook.as_deref());
-            hook.is_some_and(|hook| packet.hooks().contains(&hook))
+        let passed = |(name, chain): &(&String, &Chain)| {
+            (name.starts_with(family) || name.starts_with("inet "))
+                && chain.hook.as_deref().is_some_and(|hook| packet.hooks().contains(&hook))
         };
-        let fates =
-            self.bases.iter().filter(own).filter(hooked).map(|key| self.through(key, packet));
-        let worst = |fate: &Fate| match fate {
-            Fate::Passes => 0,
-            Fate::Perhaps { .. } => 1,
-            Fate::Dropped { .. } => 2,
-        };
-        fates.max_by_key(worst).unwrap_or(Fate::Passes)
+        let passed = self.chains.iter().filter(passed);
+        passed.map(|(name, chain)| self.through(name, chain, packet)).max().unwrap_or(Fate::Passes)
     }
 
-    fn through(&self, key: &(String, String), packet: &Packet) -> Fate {
-        let mut walk = Walk::default();
-        let drops = self.chains.get(key).is_some_and(|chain| chain.drops);
-        let end = match self.walk(key, packet, &mut walk, 0) {
-            End::Through if drops => End::Dropped(format!("the policy of {} {}", key.0, key.1)),
+    fn through(&self, name: &str, chain: &Chain, packet: &Packet) -> Fate {
+        let mut met = Met::default();
+        let end = match self.walk(name, packet, &mut met, 0) {
+            End::Through if chain.drops => End::Dropped(format!("the policy of {name}")),
             end => end,
         };
-        match (end, walk) {
-            (End::Dropped(by), Walk { perhaps_in: false, .. }) => Fate::Dropped { by },
-            (End::Dropped(by), _) | (_, Walk { perhaps_out: Some(by), .. }) => Fate::Perhaps { by },
+        match (end, met) {
+            (End::Dropped(by), Met { perhaps_in: false, .. }) => Fate::Dropped { by },
+            (End::Dropped(by), _) | (_, Met { perhaps_out: Some(by), .. }) => Fate::Perhaps { by },
             _ => Fate::Passes,
         }
     }
 
-    fn walk(&self, key: &(String, String), packet: &Packet, walk: &mut Walk, depth: usize) -> End {
-        let Some(chain) = self.chains.get(key).filter(|_| depth < DEEPEST) else {
+    fn walk(&self, name: &str, packet: &Packet, met: &mut Met, depth: usize) -> End {
+        let Some(chain) = self.chains.get(name).filter(|_| depth < DEEPEST) else {
             return End::Through;
         };
-        for rule in &chain.rules {
-            let Rule { meant, about, verdict } = Rule::read(rule, packet);
-            let by = || format!("the rule `{}` of {} {}", plain(rule), key.0, key.1);
-            match (meant, verdict) {
-                (Meant::No, _) | (_, None) => {}
-                (Meant::Yes, Some(Verdict::Accept)) => return End::Accepted,
-                (Meant::Maybe, Some(Verdict::Accept)) => walk.perhaps_in = true,
-                (Meant::Yes, Some(Verdict::Drop)) => return End::Dropped(by()),
-                (Meant::Maybe, Some(Verdict::Drop)) if about => {
-                    walk.perhaps_out.get_or_insert_with(by);
+        for expressions in &chain.rules {
+            let Rule { meant, about, verdict } = Rule::read(expressions, packet);
+            let by = || format!("the rule `{}` of {name}", text(expressions));
+            let end = match verdict {
+                Some(Verdict::Accept) => End::Accepted,
+                Some(Verdict::Drop) => End::Dropped(by()),
+                Some(Verdict::Return) if meant == Meant::Yes => return End::Through,
+                Some(Verdict::Jump(chain)) if meant != Meant::No => {
+                    let table = name.rsplit_once(' ').map_or("", |(table, _)| table);
+                    self.walk(&format!("{table} {chain}"), packet, met, depth + 1)
                 }
-                (Meant::Yes, Some(Verdict::Return)) => return End::Through,
-                (_, Some(Verdict::Jump(to))) => {
-                    let end = self.walk(&(key.0.clone(), to), packet, walk, depth + 1);
-                    match (meant, end) {
-                        (_, End::Through) => {}
-                        (Meant::Yes, end) => return end,
-                        (_, End::Accepted) => walk.perhaps_in = true,
-                        (_, End::Dropped(by)) if about => {
-                            walk.perhaps_out.get_or_insert(by);
-                        }
-                        _ => {}
-                    }
+                _ => End::Through,
+            };
+            match (meant, end) {
+                (Meant::No, _) | (_, End::Through) => {}
+                (Meant::Yes, end) => return end,
+                (Meant::Maybe, End::Accepted) => met.perhaps_in = true,
+                (Meant::Maybe, End::Dropped(by)) if about => {
+                    met.perhaps_out.get_or_insert(by);
                 }
-                (Meant::Maybe, Some(Verdict::Drop | Verdict::Return)) => {}
+                (Meant::Maybe, End::Dropped(_)) => {}
             }
         }
         End::Through
     }
-}
-
-impl Chain {
-    fn take(&mut self, line: &str, words: &[&str]) {
-        if let ["type", _, "hook", hook, ..] = words {
-            self.hook = Some((*hook).to_owned());
-            self.drops = line.contains("policy drop");
-        } else {
-            self.rules.push(line.to_owned());
-        }
-    }
-}
-
-/// Lines without white space around them; one whose braces are open goes on in the next.
-fn logical(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut open = false;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match lines.last_mut().filter(|_| open) {
-            Some(last) => {
-                last.push(' ');
-                last.push_str(line);
-            }
-            None => lines.push(line.to_owned()),
-        }
-        let last = lines.last().map_or("", String::as_str);
-        let header = ["table ", "chain ", "set ", "map "].iter().any(|word| last.starts_with(word));
-        open = !header && last.matches('{').count() > last.matches('}').count();
-    }
-    lines
-}
-
-/// The rule without its counters.
-fn plain(rule: &str) -> String {
-    let mut words = rule.split_whitespace().peekable();
-    let mut plain = Vec::new();
-    while let Some(word) = words.next() {
-        if word == "counter" && words.peek() == Some(&"packets") {
-            words.nth(3);
-        } else {
-            plain.push(word);
-        }
-    }
-    plain.join(" ")
 }
 
 enum Verdict {
@@ -214,7 +150,19 @@ enum Verdict {
     Jump(String),
 }
 
-/// A rule as it concerns a packet.
+impl Verdict {
+    fn read(name: &str, inner: &Value) -> Option<Self> {
+        Some(match name {
+            "accept" => Self::Accept,
+            "drop" | "reject" => Self::Drop,
+            "return" => Self::Return,
+            "jump" | "goto" => Self::Jump(inner["target"].as_str()?.to_owned()),
+            _ => return None,
+        })
+    }
+}
+
+/// What a rule is to a packet.
 struct Rule {
     meant: Meant,
     /// Whether something in it is certain to be about such packets, and not about all.
@@ -223,87 +171,89 @@ struct Rule {
 }
 
 impl Rule {
-    fn read(text: &str, packet: &Packet) -> Self {
-        let text = plain(text).replace('"', "");
-        let words: Vec<&str> = text.split_whitespace().collect();
+    fn read(expressions: &[Value], packet: &Packet) -> Self {
         let mut rule = Self { meant: Meant::Yes, about: false, verdict: None };
-        let mut at = 0;
-        while let Some(&word) = words.get(at) {
-            let next = words.get(at + 1).copied().unwrap_or_default();
-            at += match word {
-                "accept" => rule.ends(Verdict::Accept, words.len()),
-                "drop" | "reject" => rule.ends(Verdict::Drop, words.len()),
-                "return" => rule.ends(Verdict::Return, words.len()),
-                "jump" | "goto" => rule.ends(Verdict::Jump(next.to_owned()), words.len()),
-                "comment" => words.len(),
-                "counter" => 1,
-                // What follows `log` are its options, up to a verdict.
-                "log" | "prefix" | "level" | "flags" | "all" => 1,
-                _ => rule.expression(&words[at..], packet),
-            };
+        for (name, inner) in expressions.iter().filter_map(member) {
+            match name {
+                "match" => rule.take_match(inner, packet),
+                "vmap" => rule.take_map(inner, packet),
+                "counter" | "log" => {}
+                _ => match Verdict::read(name, inner) {
+                    Some(verdict) => rule.verdict = Some(verdict),
+                    None => rule.meant = rule.meant.min(Meant::Maybe),
+                },
+            }
         }
         rule
     }
 
-    fn ends(&mut self, verdict: Verdict, rest: usize) -> usize {
-        self.verdict = Some(verdict);
-        rest
-    }
-
-    /// Takes in an expression at the start of `words`; gives how many words it is long.
-    fn expression(&mut self, words: &[&str], packet: &Packet) -> usize {
-        let [left, rest @ ..] = words else { return 1 };
-        let single = matches!(*left, "iifname" | "iif" | "oifname" | "oif");
-        let (right, mut at) =
-            if single { ("", 1) } else { (rest.first().copied().unwrap_or_default(), 2) };
-        let Some(said) = value(packet, left, right) else {
-            self.meant = self.meant.min(Meant::Maybe);
-            return 1;
+    fn take_match(&mut self, inner: &Value, packet: &Packet) {
+        let left = &inner["left"];
+        let meant = match (packet.matches(left, &inner["right"]), inner["op"].as_str()) {
+            (meant, Some("==" | "in")) => meant,
+            (Meant::Yes, Some("!=")) => Meant::No,
+            (Meant::No, Some("!=")) => Meant::Yes,
+            _ => Meant::Maybe,
         };
-        let not = words.get(at) == Some(&"!=");
-        at += usize::from(not || words.get(at) == Some(&"=="));
-        let map = words.get(at) == Some(&"vmap");
-        at += usize::from(map);
-        let length = match words.get(at) {
-            Some(&"{") => words[at..].iter().take_while(|&&word| word != "}").count() + 1,
-            _ => 1,
-        };
-        let items: Vec<&str> =
-            words.iter().skip(at).take(length).flat_map(|word| word.split(',')).collect();
-        let items: Vec<&str> = items
-            .into_iter()
-            .filter(|item| !item.is_empty() && *item != "{" && *item != "}")
-            .collect();
-        if map {
-            self.mapped(&said, &items);
-        } else {
-            let meant = match (among(&said, &items), not) {
-                (Meant::Yes, true) => Meant::No,
-                (Meant::No, true) => Meant::Yes,
-                (meant, _) => meant,
-            };
-            self.about |= meant == Meant::Yes && !single && *left != "ct";
-            self.meant = self.meant.min(meant);
-        }
-        at + length
+        let general = is_interface(left) || left.get("ct").is_some();
+        self.about |= meant == Meant::Yes && !general;
+        self.meant = self.meant.min(meant);
     }
 
     /// `vmap { established : accept, invalid : drop }`
-    fn mapped(&mut self, said: &super::matching::Said, items: &[&str]) {
-        for entry in items.split(|item| *item == ":").collect::<Vec<_>>().windows(2) {
-            let (key, verdict) = (entry[0].last().copied(), entry[1].first().copied());
-            let (Some(key), Some(verdict)) = (key, verdict) else { continue };
-            match (among(said, &[key]), verdict) {
-                (Meant::Yes, "accept") => self.verdict = Some(Verdict::Accept),
-                (Meant::Yes, "drop") => self.verdict = Some(Verdict::Drop),
-                (Meant::Yes, "return") => self.verdict = Some(Verdict::Return),
-                (Meant::Yes, "jump" | "goto") => {
-                    let to = entry[1].get(1).copied().unwrap_or_default();
-                    self.verdict = Some(Verdict::Jump(to.to_owned()));
-                }
-                (Meant::Maybe, _) => self.meant = self.meant.min(Meant::Maybe),
-                _ => {}
+    fn take_map(&mut self, inner: &Value, packet: &Packet) {
+        for entry in inner["data"]["set"].as_array().into_iter().flatten() {
+            let verdict = member(&entry[1]).and_then(|(name, inner)| Verdict::read(name, inner));
+            match packet.matches(&inner["key"], &entry[0]) {
+                Meant::Yes => self.verdict = verdict,
+                Meant::Maybe => self.meant = self.meant.min(Meant::Maybe),
+                Meant::No => {}
             }
         }
+    }
+}
+
+fn is_interface(left: &Value) -> bool {
+    matches!(left["meta"]["key"].as_str(), Some("iif" | "iifname" | "oif" | "oifname"))
+}
+
+/// A rule as nft prints it, without its counters.
+fn text(expressions: &[Value]) -> String {
+    let counts = |value: &&Value| value.get("counter").is_none();
+    expressions.iter().filter(counts).map(shown).collect::<Vec<_>>().join(" ")
+}
+
+fn shown(value: &Value) -> String {
+    let list = |items: &Value, by: &str| {
+        let items: Vec<String> = items.as_array().into_iter().flatten().map(shown).collect();
+        items.join(by)
+    };
+    let Some((name, inner)) = member(value) else {
+        return match value {
+            Value::String(text) => text.clone(),
+            Value::Array(_) => list(value, ","),
+            _ => value.to_string(),
+        };
+    };
+    let part = |key: &str| shown(&inner[key]);
+    match name {
+        "match" => {
+            let (left, right) = (&inner["left"], &inner["right"]);
+            let right = match right {
+                Value::String(name) if is_interface(left) => format!("\"{name}\""),
+                _ => shown(right),
+            };
+            let operator = if inner["op"] == "!=" { " !=" } else { "" };
+            format!("{}{operator} {right}", shown(left))
+        }
+        "vmap" => format!("{} vmap …", part("key")),
+        "payload" => format!("{} {}", part("protocol"), part("field")),
+        "meta" if is_interface(value) => part("key"),
+        "meta" | "ct" => format!("{name} {}", part("key")),
+        "prefix" => format!("{}/{}", part("addr"), part("len")),
+        "range" => list(inner, "-"),
+        "set" => format!("{{ {} }}", list(inner, ", ")),
+        "jump" | "goto" => format!("{name} {}", part("target")),
+        _ => name.to_owned(),
     }
 }

@@ -1,36 +1,37 @@
-//! Rulesets as they are met, and what becomes of packets in them.
+//! Rules as they are met, and what happens to packets in them.
+
+use std::collections::BTreeMap;
 
 use catalog::Source;
+use serde_json::{Value, json};
 
 use super::packet::{Packet, Protocol};
 use super::ruleset::{Fate, Ruleset};
 
-/// Debian's example of a workstation, by and large.
-const WORKSTATION: &str = r#"table inet filter {
-	set blocked {
-		type ipv4_addr
-		elements = { 192.0.2.66,
-			     192.0.2.67 }
-	}
-	chain input {
-		type filter hook input priority filter; policy drop;
-		iifname "lo" accept
-		ct state vmap { established : accept, related : accept, invalid : drop }
-		ip saddr @blocked counter packets 0 bytes 0 drop
-		tcp dport { 22, 80,
-			    443 } accept
-		limit rate 5/minute burst 5 packets log prefix "dropped: "
-	}
-	chain forward {
-		type filter hook forward priority filter; policy drop;
-	}
-}"#;
+/// What `nft -j list ruleset` (1.0.6) prints for these rules.
+const EXPRESSIONS: &str = include_str!("rules.json");
+
+/// A chain at this hook with these rules, one a line; `chain NAME` begins another chain.
+fn ruleset(hook: &str, rules: &str, policy: &str) -> Ruleset {
+    let expressions: BTreeMap<String, Value> = serde_json::from_str(EXPRESSIONS).unwrap();
+    let base = json!({ "family": "inet", "table": "filter", "name": "base", "hook": hook,
+        "policy": policy });
+    let mut chain = "base";
+    let mut objects = vec![json!({ "metainfo": {} }), json!({ "chain": base })];
+    for line in rules.lines() {
+        if let Some(name) = line.strip_prefix("chain ") {
+            chain = name;
+            continue;
+        }
+        let expr = &expressions[line];
+        let rule = json!({ "family": "inet", "table": "filter", "chain": chain, "expr": expr });
+        objects.push(json!({ "rule": rule }));
+    }
+    Ruleset::parse(json!({ "nftables": objects }).to_string().as_bytes()).unwrap()
+}
 
 fn input(rules: &str, policy: &str) -> Ruleset {
-    Ruleset::parse(&format!(
-        "table inet filter {{\n chain input {{\n type filter hook input priority 0; policy \
-         {policy};\n {rules}\n }}\n}}\n"
-    ))
+    ruleset("input", rules, policy)
 }
 
 fn media() -> Packet {
@@ -56,12 +57,21 @@ fn word(fate: &Fate) -> &'static str {
 
 #[test]
 fn a_workstation_takes_refusals_and_no_multicast() {
-    let rules = Ruleset::parse(WORKSTATION);
+    let rules = input(
+        "iifname \"lo\" accept\n\
+         ct state vmap { established : accept, related : accept, invalid : drop }\n\
+         ip saddr @blocked counter drop\n\
+         tcp dport { 22, 80, 443 } accept\n\
+         limit rate 5/minute burst 5 packets log prefix \"dropped: \"",
+        "drop",
+    );
     assert_eq!(rules.fate(&Packet::refusal(false)), Fate::Passes);
     assert_eq!(rules.fate(&Packet::refusal(true)), Fate::Passes);
-    let by = "the policy of inet filter input".to_owned();
+    let by = "the policy of inet filter base".to_owned();
     assert_eq!(rules.fate(&media()), Fate::Dropped { by: by.clone() });
     assert_eq!(rules.fate(&igmp()), Fate::Dropped { by });
+    let out = Packet::relayed("198.51.100.7:6970".parse().unwrap(), "eth0");
+    assert_eq!(rules.fate(&out), Fate::Passes, "there is no chain for packets that go out");
 }
 
 #[test]
@@ -69,7 +79,7 @@ fn refusals_in_many_rulesets() {
     for (rules, policy, expected) in [
         ("", "accept", "passes"),
         ("", "drop", "dropped"),
-        ("icmp type destination-unreachable counter packets 3 bytes 9 drop", "accept", "dropped"),
+        ("icmp type destination-unreachable counter drop", "accept", "dropped"),
         ("icmp type { echo-request, destination-unreachable } drop", "accept", "dropped"),
         ("icmp type echo-request drop", "accept", "passes"),
         ("ip protocol icmp drop", "accept", "dropped"),
@@ -91,12 +101,13 @@ fn refusals_in_many_rulesets() {
         ("ip6 saddr ::/0 drop\ntcp dport 22 drop", "accept", "passes"),
         ("icmp type != destination-unreachable drop", "accept", "passes"),
         ("icmp type != echo-request drop", "accept", "dropped"),
-        ("jump icmp\n}\nchain icmp {\nicmp type destination-unreachable drop", "accept", "dropped"),
-        ("ip protocol icmp goto icmp\n}\nchain icmp {\naccept", "drop", "passes"),
-        ("jump in\n}\nchain in {\njump in", "accept", "passes"),
+        ("ether saddr 02:00:00:00:00:01 drop", "accept", "passes"),
+        ("jump pings\nchain pings\nicmp type destination-unreachable drop", "accept", "dropped"),
+        ("ip protocol icmp goto pings\nchain pings\naccept", "drop", "passes"),
+        ("jump in\nchain in\njump in", "accept", "passes"),
     ] {
-        let rules_read = input(rules, policy);
-        assert_eq!(word(&rules_read.fate(&Packet::refusal(false))), expected, "{rules} / {policy}");
+        let fate = input(rules, policy).fate(&Packet::refusal(false));
+        assert_eq!(word(&fate), expected, "{rules} / {policy}");
     }
 }
 
@@ -106,8 +117,11 @@ fn multicast_in_many_rulesets() {
         ("udp dport 5004 accept", "passes"),
         ("udp dport 5000-5100 accept", "passes"),
         ("udp dport { 5000-5003, 5006 } accept", "dropped"),
+        ("udp dport > 5000 accept", "perhaps"),
+        ("udp dport vmap { 5004 : drop, 5006-5010 : jump pings }\naccept", "dropped"),
         ("ip daddr 239.0.0.0/8 accept", "passes"),
         ("ip daddr { 224.0.0.0-239.1.2.2 } accept", "dropped"),
+        ("ip daddr { 224.0.0.0-239.255.255.255 } accept", "passes"),
         ("meta pkttype multicast accept", "passes"),
         ("iifname \"studio\" accept", "passes"),
         ("iifname \"stu*\" udp dport 5004 accept", "passes"),
@@ -121,7 +135,14 @@ fn multicast_in_many_rulesets() {
 }
 
 #[test]
-fn what_goes_out_goes_through_other_chains() {
+fn queries_in_rulesets() {
+    for rules in ["ip protocol igmp accept", "igmp type membership-query accept"] {
+        assert_eq!(input(rules, "drop").fate(&igmp()), Fate::Passes, "{rules}");
+    }
+}
+
+#[test]
+fn relayed_packets_go_through_the_output_chains() {
     let edge = Packet::relayed("198.51.100.7:6970".parse().unwrap(), "eth0");
     for (rules, policy, expected) in [
         ("", "accept", "passes"),
@@ -133,24 +154,45 @@ fn what_goes_out_goes_through_other_chains() {
         ("ct state established,related accept", "drop", "dropped"),
         ("meta skuid 0 accept", "drop", "perhaps"),
     ] {
-        let text = format!(
-            "table inet filter {{\n chain out {{\n type filter hook output priority 0; policy \
-             {policy};\n {rules}\n }}\n chain in {{\n type filter hook input priority 0; policy \
-             accept;\n }}\n}}\n"
-        );
-        let read = Ruleset::parse(&text);
+        let read = ruleset("output", rules, policy);
         assert_eq!(word(&read.fate(&edge)), expected, "{rules} / {policy}");
         assert_eq!(read.fate(&media()), Fate::Passes, "{rules} / {policy}");
     }
-    let closed = Ruleset::parse(WORKSTATION);
-    assert_eq!(closed.fate(&edge), Fate::Passes);
 }
 
 #[test]
-fn whatever_is_printed_is_read() {
-    for text in ["", "table", "}\n}", "chain x {", "table ip a {\nchain b {\n{ {", "x vmap { : }"] {
-        assert_eq!(Ruleset::parse(text).fate(&media()), Fate::Passes);
+fn a_rule_is_quoted_as_nft_prints_it() {
+    for rule in [
+        "ip daddr 198.51.100.0/24 oifname \"eth0\" reject",
+        "udp dport 6970-6999 drop",
+        "icmp type != echo-request drop",
+    ] {
+        let packets = [Packet::relayed("198.51.100.7:6970".parse().unwrap(), "eth0"), igmp(), {
+            Packet::refusal(false)
+        }];
+        let read = [ruleset("output", rule, "accept"), ruleset("input", rule, "accept")];
+        let fates = read.iter().flat_map(|read| packets.iter().map(|packet| read.fate(packet)));
+        let by = format!("the rule `{rule}` of inet filter base");
+        assert!(fates.into_iter().any(|fate| fate == Fate::Dropped { by: by.clone() }), "{rule}");
     }
-    let odd = input("vmap { : , }\nct state vmap { : : }\nip\nudp dport\niifname", "drop");
-    assert_ne!(odd.fate(&media()), Fate::Passes);
+}
+
+#[test]
+fn any_json_is_read_or_refused() {
+    for text in ["", "[]", "{}", "{\"nftables\":1}"] {
+        assert!(Ruleset::parse(text.as_bytes()).is_none(), "{text}");
+    }
+    let odd = [
+        json!({"match": null}),
+        json!({"vmap": {"key": 1, "data": {"set": [[], 1, null]}}}),
+        json!(3),
+        json!({"jump": {}}),
+        json!({"match": {"op": "==", "left": {"payload": 1}, "right": {"range": []}}}),
+    ];
+    let chain =
+        json!({"family": "ip", "table": "t", "name": "c", "hook": "input", "policy": "drop"});
+    let rule = json!({"family": "ip", "table": "t", "chain": "c", "expr": odd});
+    let objects = json!({ "nftables": [{ "chain": chain }, { "rule": rule }] });
+    let odd = Ruleset::parse(objects.to_string().as_bytes()).unwrap();
+    assert_eq!(word(&odd.fate(&media())), "dropped");
 }

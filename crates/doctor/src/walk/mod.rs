@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalog::{Catalog, Edge, Route, Stream};
+use catalog::{Catalog, Edge, Stream};
 use control::{
     Client, ClientError, RelayDetail, RelayShow, RelayStatus, Request, ScanResult, Started, Verdict,
 };
@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use wording::count;
 
 use self::answer::Answers;
-use self::step::Steps;
 pub use self::step::{News, Outcome, Step};
+use self::step::{Steps, Stuck};
 use crate::{refusals, rtsp};
 
 /// How long the encoder's packets are waited for.
@@ -51,9 +51,6 @@ pub enum NoWay {
 
 /// Listens to a stream for at most this time, and gives what was heard of each media, in order.
 pub type Listen<'a> = dyn FnMut(&Stream, Duration) -> Result<Vec<ScanResult>, String> + 'a;
-
-/// A step failed and was reported: the walk ends there.
-struct Stuck;
 
 type Taken<T> = Result<T, Stuck>;
 
@@ -93,44 +90,37 @@ impl<'a> Walk<'a> {
     }
 
     fn go(&self, listen: &mut Listen<'_>, steps: &mut Steps<'_>) -> Taken<()> {
-        let route = self.files(steps)?;
+        self.files(steps)?;
         self.source(listen, steps)?;
         self.rtsp(steps)?;
-        let before = self.running(steps)?;
-        let found = before.is_some();
-        self.start(steps, before)?;
-        let answer = self.packets(steps, route);
-        // Whatever came of it, the relay is left as it was found.
-        if !found {
+        let ran = self.start(steps)?;
+        let answer = self.packets(steps);
+        // The relay is left as it was found.
+        if !ran {
             self.stop(steps);
         }
         answer
     }
 
-    fn files(&self, steps: &mut Steps<'_>) -> Taken<&Route> {
-        let (stream, edge) = (self.stream, self.edge.name.as_str());
-        match self.catalog.route(stream, edge) {
-            Ok(route) => {
-                let pairs = route.pairs.iter();
-                let to: Vec<String> = pairs
-                    .map(|pair| format!("{} to port {}", pair.label, pair.rtp.target.port()))
-                    .collect();
-                let what = format!("{stream}.sdp and {stream}.{edge}.sdp fit: {}", to.join(", "));
-                steps.tell("files", Outcome::Ok, what, "");
-                Ok(route)
-            }
-            Err(refusal) => {
-                let advice = format!(
-                    "`dynrelay sdp check {stream} {edge}` compares them, `dynrelay sdp offer \
-                     {stream} {edge}` makes the edge's"
-                );
-                steps.tell("files", Outcome::Failed, refusal.to_string(), &advice);
-                Err(Stuck)
-            }
-        }
+    fn files(&self, steps: &mut Steps<'_>) -> Taken<()> {
+        let (stream, edge) = (self.stream, &self.edge.name);
+        let route = self.catalog.route(stream, edge).map_err(|refusal| {
+            let advice = format!(
+                "`dynrelay sdp check {stream} {edge}` compares them, `dynrelay sdp offer {stream} \
+                 {edge}` makes the edge's"
+            );
+            steps.fail("files", refusal.to_string(), &advice)
+        })?;
+        let ports = route.pairs.iter();
+        let ports: Vec<String> = ports
+            .map(|pair| format!("{} to port {}", pair.label, pair.rtp.target.port()))
+            .collect();
+        let what = format!("{stream}.sdp and {stream}.{edge}.sdp fit: {}", ports.join(", "));
+        steps.tell("files", Outcome::Ok, what, "");
+        Ok(())
     }
 
-    /// Listens for each media, beside the daemon.
+    /// Listens for each media.
     fn source(&self, listen: &mut Listen<'_>, steps: &mut Steps<'_>) -> Taken<()> {
         let Some(stream) = self.catalog.stream(self.stream) else { return Err(Stuck) };
         if let Some(source) = &stream.source {
@@ -148,88 +138,60 @@ impl<'a> Walk<'a> {
         for (label, heard) in stream.labels().zip(&heard) {
             source_step(steps, &label, heard);
         }
-        if heard.iter().all(|one| one.verdict() == Verdict::NotActive) {
-            return Err(Stuck);
-        }
-        Ok(())
+        let silent = heard.iter().all(|one| one.verdict() == Verdict::NotActive);
+        if silent { Err(Stuck) } else { Ok(()) }
     }
 
     fn rtsp(&self, steps: &mut Steps<'_>) -> Taken<()> {
         let url = &self.edge.url;
-        match rtsp::options(url.as_str()) {
-            Ok(said) => {
-                steps.tell("edge", Outcome::Ok, format!("{url} answers: {said}"), "");
-                Ok(())
-            }
-            Err(error) => {
-                let what = format!("{url} does not answer: {error}");
-                steps.tell("edge", Outcome::Failed, what, rtsp::ADVICE);
-                Err(Stuck)
-            }
-        }
+        let said = rtsp::options(url.as_str()).map_err(|error| {
+            steps.fail("edge", format!("{url} does not answer: {error}"), rtsp::ADVICE)
+        })?;
+        steps.tell("edge", Outcome::Ok, format!("{url} answers: {said}"), "");
+        Ok(())
     }
 
-    /// The relay, if it runs already.
-    fn running(&self, steps: &mut Steps<'_>) -> Taken<Option<RelayDetail>> {
-        match self.show() {
-            Ok(detail) => Ok(detail.filter(|detail| detail.relay.state != State::Closed)),
-            Err(error) => {
-                let advice = "`systemctl status dynrelayd`, and `dynrelay check` without --edge";
-                steps.tell("relay", Outcome::Failed, error.to_string(), advice);
-                Err(Stuck)
-            }
-        }
-    }
-
-    fn start(&self, steps: &mut Steps<'_>, before: Option<RelayDetail>) -> Taken<()> {
-        let (stream, edge) = (self.stream, self.edge.name.as_str());
-        if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before {
-            let what = format!("{stream}/{edge} runs already, and is {state}");
+    /// Starts the relay unless it runs; gives whether it ran before.
+    fn start(&self, steps: &mut Steps<'_>) -> Taken<bool> {
+        let relay = format!("{}/{}", self.stream, self.edge.name);
+        let before = self.show().map_err(|error| {
+            let advice = "`systemctl status dynrelayd`, and `dynrelay check` without --edge";
+            steps.fail("relay", error.to_string(), advice)
+        })?;
+        if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before.filter(runs) {
+            let what = format!("{relay} runs already, and is {state}");
             steps.tell("relay", Outcome::Ok, what, "");
-            return Ok(());
+            return Ok(true);
         }
-        let (name, edge) = (stream.to_owned(), Some(edge.to_owned()));
-        match self.ask::<Started>(&Request::Start { stream: name, edge, client: None }) {
-            Ok(started) => {
-                let state = started.state.unwrap_or(State::Starting);
-                let what = format!("{stream}/{} is started: {state}", self.edge.name);
-                steps.tell("relay", Outcome::Ok, what, "");
-                Ok(())
-            }
-            Err(error) => {
-                let advice = "see the daemon's log: `journalctl -u dynrelayd`";
-                steps.tell("relay", Outcome::Failed, error.to_string(), advice);
-                Err(Stuck)
-            }
-        }
+        let (stream, edge) = (self.stream.to_owned(), Some(self.edge.name.clone()));
+        let request = Request::Start { stream, edge, client: None };
+        let started: Started = self.ask(&request).map_err(|error| {
+            steps.fail("relay", error.to_string(), "see the log: `journalctl -u dynrelayd`")
+        })?;
+        let state = started.state.unwrap_or(State::Starting);
+        steps.tell("relay", Outcome::Ok, format!("{relay} is started: {state}"), "");
+        Ok(false)
     }
 
-    /// Looks on until each RTP flow is known to be taken, or the time is over.
-    fn packets(&self, steps: &mut Steps<'_>, route: &Route) -> Taken<()> {
-        let rules = self.catalog.rules(self.stream);
+    /// Asks the daemon until it knows of each RTP flow whether the edge takes it, or the time is
+    /// over.
+    fn packets(&self, steps: &mut Steps<'_>) -> Taken<()> {
         let began = Instant::now();
-        let mut answers = Answers::new(route.paths().count(), rules.quiet);
+        let mut answers = Answers::default();
         let mut hinted = false;
         loop {
             let over = began.elapsed() >= self.wait;
-            match self.show() {
-                Ok(Some(detail)) if detail.relay.state != State::Closed => {
-                    answers.look(&detail, began.elapsed());
-                    if answers.are_quiet() {
-                        // An edge that can't refuse is as quiet as one that accepts.
-                        answers.settle(refusals::are_heard(detail.address));
-                    }
-                }
-                Ok(detail) => return self.closed(steps, detail.as_ref()),
-                Err(error) => {
-                    steps.tell("packets", Outcome::Failed, error.to_string(), "");
-                    return Err(Stuck);
-                }
-            }
+            let relay =
+                self.show().map_err(|error| steps.fail("packets", error.to_string(), ""))?;
+            let relay = match relay {
+                Some(relay) if runs(&relay) => relay,
+                relay => return Err(self.closed(steps, relay)),
+            };
+            answers.look(&relay, || refusals::are_heard(relay.address));
             for news in answers.news(over) {
                 steps.tell(news.step, news.outcome, news.what, news.advice);
             }
-            if over || answers.all_taken() {
+            if over || answers.are_settled() {
                 return Ok(());
             }
             if answers.is_refused() && !std::mem::replace(&mut hinted, true) {
@@ -239,7 +201,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Refusals are what an edge without viewers gives.
+    /// An edge without viewers refuses.
     fn hint(&self, steps: &mut Steps<'_>) {
         let Self { edge, stream, wait, .. } = self;
         let wait = count(wait.as_secs(), "second");
@@ -251,45 +213,42 @@ impl<'a> Walk<'a> {
         ));
     }
 
-    fn closed(&self, steps: &mut Steps<'_>, detail: Option<&RelayDetail>) -> Taken<()> {
-        let reason = detail.and_then(|detail| detail.relay.reason);
+    fn closed(&self, steps: &mut Steps<'_>, relay: Option<RelayDetail>) -> Stuck {
+        let reason = relay.and_then(|relay| relay.relay.reason);
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let what = format!("{}/{} has closed{reason}", self.stream, self.edge.name);
-        let advice = format!("`dynrelay show {}/{}` says more", self.stream, self.edge.name);
-        steps.tell("packets", Outcome::Failed, what, &advice);
-        Err(Stuck)
+        let relay = format!("{}/{}", self.stream, self.edge.name);
+        let advice = format!("`dynrelay show {relay}` says more");
+        steps.fail("packets", format!("{relay} has closed{reason}"), &advice)
     }
 
-    /// Takes the relay away again, unless somebody watches by now.
+    /// Stops the relay again, unless somebody watches by now.
     fn stop(&self, steps: &mut Steps<'_>) {
-        let (stream, edge) = (self.stream, self.edge.name.as_str());
-        let viewers = self.show().ok().flatten().and_then(|detail| detail.relay.viewers);
+        let (stream, edge) = (self.stream.to_owned(), self.edge.name.clone());
+        let relay = format!("{stream}/{edge}");
+        let viewers = self.show().ok().flatten().and_then(|relay| relay.relay.viewers);
         if viewers.is_some_and(|viewers| viewers > 0) {
             let what = format!("somebody watches {stream} at {edge} by now, so it goes on");
             steps.tell("end", Outcome::Ok, what, "");
             return;
         }
-        let (name, edge) = (stream.to_owned(), edge.to_owned());
-        let (outcome, what, advice) = match self.ask(&Request::Stop { stream: name, edge }) {
-            Ok(RelayStatus { edge, .. }) => {
-                (Outcome::Ok, format!("{stream}/{edge} is stopped: it did not run before"), "")
+        match self.ask::<RelayStatus>(&Request::Stop { stream, edge }) {
+            Ok(_) => {
+                let what = format!("{relay} is stopped: it did not run before");
+                steps.tell("end", Outcome::Ok, what, "");
             }
             // It closed by itself.
-            Err(ClientError::Refused(refused)) if self.is_closed() => {
-                (Outcome::Ok, refused.to_string(), "")
+            Err(ClientError::Refused(refused))
+                if self.show().is_ok_and(|relay| !relay.is_some_and(|relay| runs(&relay))) =>
+            {
+                steps.tell("end", Outcome::Ok, refused.to_string(), "");
             }
             Err(error) => {
-                let advice = "check as root, or as the daemon's user, who may stop it again; it \
-                              closes by itself when nobody watches";
-                (Outcome::Unknown, format!("{stream} goes on: {error}"), advice)
+                let advice = "only root and the daemon's user may stop it; it closes by itself \
+                              when nobody watches";
+                let what = format!("{} goes on: {error}", self.stream);
+                steps.tell("end", Outcome::Unknown, what, advice);
             }
-        };
-        steps.tell("end", outcome, what, advice);
-    }
-
-    fn is_closed(&self) -> bool {
-        self.show()
-            .is_ok_and(|detail| detail.is_none_or(|detail| detail.relay.state == State::Closed))
+        }
     }
 
     /// The latest relay of the stream to the edge, if there was any.
@@ -303,6 +262,10 @@ impl<'a> Walk<'a> {
         let socket: &Path = &self.catalog.config().daemon.socket;
         Client::connect(socket, Some(PATIENCE))?.ask(request)
     }
+}
+
+fn runs(relay: &RelayDetail) -> bool {
+    relay.relay.state != State::Closed
 }
 
 fn source_step(steps: &mut Steps<'_>, label: &str, result: &ScanResult) {

@@ -40,6 +40,9 @@ pub enum News {
     Hint(String),
 }
 
+/// A step failed and was told: the walk ends there.
+pub(super) struct Stuck;
+
 /// Tells the steps, with the time that each took.
 pub(super) struct Steps<'a> {
     tell: &'a mut dyn FnMut(News),
@@ -69,6 +72,12 @@ impl<'a> Steps<'a> {
         self.since = Instant::now();
         self.failed |= outcome == Outcome::Failed;
         (self.tell)(News::Step(Step { step, outcome, what, advice: advice.to_owned(), ms }));
+    }
+
+    /// Tells a step that failed.
+    pub(super) fn fail(&mut self, step: &'static str, what: String, advice: &str) -> Stuck {
+        self.tell(step, Outcome::Failed, what, advice);
+        Stuck
     }
 
     /// Tells what a person can do meanwhile.
