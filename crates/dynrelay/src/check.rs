@@ -15,7 +15,7 @@ use crate::json;
 use crate::progress::Progress;
 use crate::scan::listener;
 use crate::text::{plain, wrapped};
-use crate::wording::{count, silence};
+use wording::{count, silence};
 
 /// The options of `dynrelay check`.
 #[derive(Clone, Debug, Args)]

@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -10,9 +9,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::relay_arg::RelayArg;
 use crate::sdp::Sdp;
-use crate::start::Start;
+use crate::start_stop::Start;
 use crate::{
-    check, completions, events, list, ping, reload, report, scan, show, start, stop, streams, watch,
+    check, completions, daemon, events, list, report, scan, show, start_stop, streams, watch,
 };
 
 /// The text below the list of commands in `--help`.
@@ -43,26 +42,13 @@ See dynrelay(1), and dynrelay.toml(5) for the configuration.";
 pub(crate) struct Arguments {
     /// The daemon's socket [default: $DYNRELAY_SOCKET, else /run/dynrelay/control.sock]
     #[arg(long, global = true, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    pub(crate) socket: Option<PathBuf>,
     /// Print JSON for programs, one object on one line
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-impl Arguments {
-    /// The socket to use; `from_env` is the value of the environment variable.
-    pub(crate) fn socket(&self, from_env: Option<OsString>) -> PathBuf {
-        self.socket.clone().unwrap_or_else(|| Self::default_socket(from_env))
-    }
-
-    /// The socket without the option; `from_env` is the value of the environment variable.
-    pub(crate) fn default_socket(from_env: Option<OsString>) -> PathBuf {
-        let from_env = from_env.filter(|path| !path.is_empty()).map(PathBuf::from);
-        from_env.unwrap_or_else(|| control::DEFAULT_SOCKET.into())
-    }
 }
 
 /// Nouns show, verbs change.
@@ -112,9 +98,12 @@ pub(crate) enum Command {
         Like any other, this relay closes by itself when nobody watches.")]
     Start(Start),
     /// Close a relay now
-    #[command(after_help = "Examples:\n  dynrelay stop news dss2\n  dynrelay stop news/dss2\n\n\
+    #[command(
+        after_help = "Examples:\n  dynrelay stop news        if news is relayed to one edge\n  \
+        dynrelay stop news dss2\n  dynrelay stop news/dss2\n\n\
         The next viewer who asks starts it again. To prevent that, remove STREAM.EDGE.sdp and \
-        reload.")]
+        reload."
+    )]
     Stop(RelayArg),
     /// Read the configuration and the streams folder again
     #[command(after_help = "Relays go on unless the changes concern them. The answer names \
@@ -182,10 +171,10 @@ impl Command {
             Self::Show(relay) => show::run(context, &relay),
             Self::Watch => watch::run(context),
             Self::Events => events::run(context),
-            Self::Start(start) => start::run(context, start),
-            Self::Stop(relay) => stop::run(context, &relay),
-            Self::Reload => reload::run(context),
-            Self::Ping => ping::run(context),
+            Self::Start(start) => start_stop::start(context, start),
+            Self::Stop(relay) => start_stop::stop(context, &relay),
+            Self::Reload => daemon::reload(context),
+            Self::Ping => daemon::ping(context),
             Self::Check(what) => check::run(context, &what),
             Self::Scan(wanted) => scan::run(context, &wanted),
             Self::Sdp(sdp) => sdp.run(context),
@@ -197,26 +186,43 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::CommandFactory;
 
     use super::*;
+    use crate::completions::with_names;
 
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
     }
 
+    /// The words that may come after these.
+    fn after(words: &[&str]) -> Vec<String> {
+        let mut line: Vec<OsString> = vec!["dynrelay".into()];
+        line.extend(words.iter().map(Into::into));
+        let mut command = with_names(Arguments::command());
+        command.build();
+        let last = line.len() - 1;
+        let found = clap_complete::engine::complete(&mut command, line, last, None).unwrap();
+        found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
+    }
+
     #[test]
-    fn the_option_wins_over_the_environment_and_both_over_the_default() {
-        let socket = |words: &[&str], env: Option<&str>| {
-            Arguments::parse_from(words).socket(env.map(Into::into))
-        };
-        let option = ["dynrelay", "ping", "--socket", "/a"];
-        assert_eq!(socket(&option, Some("/b")), PathBuf::from("/a"));
-        assert_eq!(socket(&["dynrelay", "ping"], Some("/b")), PathBuf::from("/b"));
-        for env in [None, Some("")] {
-            let path = socket(&["dynrelay", "ping"], env);
-            assert_eq!(path, PathBuf::from(control::DEFAULT_SOCKET));
+    fn every_command_and_option_is_completed() {
+        let mut ways = vec![(Vec::new(), Arguments::command())];
+        while let Some((way, command)) = ways.pop() {
+            let at = |last| [way.as_slice(), &[last]].concat();
+            for option in command.get_opts().filter(|option| !option.is_hide_set()) {
+                let option = format!("--{}", option.get_long().unwrap());
+                assert!(after(&at("--")).contains(&option), "{way:?} {option}");
+            }
+            for next in command.get_subcommands().filter(|next| !next.is_hide_set()) {
+                let name: &'static str = String::from(next.get_name()).leak();
+                assert!(after(&at("")).contains(&name.to_owned()), "{way:?} {name}");
+                ways.push((at(name), next.clone()));
+            }
         }
     }
 }

@@ -9,23 +9,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use catalog::Catalog;
-use clap::{Command, CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use control::{Client, ClientError, Request, StreamList};
 
-use crate::command::Arguments;
-use crate::context::Context;
+use crate::context::{Context, default_socket};
 use crate::failure::Failure;
 
-/// The script sets this variable when it asks, to the name of its shell.
+/// The variable that the script sets when it asks; its value is the shell's name.
 const ASKS: &str = "_DYNRELAY_COMPLETE";
 
-/// A hanging daemon must not delay a Tab for longer than this.
+/// A Tab must not wait for a daemon that hangs.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// zsh loads the script at the first Tab, and expects the answer to that Tab from it, too.
+/// zsh reads the script at the first Tab, and expects it to answer that Tab, too.
 const AT_FIRST: &str = "[[ $funcstack[1] == _dynrelay ]] && _clap_dynamic_completer_dynrelay\n";
 
 /// A supported shell.
@@ -52,13 +51,13 @@ pub(crate) fn run(context: &mut Context<'_>, shell: Shell) -> Result<(), Failure
     Ok(())
 }
 
-/// Answers a shell that asks for the next words, and ends the program. Otherwise does nothing.
-pub(crate) fn answer() {
-    CompleteEnv::with_factory(|| with_names(Arguments::command())).var(ASKS).complete();
+/// If a shell asks which words may come next in this command line, answers and ends the program.
+pub(crate) fn answer(command: fn() -> Command) {
+    CompleteEnv::with_factory(|| with_names(command())).var(ASKS).complete();
 }
 
-/// The command line, with completion of names where it says `STREAM` or `EDGE`.
-fn with_names(command: Command) -> Command {
+/// The command line, with the names that go where it says `STREAM` or `EDGE`.
+pub(crate) fn with_names(command: Command) -> Command {
     let in_one_word = matches!(command.get_name(), "show" | "stop");
     let named = command.mut_args(|arg| match arg.get_id().as_str() {
         "stream" if in_one_word => arg.add(ArgValueCompleter::new(streams_or_relays)),
@@ -113,8 +112,7 @@ fn edges() -> Vec<CompletionCandidate> {
 
 /// The names from the daemon.
 fn ask() -> Result<StreamList, ClientError> {
-    let socket = Arguments::default_socket(std::env::var_os("DYNRELAY_SOCKET"));
-    Client::connect(&socket, Some(PATIENCE))?.ask(&Request::Streams { listen: false })
+    Client::connect(&default_socket(), Some(PATIENCE))?.ask(&Request::Streams { listen: false })
 }
 
 /// The names from the files, if the daemon is down or the user may not ask it.
@@ -125,38 +123,8 @@ fn from_files<T: Default>(names: impl Fn(&Catalog) -> T) -> T {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
     use crate::fake::Fake;
-
-    /// The words that may follow these.
-    fn after(words: &[&str]) -> Vec<String> {
-        let mut line: Vec<OsString> = vec!["dynrelay".into()];
-        line.extend(words.iter().map(Into::into));
-        let mut command = with_names(Arguments::command());
-        command.build();
-        let last = line.len() - 1;
-        let found = clap_complete::engine::complete(&mut command, line, last, None).unwrap();
-        found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
-    }
-
-    #[test]
-    fn every_command_and_option_is_completed() {
-        let mut ways = vec![(Vec::new(), Arguments::command())];
-        while let Some((way, command)) = ways.pop() {
-            let at = |last| [way.as_slice(), &[last]].concat();
-            for option in command.get_opts().filter(|option| !option.is_hide_set()) {
-                let option = format!("--{}", option.get_long().unwrap());
-                assert!(after(&at("--")).contains(&option), "{way:?} {option}");
-            }
-            for next in command.get_subcommands().filter(|next| !next.is_hide_set()) {
-                let name: &'static str = String::from(next.get_name()).leak();
-                assert!(after(&at("")).contains(&name.to_owned()), "{way:?} {name}");
-                ways.push((at(name), next.clone()));
-            }
-        }
-    }
 
     #[test]
     fn each_shell_has_a_script_that_asks_this_program() {

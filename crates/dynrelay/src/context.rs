@@ -1,10 +1,11 @@
 //! Everything outside that a command may use. Tests pass in a fake.
 
+use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use control::{Client, ClientError, Request};
+use control::{Client, ClientError, ErrorCode, Refused, Request, StreamList};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -24,7 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) daemon: &'a mut (dyn Ask + Send),
     /// Whether to print JSON for programs.
     pub(crate) json: bool,
-    /// Whether standard output shows colours.
+    /// Whether standard output shows colors.
     pub(crate) colors: bool,
     /// Whether standard error is a terminal that can show progress.
     pub(crate) progress: bool,
@@ -46,7 +47,7 @@ impl Context<'_> {
     ) -> Result<Option<T>, Failure> {
         let answer = match self.daemon.ask(request) {
             Err(ClientError::Refused(refused)) => {
-                let refused = suggest::with_hint(self.daemon, request, refused);
+                let refused = with_hint(self.daemon, request, refused);
                 return Err(Failure::Daemon(refused.into()));
             }
             answer => answer?,
@@ -58,7 +59,13 @@ impl Context<'_> {
         Ok(Some(serde_json::from_str(answer.get()).map_err(ClientError::Garbled)?))
     }
 
-    /// Prints a line for people, without control characters.
+    /// Asks the daemon, and prints nothing.
+    pub(crate) fn query<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Failure> {
+        let answer = self.daemon.ask(request)?;
+        Ok(serde_json::from_str(answer.get()).map_err(ClientError::Garbled)?)
+    }
+
+    /// Prints a line for people, without the control characters it may hold.
     pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.out, "{}", text::plain(line))
     }
@@ -102,7 +109,13 @@ impl Ask for Daemon {
     }
 }
 
-/// The time that an answer may take. A reload reads every file first, and a scan listens first.
+/// The daemon's socket where no option names one: $DYNRELAY_SOCKET, else the usual path.
+pub(crate) fn default_socket() -> PathBuf {
+    let named = env::var_os("DYNRELAY_SOCKET").filter(|path| !path.is_empty());
+    named.unwrap_or_else(|| control::DEFAULT_SOCKET.into()).into()
+}
+
+/// How long an answer may take. A reload reads every file before it answers, and a scan listens.
 fn patience(request: &Request) -> Duration {
     match request {
         Request::Reload => Duration::from_secs(15),
@@ -111,4 +124,38 @@ fn patience(request: &Request) -> Duration {
         }
         _ => Duration::from_secs(5),
     }
+}
+
+/// A refusal of a name that the daemon doesn't know, with a suggestion if a name is near.
+fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refused) -> Refused {
+    let (stream, edge) = match request {
+        Request::Start { stream, edge, .. } | Request::Show { stream, edge } => {
+            (stream, edge.as_deref())
+        }
+        Request::Stop { stream, edge } => (stream, Some(edge.as_str())),
+        _ => return refused,
+    };
+    let hint = match (refused.code, edge) {
+        (ErrorCode::UnknownStream, _) => {
+            let names = |list: &StreamList| {
+                suggest::hint(stream, list.streams.iter().map(|stream| stream.name.as_str()))
+            };
+            streams(daemon).as_ref().map(names)
+        }
+        (ErrorCode::NoEdge, Some(edge)) => {
+            let names = |list: &StreamList| {
+                let edges = list.streams.iter().flat_map(|stream| &stream.edges);
+                suggest::hint(edge, edges.map(String::as_str))
+            };
+            streams(daemon).as_ref().map(names)
+        }
+        _ => None,
+    };
+    Refused { message: format!("{}{}", refused.message, hint.unwrap_or_default()), ..refused }
+}
+
+/// The daemon's streams; none if it doesn't answer, for the refusal matters more.
+fn streams(daemon: &mut dyn Ask) -> Option<StreamList> {
+    let answer = daemon.ask(&Request::Streams { listen: false }).ok()?;
+    serde_json::from_str(answer.get()).ok()
 }

@@ -12,7 +12,7 @@ use crate::event_stream::Told;
 use crate::failure::Failure;
 use crate::json;
 use crate::text::plain;
-use crate::wording::{explained, utc};
+use wording::{explained, utc};
 
 /// The time between two checks whether the reader is still there.
 const GLANCE: Duration = Duration::from_secs(1);

@@ -2,13 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use catalog::ConfigError;
 use control::ClientError;
-
-use crate::context::Context;
-use crate::{json, text};
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +12,11 @@ pub(crate) enum Failure {
     /// The daemon refused, or gave no answer.
     #[error(transparent)]
     Daemon(#[from] ClientError),
-    /// A file is not what it should be.
+    /// A file of the catalogue has a fault.
     #[error(transparent)]
     File(#[from] catalog::Problem),
-    /// What was looked at is not as it should be, and that was printed.
-    #[error("not all is as it should be")]
+    /// A check found errors, and printed them.
+    #[error("check failed")]
     Unsound,
     /// The configuration can't be used.
     #[error("{}", .0.to_string().replace('\n', "; "))]
@@ -32,7 +28,7 @@ pub(crate) enum Failure {
         name: String,
         /// The streams folder.
         folder: PathBuf,
-        /// The name that was meant, perhaps.
+        /// A suggestion, or nothing.
         hint: String,
     },
     /// The data plane of a scan did not start.
@@ -41,10 +37,10 @@ pub(crate) enum Failure {
     /// A stream is not active, and that was printed.
     #[error("a stream is not active")]
     NotActive,
-    /// It can't be done with what is there; this says why, and what to do.
+    /// It can't be done; the text says why, and what to do.
     #[error("{0}")]
     Unfit(String),
-    /// Words that are each right do not go together.
+    /// The words of the command line do not go together.
     #[error("{0}")]
     Usage(String),
     /// The answer could not be written.
@@ -53,36 +49,28 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Tells people and programs, and gives the exit code: 1 refused or failed, 2 usage,
-    /// 3 daemon not reachable. A reader that has gone away (`| head`) is no failure.
-    pub(crate) fn report(&self, context: &mut Context<'_>) -> ExitCode {
-        match self {
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return ExitCode::SUCCESS;
-            }
-            Self::Unsound | Self::NotActive => return ExitCode::from(self.code()),
-            _ => {}
-        }
-        // Nobody is left to be told when these two fail.
-        if context.json {
-            let _ = json::line(context.out, &self.for_programs());
-            let _ = context.out.flush();
-        }
-        let line = text::plain(&format!("dynrelay: {self}{}", self.advice()));
-        let _ = writeln!(context.err, "{line}");
-        ExitCode::from(self.code())
+    /// Whether there is nothing to tell: the command printed it, or the reader has gone away
+    /// (`| head`), which is no failure.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Self::Unsound | Self::NotActive) || self.has_no_reader()
     }
 
-    fn code(&self) -> u8 {
+    fn has_no_reader(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code: 0 nobody reads any more, 1 refused or failed, 2 usage, 3 daemon not reachable.
+    pub(crate) fn code(&self) -> u8 {
         match self {
+            _ if self.has_no_reader() => 0,
             Self::Usage(_) => 2,
             Self::Daemon(ClientError::Unreachable { .. } | ClientError::NoAnswer(_)) => 3,
             _ => 1,
         }
     }
 
-    /// The daemon's own words for a refusal, and codes of the same kind for the rest.
-    fn for_programs(&self) -> String {
+    /// The failure as JSON, with the daemon's code of a refusal or a code of the same kind.
+    pub(crate) fn for_programs(&self) -> String {
         let code = match self {
             Self::Daemon(ClientError::Refused(refused)) => refused.code.to_string(),
             Self::Daemon(ClientError::Garbled(_)) => "garbled".to_owned(),
@@ -94,7 +82,7 @@ impl Failure {
     }
 
     /// What to do about it.
-    fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Daemon(ClientError::Unreachable { source, .. }) => match source.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
@@ -118,48 +106,31 @@ mod tests {
     use control::{ErrorCode, LineError, Refused};
 
     use super::*;
-    use crate::fake::Fake;
-
-    fn told(failure: &Failure, json: bool) -> (ExitCode, String, String) {
-        let mut fake = if json { Fake::default().for_programs() } else { Fake::default() };
-        let code = failure.report(&mut fake.context());
-        (code, fake.out(), fake.err())
-    }
-
-    fn refused() -> Failure {
-        let refused = Refused::new(ErrorCode::NoConsent, "dss2 has\nno \x1bnews.sdp");
-        Failure::Daemon(refused.into())
-    }
 
     #[test]
-    fn a_refusal_is_one_line() {
-        let (code, out, err) = told(&refused(), false);
-        assert_eq!(code, ExitCode::from(1));
-        assert_eq!((out.as_str(), err.as_str()), ("", "dynrelay: dss2 has no news.sdp\n"));
-    }
-
-    #[test]
-    fn programs_get_the_code() {
-        let (_, out, _) = told(&refused(), true);
-        let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-        assert_eq!(told["error"]["code"], "no-consent");
+    fn programs_get_the_daemons_code() {
+        let refused = Refused::new(ErrorCode::NoConsent, "dss2 has no news.sdp");
+        let json = Failure::Daemon(refused.into()).for_programs();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["error"]["code"], "no-consent");
     }
 
     #[test]
     fn a_daemon_that_is_not_there_is_3_and_usage_2() {
         let source = io::ErrorKind::NotFound.into();
         let away = ClientError::Unreachable { path: "/run/x".into(), source };
-        let (code, _, err) = told(&Failure::Daemon(away), false);
-        assert_eq!(code, ExitCode::from(3));
-        assert!(err.contains("/run/x") && err.contains("is dynrelayd running"), "{err}");
+        let away = Failure::Daemon(away);
+        assert_eq!(away.code(), 3);
+        assert!(away.to_string().contains("/run/x"), "{away}");
+        assert!(away.advice().contains("is dynrelayd running"), "{}", away.advice());
         let mute = ClientError::NoAnswer(LineError::Io(io::ErrorKind::TimedOut.into()));
-        assert_eq!(told(&Failure::Daemon(mute), false).0, ExitCode::from(3));
-        assert_eq!(told(&Failure::Usage("x".into()), false).0, ExitCode::from(2));
+        assert_eq!(Failure::Daemon(mute).code(), 3);
+        assert_eq!(Failure::Usage("x".into()).code(), 2);
     }
 
     #[test]
     fn a_reader_that_left_is_no_failure() {
         let gone = Failure::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(told(&gone, true), (ExitCode::SUCCESS, String::new(), String::new()));
+        assert!(gone.is_quiet() && gone.code() == 0);
     }
 }

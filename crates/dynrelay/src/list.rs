@@ -7,7 +7,7 @@ use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Cell, Column, Table};
-use crate::wording::{age, grouped, rate, size};
+use wording::{age, grouped, rate, size};
 
 /// Prints the relays; with `all`, the recently closed ones too.
 pub(crate) fn run(context: &mut Context<'_>, all: bool) -> Result<(), Failure> {

@@ -5,22 +5,19 @@ mod color;
 mod command;
 mod completions;
 mod context;
+mod daemon;
 mod event_stream;
 mod events;
 mod failure;
 mod json;
 mod list;
-mod origin;
-mod ping;
 mod progress;
 mod relay_arg;
-mod reload;
 mod report;
 mod scan;
 mod sdp;
 mod show;
-mod start;
-mod stop;
+mod start_stop;
 mod streams;
 mod suggest;
 mod table;
@@ -37,22 +34,20 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-// The crate's words for numbers and times, for all commands.
-pub(crate) use ::wording;
 
 use crate::command::Arguments;
 use crate::context::{Context, Daemon};
+use crate::failure::Failure;
 
 /// The width of a table without a terminal.
 const WIDTH: usize = 80;
 
 fn main() -> ExitCode {
-    completions::answer();
+    completions::answer(Arguments::command);
     let arguments = Arguments::parse();
-    let socket = arguments.socket(env::var_os("DYNRELAY_SOCKET"));
+    let socket = arguments.socket.clone().unwrap_or_else(context::default_socket);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
     let mut context = Context {
@@ -71,11 +66,28 @@ fn main() -> ExitCode {
     let outcome = outcome.and(context.out.flush().map_err(Into::into));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(&mut context),
+        Err(failure) => {
+            report(&failure, &mut context);
+            ExitCode::from(failure.code())
+        }
     }
 }
 
-/// Terminals get colours, unless the user wants none (<https://no-color.org>).
+/// Tells people on standard error, and with `--json` programs on standard output.
+fn report(failure: &Failure, context: &mut Context<'_>) {
+    if failure.is_quiet() {
+        return;
+    }
+    // Nobody is left to be told when these fail.
+    if context.json {
+        let _ = json::line(context.out, &failure.for_programs());
+        let _ = context.out.flush();
+    }
+    let line = text::plain(&format!("dynrelay: {failure}{}", failure.advice()));
+    let _ = writeln!(context.err, "{line}");
+}
+
+/// Colors are for terminals, unless NO_COLOR says otherwise (<https://no-color.org>).
 fn colors() -> bool {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !unwanted && !is_dumb()

@@ -6,11 +6,11 @@ use model::{Gate, State};
 use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::origin;
 use crate::relay_arg::RelayArg;
+use crate::streams::origin_lines;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
-use crate::wording::{
+use wording::{
     age, closing, count, flow_name, flow_note, grouped, rate, silence, silence_note, size, utc, why,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &mut Context<'_>, relay_arg: &RelayArg) -> Result<(),
     let Some(RelayShow { origin, relays }) = context.ask(&request)? else { return Ok(()) };
     if let Some(origin) = &origin {
         let (stream, _) = relay_arg.parts()?;
-        for (line, color) in origin::lines(&stream, origin, context.now) {
+        for (line, color) in origin_lines(&stream, origin, context.now) {
             context.heading(&line, color)?;
         }
         context.say("")?;
@@ -152,6 +152,8 @@ fn flows(detail: &RelayDetail) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use control::{ErrorCode, Refused};
+
     use super::*;
     use crate::fake::{Fake, NOW};
 
@@ -289,5 +291,29 @@ news is not relayed now, and no relay of it has closed lately.
             out.unwrap(),
             "news/dss2 is not relayed now, and no relay of it has closed lately.\n"
         );
+    }
+
+    #[test]
+    fn a_mistyped_name_gets_a_suggestion() {
+        let streams =
+            r#"{"streams":[{"name":"news","media":[],"edges":["dss2"],"relayed_to":[]}]}"#;
+        let refused = |code, message: &str| Refused::new(code, message);
+        let (unknown, no_edge) = (ErrorCode::UnknownStream, ErrorCode::NoEdge);
+        let said = |words: &[&str], refused| {
+            let mut fake = Fake::refusing(refused).then(streams);
+            let failed = fake.run(|context| run(context, &RelayArg::typed(words)));
+            failed.unwrap_err().to_string()
+        };
+        let none = "there is no stream nws";
+        assert_eq!(said(&["nws"], refused(unknown, none)), format!("{none}; did you mean news?"));
+        let none = "there is no edge ds2";
+        let hinted = format!("{none}; did you mean dss2?");
+        assert_eq!(said(&["news", "ds2"], refused(no_edge, none)), hinted);
+        // The name is right, and something else is not.
+        assert_eq!(said(&["news"], refused(unknown, "no relay")), "no relay");
+        // Whatever is wrong, the refusal is told.
+        let mut alone = Fake::refusing(refused(unknown, none)).then("{}");
+        let failed = alone.run(|context| run(context, &RelayArg::typed(&["nws"])));
+        assert_eq!(failed.unwrap_err().to_string(), none);
     }
 }

@@ -1,11 +1,12 @@
 //! `dynrelay streams`: lists the streams of the catalogue.
 
-use control::{Request, StreamList};
+use control::{Origin, OriginKind, ReplicaStatus, Request, StreamList};
+use model::SourceState;
+use wording::{age, count, size};
 
 use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::origin;
 use crate::table::{Cell, Column, Table};
 
 /// Prints the streams: whether they are on air, the edges that take them, and their open relays.
@@ -37,8 +38,8 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
             },
         ];
         if origins {
-            let brief = stream.origin.as_ref().map(origin::brief).unwrap_or_default();
-            let color = stream.origin.map(|origin| origin::color(origin.state));
+            let brief = stream.origin.as_ref().map(brief).unwrap_or_default();
+            let color = stream.origin.map(|origin| origin_color(origin.state));
             row.push(Cell::from(brief).colored(color.unwrap_or_default()));
         }
         row.extend([
@@ -57,6 +58,61 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
 
 fn some(names: &[String]) -> String {
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+}
+
+/// What is told of a stream's origin, line by line; the first is a heading.
+pub(crate) fn origin_lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Color)> {
+    let how = match origin.kind {
+        OriginKind::Multicast => "arrives by multicast",
+        OriginKind::Unicast => "arrives by unicast",
+        OriginKind::Rtsp => "is pulled by RTSP",
+    };
+    let heading = with_detail(&format!("{stream} {how}: {}", origin.state), &origin.detail);
+    let mut lines = vec![(heading, origin_color(origin.state))];
+    for replica in &origin.replicas {
+        lines.push((format!("  replica  {}", told(replica, now)), origin_color(replica.state)));
+        if replica.packets > 0 || replica.lost > 0 {
+            let sent = format!("{} in {}", size(replica.bytes), count(replica.packets, "packet"));
+            let lost = match replica.lost {
+                0 => String::new(),
+                lost => format!("; {} could not be sent", count(lost, "packet")),
+            };
+            lines.push((format!("           sent {sent}{lost}"), Color::Plain));
+        }
+    }
+    lines
+}
+
+/// An origin in two words, for a table: `unicast running`.
+pub(crate) fn brief(origin: &Origin) -> String {
+    let failed = origin.replicas.iter().any(|replica| replica.state == SourceState::Failed);
+    let state = if failed { "replica failed" } else { origin.state.word() };
+    format!("{} {state}", origin.kind)
+}
+
+/// The color of an origin's or a replica's state.
+pub(crate) fn origin_color(state: SourceState) -> Color {
+    match state {
+        SourceState::Running => Color::Green,
+        SourceState::Failed => Color::Red,
+        SourceState::Idle | SourceState::Elsewhere => Color::Plain,
+        SourceState::Connecting | SourceState::Waiting => Color::Yellow,
+    }
+}
+
+fn told(replica: &ReplicaStatus, now: u64) -> String {
+    let to: Vec<String> = replica.to.iter().map(ToString::to_string).collect();
+    let to = to.join(", ");
+    let state = match replica.state {
+        SourceState::Elsewhere => return format!("to {to}, which another program sends"),
+        SourceState::Idle => return format!("to {to}: idle until a relay runs"),
+        state => format!("{state} for {}", age(now.saturating_sub(replica.since))),
+    };
+    with_detail(&format!("to {to}: {state}"), &replica.detail)
+}
+
+fn with_detail(what: &str, detail: &Option<String>) -> String {
+    detail.as_ref().map_or_else(|| what.to_owned(), |detail| format!("{what} ({detail})"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use report::{Report, Row};
 
 use super::plot::{Bar, bars, escaped};
 use super::sheet::{Sheet, sheets, summary};
-use crate::wording::{age, grouped, size};
+use wording::{age, grouped, size};
 
 /// The page loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";

@@ -17,8 +17,8 @@ use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Column, Table};
-use crate::wording::{count, grouped};
 use crate::{json, text};
+use wording::{count, grouped};
 
 use progress::Progress;
 use sheet::Sheet;

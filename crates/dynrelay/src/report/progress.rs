@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::wording::size;
 use crate::{progress, text};
+use wording::size;
 
 /// The time between two redraws.
 const EVERY: Duration = Duration::from_millis(250);

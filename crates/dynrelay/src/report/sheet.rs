@@ -2,7 +2,7 @@
 
 use report::{Report, Row};
 
-use crate::wording::{age, count, grouped, size, utc};
+use wording::{age, count, grouped, size, utc};
 
 /// The number of networks that people see; programs get all.
 pub(super) const NETWORKS: usize = 20;

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
-use crate::wording::{count, grouped, rate, silence};
+use wording::{count, grouped, rate, silence};
 
 /// How many columns the table has.
 const COLUMNS: usize = 9;

@@ -9,7 +9,7 @@ use crate::color::Color;
 use crate::list::{name, viewers};
 use crate::table::{Cell, Column, Table};
 use crate::text::plain;
-use crate::wording::{age, count, explained, grouped, rate, time_of_day, utc};
+use wording::{age, count, explained, grouped, rate, time_of_day, utc};
 
 /// The number of events that are kept, and shown if there is room.
 const LATELY: usize = 20;
@@ -123,7 +123,7 @@ impl View {
                 Cell::from(relay.state.word()).colored(Color::of_state(relay.state)),
                 age(now.saturating_sub(relay.since)).into(),
                 rate(relay.rate).into(),
-                crate::wording::size(relay.bytes).into(),
+                wording::size(relay.bytes).into(),
                 viewers(relay).into(),
                 grouped(relay.refusals).into(),
                 age(now.saturating_sub(relay.started)).into(),

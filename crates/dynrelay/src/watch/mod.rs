@@ -19,7 +19,7 @@ use crate::context::{Ask, Context};
 use crate::event_stream::Told;
 use crate::events;
 use crate::failure::Failure;
-use crate::wording::now;
+use wording::now;
 
 /// The time between two redraws of the table.
 const EVERY: Duration = Duration::from_secs(1);

@@ -145,7 +145,6 @@ fn usage_is_exit_2() {
         &["list", "--fast"],
         &["show"],
         &["start", "news", "--client", "nobody"],
-        &["stop", "news"],
         &["stop", "news/dss2", "dss3"],
         &["sdp"],
     ] {
