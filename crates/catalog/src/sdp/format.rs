@@ -13,6 +13,8 @@ pub struct MediaFormat {
     pub formats: Vec<Format>,
     /// `a=rtcp-mux`: RTCP travels on the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether it is SRTP: `RTP/SAVP` or `RTP/SAVPF` (RFC 3711, RFC 5124).
+    pub secure: bool,
 }
 
 impl MediaFormat {
@@ -42,14 +44,17 @@ pub struct Format {
     pub codec: Option<String>,
     /// The RTP clock in Hz; none if it is not known.
     pub clock: Option<u32>,
+    /// How many channels audio has: the number after the clock, 1 if it is missing (RFC 8866, 6.6).
+    pub channels: u16,
 }
 
 impl Format {
     /// A payload type with what RFC 3551 says about it.
     pub(super) fn of(pt: u8) -> Self {
-        let known = static_type(pt);
-        let (codec, clock) = known.unzip();
-        Self { pt, codec: codec.map(str::to_owned), clock }
+        let (codec, clock) = static_type(pt).unzip();
+        // L16 has two static types, and this one is stereo.
+        let channels = if pt == 10 { 2 } else { 1 };
+        Self { pt, codec: codec.map(str::to_owned), clock, channels }
     }
 
     /// Applies an `a=rtpmap`. Some files name no clock: then the codec counts, and the clock stays
@@ -59,25 +64,30 @@ impl Format {
         let mut next = || parts.next().filter(|part| !part.is_empty());
         self.codec = next().map(str::to_owned);
         self.clock = next().and_then(number);
+        self.channels = next().and_then(number).unwrap_or(1);
     }
 
-    /// Whether both mean the same packets: payload type, codec and clock.
+    /// Whether both mean the same packets: payload type, codec, clock and channels.
     pub fn fits(&self, other: &Self) -> bool {
         let codecs = match (&self.codec, &other.codec) {
             (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
             (one, two) => one == two,
         };
-        codecs && self.pt == other.pt && self.clock == other.clock
+        let numbers = |format: &Self| (format.pt, format.clock, format.channels);
+        codecs && numbers(self) == numbers(other)
     }
 }
 
-/// `H264/90000 pt 96`
+/// `H264/90000 pt 96`, `L24/48000/2 pt 97`
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(codec) = &self.codec {
             f.write_str(codec)?;
             if let Some(clock) = self.clock {
                 write!(f, "/{clock}")?;
+            }
+            if self.channels != 1 {
+                write!(f, "/{}", self.channels)?;
             }
             f.write_str(" ")?;
         }

@@ -38,6 +38,8 @@ pub struct Media {
     pub formats: Vec<Format>,
     /// `a=fmtp`, by payload type.
     fmtp: Vec<(u8, String)>,
+    /// `a=crypto`: the keys of SRTP (RFC 4568).
+    crypto: BTreeSet<String>,
 }
 
 /// The value of `a=rtcp`.
@@ -81,6 +83,7 @@ impl Media {
             control: None,
             formats: Vec::new(),
             fmtp: Vec::new(),
+            crypto: BTreeSet::new(),
         };
         if media.is_rtp() {
             media.read_formats(line, parts.fmt)?;
@@ -122,6 +125,9 @@ impl Media {
                 }
             }
             "rtcp" => self.rtcp = Some(RtcpAddress::read(line, value)?),
+            "crypto" => {
+                self.crypto.insert(value.to_owned());
+            }
             "rtcp-mux" => self.rtcp_mux = true,
             "source-filter" => {
                 let filter = SourceFilter::read(line, value)?;
@@ -149,6 +155,10 @@ impl Media {
         matches!(profile, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
     }
 
+    fn is_secure(&self) -> bool {
+        self.proto.to_ascii_uppercase().contains("RTP/SAVP")
+    }
+
     /// The port of RTCP for the first RTP port; none if the next port would be 65536.
     pub fn rtcp_port(&self) -> Option<u16> {
         match self.rtcp {
@@ -160,8 +170,8 @@ impl Media {
 
     /// What the media is, apart from where it goes.
     pub fn format(&self) -> MediaFormat {
-        let Self { kind, formats, rtcp_mux, .. } = self.clone();
-        MediaFormat { kind, formats, rtcp_mux }
+        let (kind, formats) = (self.kind.clone(), self.formats.clone());
+        MediaFormat { kind, formats, rtcp_mux: self.rtcp_mux, secure: self.is_secure() }
     }
 
     /// The items of `a=fmtp` for a payload type. Their order and the space between them mean nothing.
@@ -169,6 +179,11 @@ impl Media {
         let own = self.fmtp.iter().filter(|(own, _)| *own == pt);
         let items = own.flat_map(|(_, fmtp)| fmtp.split(';'));
         items.map(str::trim).filter(|item| !item.is_empty()).collect()
+    }
+
+    /// Whether both have the same keys for SRTP.
+    pub(crate) fn shares_keys(&self, other: &Self) -> bool {
+        self.crypto == other.crypto
     }
 
     /// The greatest count of addresses that a `c=` line gives; 1 if none does.

@@ -91,8 +91,13 @@ pub(crate) fn targets(
     wanted: usize,
 ) -> Result<Vec<(u16, Option<u16>)>, String> {
     arrival::check(theirs)?;
-    if !same_codecs(&ours.formats, &theirs.formats) || ours.kind != theirs.kind {
-        return Err(format!("is {}, the stream's is {ours}", theirs.format()));
+    let format = theirs.format();
+    if !same_codecs(&ours.formats, &format.formats) || ours.kind != format.kind {
+        return Err(format!("is {format}, the stream's is {ours}"));
+    }
+    if ours.secure != format.secure {
+        let stream = if ours.secure { "encrypted (RTP/SAVP)" } else { "not encrypted (RTP/AVP)" };
+        return Err(format!("is {}, but the stream is {stream}", theirs.proto));
     }
     let addresses: usize = theirs.connections.iter().map(|c| usize::from(c.count)).sum();
     let offered = addresses.max(usize::from(theirs.ports));
@@ -197,6 +202,10 @@ fn remarks(
         remarks.push(format!(
             "does not describe {format} as the stream's file does (a=fmtp); players go by the edge's"
         ));
+    }
+    if described.is_some_and(|media| !media.shares_keys(theirs)) {
+        let what = "has other keys than the stream's file (a=crypto); players need the stream's";
+        remarks.push(what.to_owned());
     }
     let mut named = theirs.connections.iter().map(|c| c.address.to_canonical());
     let other = named

@@ -202,6 +202,41 @@ fn a_misfit_says_what_differs() {
 }
 
 #[test]
+fn the_channels_of_audio_must_be_the_same() {
+    let file = |map| [C, "m=audio 5004 RTP/AVP 97", map];
+    let unfit = |ours, theirs| unfit(&file(ours), &file(theirs)[1..]);
+    let (mono, stereo, eight) =
+        ("a=rtpmap:97 L24/48000", "a=rtpmap:97 L24/48000/2", "a=rtpmap:97 L24/48000/8");
+    assert_eq!(
+        unfit(stereo, eight),
+        "news.dss2.sdp, line 5: media 1 is audio L24/48000/8 pt 97, the stream's is audio \
+         L24/48000/2 pt 97"
+    );
+    assert!(unfit(stereo, mono).contains("is audio L24/48000 pt 97"));
+    assert_eq!(good(&file(mono), &file("a=rtpmap:97 L24/48000/1")).len(), 2);
+    let l16 = [C, "m=audio 5004 RTP/AVP 10"];
+    assert_eq!(good(&l16, &["m=audio 5004 RTP/AVP 10", "a=rtpmap:10 L16/44100/2"]).len(), 2);
+}
+
+#[test]
+fn srtp_and_plain_rtp_do_not_fit() {
+    let key = |key: &str| format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}");
+    let (one, two) = (key("AAAA"), key("BBBB"));
+    let (srtp, plain) = ("m=video 5004 RTP/SAVP 96", "m=video 5004 RTP/AVPF 96");
+    let file = |media, key| [C, media, VIDEO[1], key];
+    let encrypted = unfit(&file(srtp, &one), &file(plain, "a=x"));
+    assert!(encrypted.ends_with("is RTP/AVPF, but the stream is encrypted (RTP/SAVP)"));
+    let bare = unfit(&file(plain, "a=x"), &file(srtp, &one));
+    assert!(bare.ends_with("is RTP/SAVP, but the stream is not encrypted (RTP/AVP)"));
+    let problems = |theirs| {
+        let (ours, theirs) = (sdp(&file(srtp, &one)), sdp(&file(srtp, theirs)));
+        World::new().file("news.sdp", ours).file("news.dss2.sdp", theirs).problems()
+    };
+    assert_eq!(problems(&one), [""; 0]);
+    assert!(problems(&two)[0].contains("has other keys than the stream's file (a=crypto)"));
+}
+
+#[test]
 fn a_static_payload_type_needs_no_rtpmap() {
     let stream = [C, "m=audio 5006 RTP/AVP 14 0"];
     let edge = ["m=audio 6000 RTP/AVP 0 14", "a=rtpmap:14 mpa/90000", "a=rtpmap:0 PCMU/8000/1"];

@@ -42,9 +42,12 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure>
 
 /// For programs: `{"name":"News","media":[…]}`.
 fn shape(session: &Session) -> Value {
-    let format =
-        |format: &Format| json!({ "pt": format.pt, "codec": format.codec, "clock": format.clock });
     let media = session.media.iter().map(|media| {
+        let format = |format: &Format| {
+            let Format { pt, codec, clock, channels } = format;
+            let audio = codec.is_some() && media.kind == "audio";
+            json!({ "pt": pt, "codec": codec, "clock": clock, "channels": audio.then_some(channels) })
+        };
         json!({
             "kind": media.kind,
             "port": media.port,
@@ -117,15 +120,15 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
             {
                 "kind": "video", "port": 5004, "ports": 1, "addresses": ["239.1.2.3"],
                 "address_count": 1, "source": "10.0.0.1",
-                "formats": [{"pt": 96, "codec": "H264", "clock": 90000}],
+                "formats": [{"pt": 96, "codec": "H264", "clock": 90000, "channels": null}],
             },
             {
                 "kind": "audio", "port": 5006, "ports": 2, "addresses": ["ff15::1"],
                 "address_count": 3, "source": null,
                 "formats": [
-                    {"pt": 14, "codec": "MPA", "clock": 90000},
-                    {"pt": 98, "codec": "mpeg4-generic", "clock": 48000},
-                    {"pt": 99, "codec": null, "clock": null},
+                    {"pt": 14, "codec": "MPA", "clock": 90000, "channels": 1},
+                    {"pt": 98, "codec": "mpeg4-generic", "clock": 48000, "channels": 2},
+                    {"pt": 99, "codec": null, "clock": null, "channels": null},
                 ],
             },
         ]});
