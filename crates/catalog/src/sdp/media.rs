@@ -155,6 +155,11 @@ impl Media {
         matches!(profile, "RTP/AVP" | "RTP/AVPF" | "RTP/SAVP" | "RTP/SAVPF")
     }
 
+    /// Whether it is RTP at all, over UDP or otherwise; a whiteboard, for example, is not.
+    pub(super) fn is_rtp_of_any_kind(&self) -> bool {
+        self.proto.split('/').any(|part| part.eq_ignore_ascii_case("RTP"))
+    }
+
     fn is_secure(&self) -> bool {
         self.proto.to_ascii_uppercase().contains("RTP/SAVP")
     }

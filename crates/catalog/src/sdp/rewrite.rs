@@ -17,11 +17,11 @@ pub(crate) type Ports = (u16, u16);
 /// The lines of one part of an SDP file, without their ends.
 type Part<'a> = Vec<&'a [u8]>;
 
-/// The SDP of `original` with the same media at `address` and at these ports, one entry a media.
-/// Lines keep their bytes, except for the addresses and ports in `o=`, `c=` and `m=`. Attributes of the
+/// The SDP of `original` with the same media at `address` and at these ports, one entry a media; media
+/// without an entry are left out. Lines keep their bytes, except for the addresses and ports in `o=`, `c=` and `m=`. Attributes of the
 /// multicast are left out, and the lines that an RTSP server may insist on (`o=`, `s=`, `t=`) are
 /// added if they are missing. Lines are in the order of RFC 8866 and end in CRLF.
-pub(crate) fn rewritten(original: &[u8], address: IpAddr, ports: &[Ports]) -> Vec<u8> {
+pub(crate) fn rewritten(original: &[u8], address: IpAddr, ports: &[Option<Ports>]) -> Vec<u8> {
     let (head, media) = parts(original);
     let mut out = Vec::with_capacity(original.len() + 128);
     let mut write = |line: &[u8]| {
@@ -30,7 +30,8 @@ pub(crate) fn rewritten(original: &[u8], address: IpAddr, ports: &[Ports]) -> Ve
     };
     session_part(head, address).iter().for_each(|line| write(line));
     for (media, ports) in media.into_iter().zip(ports) {
-        media_part(media, *ports).iter().for_each(|line| write(line));
+        let lines = ports.map(|ports| media_part(media, ports)).unwrap_or_default();
+        lines.iter().for_each(|line| write(line));
     }
     out
 }
@@ -128,7 +129,7 @@ fn in_order(mut lines: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn at_dss2(sdp: &str, ports: &[Ports]) -> String {
+    fn at_dss2(sdp: &str, ports: &[Option<Ports>]) -> String {
         let out = rewritten(sdp.as_bytes(), "198.51.100.7".parse().unwrap(), ports);
         let text = String::from_utf8(out).unwrap();
         assert!(text.ends_with("\r\n"));
@@ -142,12 +143,12 @@ mod tests {
             m=video 5004 RTP/AVP 96\nc=IN IP4 239.1.2.4/32\nb=AS:1500\na=rtpmap:96 H264/90000\n\
             a=rtcp:7001 IN IP4 239.1.2.9\na=fmtp:96 packetization-mode=1; x=Z0LAHtkD==\n\
             a=rtcp-fb:96 nack\na=control:rtsp://192.0.2.10/news/streamid=0\n\
-            m=audio 5006 RTP/AVP 14\na=control:trackID=2\n";
+            m=whiteboard 32416 UDP WB\na=orient:portrait\nm=audio 5006 RTP/AVP 14\na=control:trackID=2\n";
         let offered = "v=0\no=ann 17 3 IN IP4 198.51.100.7\ns=News\nc=IN IP4 198.51.100.7\nt=0 0\n\
             a=recvonly\nm=video 48028 RTP/AVP 96\nb=AS:1500\na=rtpmap:96 H264/90000\n\
             a=fmtp:96 packetization-mode=1; x=Z0LAHtkD==\na=rtcp-fb:96 nack\n\
             m=audio 48030/2 RTP/AVP 14\na=control:trackID=2\n";
-        assert_eq!(at_dss2(sdp, &[(48028, 1), (48030, 2)]), offered);
+        assert_eq!(at_dss2(sdp, &[Some((48028, 1)), None, Some((48030, 2))]), offered);
     }
 
     #[test]
@@ -156,14 +157,14 @@ mod tests {
             a=ptime:20\nb=AS:64\ni=talk\n";
         let offered = "v=0\no=- 0 0 IN IP4 198.51.100.7\ns=-\nc=IN IP4 198.51.100.7\nb=AS:1\n\
             t=1 2\nr=1 2 3\nt=3 4\na=tool:x\nm=audio 6000 RTP/AVP 0\ni=talk\nb=AS:64\na=ptime:20\n";
-        assert_eq!(at_dss2(sdp, &[(6000, 1)]), offered);
-        assert!(at_dss2("v=0\nm=audio 1 RTP/AVP 0\n", &[(6000, 1)]).contains("\nt=0 0\n"));
+        assert_eq!(at_dss2(sdp, &[Some((6000, 1))]), offered);
+        assert!(at_dss2("v=0\nm=audio 1 RTP/AVP 0\n", &[Some((6000, 1))]).contains("\nt=0 0\n"));
     }
 
     #[test]
     fn bytes_that_are_not_utf_8_stay() {
         let sdp = b"v=0\ns=Caf\xe9\nm=audio 5004 RTP/AVP 0\n";
-        let out = rewritten(sdp, "2001:db8::7".parse().unwrap(), &[(6000, 1)]);
+        let out = rewritten(sdp, "2001:db8::7".parse().unwrap(), &[Some((6000, 1))]);
         assert!(out.windows(8).any(|bytes| bytes == b"s=Caf\xe9\r\n"));
         assert!(out.windows(20).any(|bytes| bytes == b"c=IN IP6 2001:db8::7"));
     }

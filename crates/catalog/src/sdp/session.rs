@@ -86,9 +86,15 @@ impl Session {
         Ok(session)
     }
 
-    /// What each media is, in order.
+    /// The media that a relay carries, each with its number in the file, counted from 1. Sections that
+    /// are not RTP are left out.
+    pub fn relayed(&self) -> impl Iterator<Item = (usize, &Media)> {
+        (1..).zip(&self.media).filter(|(_, media)| media.is_rtp_of_any_kind())
+    }
+
+    /// What each media that a relay carries is, in order.
     pub fn formats(&self) -> Vec<Arc<MediaFormat>> {
-        self.media.iter().map(|media| Arc::new(media.format())).collect()
+        self.relayed().map(|(_, media)| Arc::new(media.format())).collect()
     }
 
     /// The file as it was, byte by byte.

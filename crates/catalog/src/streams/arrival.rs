@@ -39,13 +39,10 @@ pub(crate) fn arrivals(
     file: &Path,
     interface: Option<&Arc<str>>,
 ) -> Result<Arrivals, Problem> {
-    if session.media.is_empty() {
-        return Err(Problem::error(file, "describes no media (no `m=` line)"));
-    }
-    let media = session.media.iter().enumerate().map(|(index, media)| {
-        of_media(media, interface).map_err(|what| {
-            Problem::error(file, format!("media {} {what}", index + 1)).at(media.line)
-        })
+    check_all(session, file)?;
+    let media = session.relayed().map(|(number, media)| {
+        of_media(media, interface)
+            .map_err(|what| Problem::error(file, format!("media {number} {what}")).at(media.line))
     });
     let arrivals: Arrivals = media.collect::<Result<_, _>>()?;
     match arrivals.iter().map(|media| media.len()).sum() {
@@ -56,14 +53,12 @@ pub(crate) fn arrivals(
 
 /// The arrivals of a pulled stream. Only the kinds and formats in its file count.
 pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Arrivals, Problem> {
-    if session.media.is_empty() {
-        return Err(Problem::error(file, "describes no media (no `m=` line)"));
-    }
-    if session.media.len() > MAX_PULLED {
+    check_all(session, file)?;
+    if session.relayed().count() > MAX_PULLED {
         return Err(Problem::error(file, format!("has more than {MAX_PULLED} media to pull")));
     }
     let indices = (0..u16::MAX).step_by(2);
-    let arrivals = session.media.iter().zip(indices).map(|(media, index)| {
+    let arrivals = session.relayed().zip(indices).map(|((_, media), index)| {
         if !media.is_rtp() {
             let what = format!("is {}, and only RTP can be pulled", media.proto);
             return Err(Problem::error(file, what).at(media.line));
@@ -72,6 +67,29 @@ pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Arrivals, Problem
         Ok(Box::from([Arrival { rtp: Source::of_pull(index).into(), rtcp }]))
     });
     arrivals.collect()
+}
+
+/// Fails if the file has nothing that can be relayed.
+fn check_all(session: &Session, file: &Path) -> Result<(), Problem> {
+    let Some(first) = session.media.first() else {
+        return Err(Problem::error(file, "describes no media (no `m=` line)"));
+    };
+    if session.relayed().next().is_some() {
+        return Ok(());
+    }
+    let what =
+        format!("has no RTP: media 1 is {}, and only RTP over UDP can be relayed", first.proto);
+    Err(Problem::error(file, what).at(first.line))
+}
+
+/// Warnings about sections of a stream's file that a relay does not carry.
+pub(crate) fn left_out(session: &Session, file: &Path) -> impl Iterator<Item = Problem> {
+    let carried: Vec<usize> = session.relayed().map(|(number, _)| number).collect();
+    let others = (1..).zip(&session.media).filter(move |(number, _)| !carried.contains(number));
+    others.map(move |(number, media)| {
+        let what = format!("media {number} is {}, not RTP, so it is left out", media.proto);
+        Problem::warning(file, what).at(media.line)
+    })
 }
 
 /// Fails if the media can't be relayed, from the origin or to an edge.

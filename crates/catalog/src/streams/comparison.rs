@@ -65,7 +65,7 @@ impl Comparison {
         arrivals: Result<&Arrivals, &Problem>,
         address: IpAddr,
     ) -> Self {
-        let count = stream.session.media.len().max(edge.session.media.len());
+        let count = stream.session.relayed().count().max(edge.session.relayed().count());
         let media = (0..count).map(|at| compared(stream, edge, arrivals, at)).collect();
         let mut comparison = Self { media, problems: remarks(edge) };
         if comparison.fits() {
@@ -94,7 +94,9 @@ fn compared(
     arrivals: Result<&Arrivals, &Problem>,
     at: usize,
 ) -> Compared {
-    let (ours, theirs) = (stream.session.media.get(at), edge.session.media.get(at));
+    let (ours, theirs) = (stream.session.relayed().nth(at), edge.session.relayed().nth(at));
+    let number = theirs.or(ours).map_or(at + 1, |(number, _)| number);
+    let [ours, theirs] = [ours, theirs].map(|media| media.map(|(_, media)| media));
     // If the arrivals are not known, each media says what is wrong with it.
     let arrivals = ours.map(|ours| match arrivals {
         Ok(all) => Ok(all.get(at).cloned().unwrap_or_default()),
@@ -106,7 +108,7 @@ fn compared(
     let targets =
         targets.map(|(ours, theirs)| sdp_match::targets(&ours.format(), theirs, from.len()));
     let about = |side: &Side<'_>, media: Option<&Media>, what: &str| {
-        let problem = Problem::error(side.file, format!("media {} {what}", at + 1));
+        let problem = Problem::error(side.file, format!("media {number} {what}"));
         media.map_or(problem.clone(), |media| problem.at(media.line))
     };
     let problem = match (&arrivals, &targets) {
@@ -135,7 +137,7 @@ fn compared(
 /// Warnings about an edge's file that fits, but that some servers do not take.
 fn remarks(edge: &Side<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (at, media) in edge.session.media.iter().enumerate() {
+    for (number, media) in edge.session.relayed() {
         let named = media.connections.iter().any(|one| !one.address.is_unspecified());
         let remarks = [
             (media.port % 2 == 1, "has an odd RTP port; some servers want even ones"),
@@ -149,7 +151,7 @@ fn remarks(edge: &Side<'_>) -> Vec<Problem> {
             ),
         ];
         problems.extend(remarks.into_iter().filter(|(there, _)| *there).map(|(_, what)| {
-            Problem::warning(edge.file, format!("media {} {what}", at + 1)).at(media.line)
+            Problem::warning(edge.file, format!("media {number} {what}")).at(media.line)
         }));
     }
     problems

@@ -105,8 +105,12 @@ impl Catalog {
             None => chosen(stream, edge, &needs, &taken)?,
         };
         let session = self.session(stream).map_err(OfferError::Stream)?;
+        let mut taken: Vec<Option<Ports>> = vec![None; session.media.len()];
+        for ((number, _), ports) in session.relayed().zip(&ports) {
+            taken[number - 1] = Some(*ports);
+        }
         let offer = Offer {
-            sdp: rewritten(session.original(), edge.address, &ports),
+            sdp: rewritten(session.original(), edge.address, &taken),
             media: known.labels().zip(ports.iter().map(|(port, _)| *port)).collect(),
             file: self.consent_file(stream, &edge.name),
         };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::arrival::{arrivals, pulled};
+use super::arrival::{arrivals, left_out, pulled};
 use super::folder::Folder;
 use super::route::Route;
 use super::sdp_match::{self, Consent, Original};
@@ -93,11 +93,14 @@ impl<'a> Reader<'a> {
             Some(_) => pulled(session, file),
             None => arrivals(session, file, self.interface.as_ref()),
         };
-        self.problems.extend(arrivals.as_ref().err().cloned());
+        match &arrivals {
+            Ok(_) => self.problems.extend(left_out(session, file)),
+            Err(problem) => self.problems.push(problem.clone()),
+        }
         let mut stream = Stream {
             name: name.to_owned(),
             title: session.title().map(str::to_owned),
-            media: session.media.iter().map(|media| self.shared(media.format())).collect(),
+            media: session.relayed().map(|(_, media)| self.shared(media.format())).collect(),
             source,
             rtcp: settings.as_ref().and_then(|own| own.rtcp).unwrap_or(self.config.rtcp),
             replicas: Box::default(),

@@ -39,19 +39,20 @@ pub(crate) fn pairs(
     edge: Consent<'_>,
     warnings: &mut Vec<Problem>,
 ) -> Result<Box<[Pair]>, Problem> {
-    if stream.media.len() != edge.session.media.len() {
-        let (ours, theirs) = (stream.media.len(), edge.session.media.len());
+    let theirs: Vec<(usize, &Media)> = edge.session.relayed().collect();
+    if stream.media.len() != theirs.len() {
+        let (ours, theirs) = (stream.media.len(), theirs.len());
         let what = format!("has {}, the stream has {ours}", count(theirs, "media"));
         return Err(Problem::error(edge.file, what));
     }
     let mut pairs: Vec<Pair> = Vec::new();
-    let media = stream.media.iter().zip(&edge.session.media).zip(stream.arrivals);
-    for (index, ((ours, theirs), arrivals)) in media.enumerate() {
-        let number = index + 1;
+    let described = stream.session.map(|session| session.relayed().collect::<Vec<_>>());
+    let media = stream.media.iter().zip(theirs).zip(stream.arrivals);
+    for (index, ((ours, (number, theirs)), arrivals)) in media.enumerate() {
         let problem =
             |what| Problem::error(edge.file, format!("media {number} {what}")).at(theirs.line);
         let targets = targets(ours, theirs, arrivals.len()).map_err(problem)?;
-        let described = stream.session.and_then(|session| session.media.get(index));
+        let described = described.as_ref().and_then(|all| all.get(index)).map(|(_, media)| *media);
         let warning =
             |what| Problem::warning(edge.file, format!("media {number} {what}")).at(theirs.line);
         let remarks = remarks(ours, described, theirs, edge.address);

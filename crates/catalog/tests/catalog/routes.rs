@@ -258,6 +258,27 @@ fn streams_that_cannot_be_relayed_say_why() {
 }
 
 #[test]
+fn sections_that_are_not_rtp_are_left_out() {
+    let (audio, video) = ("m=audio 3456 RTP/AVP 0", "m=video 2232 RTP/AVP 31");
+    let board = ["m=whiteboard 32416 UDP WB", "a=orient:portrait"];
+    let stream = sdp(&[C, audio, board[0], board[1], video]);
+    for edge in [vec![audio, video], vec![audio, video, board[0]]] {
+        let world = World::new().file("wb.sdp", &stream).file("wb.dss2.sdp", sdp(&edge));
+        let what = "wb.sdp, line 7: media 2 is UDP, not RTP, so it is left out";
+        assert_eq!(world.problems(), [what]);
+        let catalog = world.load();
+        assert_eq!(flows(catalog.route("wb", "dss2").unwrap()).len(), 4);
+        assert_eq!(catalog.stream("wb").unwrap().media.len(), 2);
+        assert!(catalog.compare("wb", "dss2").unwrap().unwrap().fits());
+        let offer = catalog.offer("wb", "dss2", Some(&[6000, 6002])).unwrap();
+        assert!(!String::from_utf8(offer.sdp).unwrap().contains("whiteboard"));
+    }
+    // RTP over TCP is media that would be missing.
+    let tcp = unfit(&[C, audio, "m=video 9 TCP/RTP/AVP 31"], &[audio]);
+    assert!(tcp.contains("media 2 is TCP/RTP/AVP, and only RTP over UDP"), "{tcp}");
+}
+
+#[test]
 fn groups_are_joined_for_their_sender_on_their_interface() {
     let config = format!("[origin]\ninterface = \"eth0\"\n{EDGE}");
     let source = |lines: &[&str]| {
