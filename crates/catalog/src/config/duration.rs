@@ -68,10 +68,15 @@ pub(crate) fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
     from.deserialize_str(Text).map(Some)
 }
 
-/// For serde: a duration that may not be zero.
+/// The shortest time for which the daemon's counters can tell anything.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// For serde: a duration of at least 100 ms.
 pub(crate) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     match optional(from)? {
-        Some(Duration::ZERO) => Err(de::Error::custom("this must be longer than \"0s\"")),
+        Some(short) if short < SHORTEST => {
+            Err(de::Error::custom("this must be at least \"100ms\""))
+        }
         duration => Ok(duration),
     }
 }

@@ -100,7 +100,14 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
     match address.to_canonical() {
         address if address.is_multicast() => no("is a multicast group; an edge is one host"),
         IpAddr::V4(Ipv4Addr::BROADCAST) => no("is every host's address; an edge is one host"),
-        address if address.is_unspecified() => no("is no host's address"),
+        // 0.0.0.0/8 and 240.0.0.0/4 (RFC 6890); a packet to 0.0.0.0 would go to this host.
+        IpAddr::V4(v4) if v4.octets()[0] == 0 || v4.octets()[0] >= 240 => {
+            no("is no host's address")
+        }
+        IpAddr::V6(v6) if v6.is_unspecified() => no("is no host's address"),
+        IpAddr::V6(v6) if v6.segments()[..6] == [0; 6] && !v6.is_loopback() => {
+            no("is an IPv4-compatible address, which nothing routes (RFC 4291, 2.5.5.1)")
+        }
         IpAddr::V6(v6) if v6.is_unicast_link_local() => {
             no("is link-local, so its link is not known; use a global address")
         }

@@ -57,6 +57,7 @@ pub struct Daemon {
     /// Where the log goes, and what it looks like.
     pub log_format: LogFormat,
     /// Threads that forward packets; 0: one per core.
+    #[serde(deserialize_with = "workers")]
     pub workers: usize,
     /// Each receiving socket's buffer, in bytes.
     #[serde(deserialize_with = "buffer")]
@@ -232,6 +233,17 @@ impl Shutdown {
             probe_interval_v4: self.probe_interval.unwrap_or(rules.probe_interval_v4),
             probe_interval_v6: self.probe_interval.unwrap_or(rules.probe_interval_v6),
         }
+    }
+}
+
+fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    match usize::deserialize(from)? {
+        workers if workers > 4 * cores => Err(de::Error::custom(format!(
+            "{workers} is more than 4 for each core; this host has {cores}, so at most {}",
+            4 * cores
+        ))),
+        workers => Ok(workers),
     }
 }
 

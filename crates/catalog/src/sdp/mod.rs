@@ -22,3 +22,4 @@ pub use media::{Media, RtcpAddress};
 pub use session::Session;
 
 pub(crate) use rewrite::{Ports, rewritten};
+pub(crate) use session::cleaned;

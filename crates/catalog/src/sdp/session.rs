@@ -26,6 +26,16 @@ pub struct Session {
     original: Box<[u8]>,
 }
 
+/// A title without control characters, marks that reorder text, and characters that XML forbids.
+pub(crate) fn cleaned(title: &str) -> String {
+    let bad = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(letter, '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+    };
+    title.replace(bad, "").trim().to_owned()
+}
+
 impl Session {
     /// Reads an SDP file.
     pub fn read(path: &Path) -> Result<Self, Problem> {
@@ -47,9 +57,16 @@ impl Session {
         let mut filters: Vec<SourceFilter> = Vec::new();
         let mut rate = None;
         let mut lines = line::lines(bytes);
-        match lines.next().transpose()? {
-            Some(first) if first.key == 'v' && first.value.trim() == "0" => {}
-            Some(first) => return Err(first.error("SDP begins with `v=0`")),
+        // Of another file nothing is quoted: whoever may write to the folder could let root print what
+        // only root may read.
+        let other = |line: usize| SdpError {
+            line,
+            what: "this is not SDP, which begins with `v=0`".into(),
+        };
+        match lines.next() {
+            Some(Ok(first)) if first.key == 'v' && first.value.trim() == "0" => {}
+            Some(Ok(first)) => return Err(other(first.number)),
+            Some(Err(error)) => return Err(other(error.line)),
             None => return Err(SdpError { line: 1, what: "the file is empty".into() }),
         }
         for line in lines {
@@ -60,7 +77,7 @@ impl Session {
                 (_, Some(media)) => media.add(&line)?,
                 ('c', None) => line.push(&mut connections, Connection::read(&line)?, MAX_LINES)?,
                 ('b', None) => rate = bandwidth(&line.value).or(rate),
-                ('s', None) => session.name = line.value.trim().to_owned(),
+                ('s', None) => session.name = cleaned(&line.value),
                 ('a', None) => match line.attribute() {
                     Some(("source-filter", value)) => {
                         line.push(&mut filters, SourceFilter::read(&line, value)?, MAX_LINES)?;

@@ -14,7 +14,7 @@ use crate::config::edge::Edge;
 use crate::config::toml_file;
 use crate::file;
 use crate::problem::{Fault, Problem};
-use crate::sdp::{MediaFormat, Session};
+use crate::sdp::{MediaFormat, Session, cleaned};
 
 /// Reads the streams, one after the other.
 pub(crate) struct Reader<'a> {
@@ -71,10 +71,8 @@ impl<'a> Reader<'a> {
         };
         let own = stream.settings.as_deref();
         stream.rtcp = own.and_then(|own| own.rtcp).unwrap_or(self.config.rtcp);
-        let title = own.and_then(|own| own.title.as_deref()).map(str::trim);
-        if let Some(title) = title.filter(|title| !title.is_empty()) {
-            stream.title = Some(title.to_owned());
-        }
+        let title = own.and_then(|own| own.title.as_deref()).map(cleaned);
+        stream.title = title.filter(|title| !title.is_empty()).or(stream.title);
         stream.consents = self.consents(&stream, session.as_ref(), old);
         Some(stream)
     }

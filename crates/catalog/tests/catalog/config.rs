@@ -77,7 +77,10 @@ fn wrong_values_say_where_and_what_is_allowed() {
     for (text, place, says) in [
         ("[shutdown]\ngrace = \"20 s\"\n", (2, 9), "\"250ms\""),
         ("[shutdown]\ngrace = 20\n", (2, 9), "in quotes such as \"250ms\""),
-        ("[shutdown]\nquiet = \"0s\"\n", (2, 9), "longer than"),
+        ("[shutdown]\nquiet = \"0s\"\n", (2, 9), "at least \"100ms\""),
+        ("[shutdown]\nprobe_interval = \"99ms\"\n", (2, 18), "at least \"100ms\""),
+        ("[shutdown]\nsource_silence = \"5us\"\n", (2, 18), "at least \"100ms\""),
+        ("[daemon]\nworkers = 100000\n", (2, 11), "more than 4 for each core"),
         ("[shutdown]\nerrors = 0\n", (2, 10), "a whole number, 1 or more"),
         ("[shutdown]\nlease = \"9999d\"\n", (2, 9), "366d"),
         ("[daemon]\nlog_level = \"loud\"\n", (2, 13), "`debug`"),
@@ -103,9 +106,19 @@ fn wrong_values_say_where_and_what_is_allowed() {
 #[test]
 fn edges_are_checked() {
     let edge = |change: &str, to: &str| error(&EDGE.replace(change, to));
-    for address in
-        ["dss2", "", "239.1.2.3", "ff15::1", "0.0.0.0", "::", "255.255.255.255", "fe80::1"]
-    {
+    for address in [
+        "dss2",
+        "",
+        "239.1.2.3",
+        "ff15::1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::192.0.2.1",
+        "fe80::1",
+    ] {
         let (line, _, what) = edge("198.51.100.7", address);
         assert_eq!(line, 3, "{what}");
         assert!(what.contains(&format!("`{address}`")), "{what}");

@@ -158,8 +158,9 @@ fn titles_come_from_the_file_that_has_one() {
         .file("b.sdp", named("s=No Name"))
         .file("c.sdp", named("s=Evening News"))
         .file("d.sdp", named("s=Evening News"))
-        .file("d.toml", "title = \"Late News\"");
+        .file("d.toml", "title = \"\\u202eLate\\u0007 News\\uffff\"")
+        .file("e.sdp", named("s=\u{200f}Evening\u{2066} News\u{2069}"));
     let catalog = world.load();
     let titles: Vec<_> = catalog.streams().map(|stream| stream.title.as_deref()).collect();
-    assert_eq!(titles, [None, None, Some("Evening News"), Some("Late News")]);
+    assert_eq!(titles, [None, None, Some("Evening News"), Some("Late News"), Some("Evening News")]);
 }

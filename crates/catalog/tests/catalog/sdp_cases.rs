@@ -50,7 +50,8 @@ fn what_is_wrong_is_told_with_its_line() {
     for (lines, line, says) in [
         ("", 1, "is empty"),
         ("\u{feff}\r\n\r\n", 1, "is empty"),
-        ("SDP:\nv=0\n", 1, "`SDP:` is not an SDP line"),
+        ("root:x:0:0:\n", 1, "this is not SDP, which begins with `v=0`"),
+        ("v=0\nroot\n", 2, "`root` is not an SDP line"),
         ("s=x\n", 1, "begins with `v=0`"),
         ("v=0\nM=video 1 RTP/AVP 96\n", 2, "lower-case"),
         ("v=0\nm=video 1 RTP/AVP\n", 2, "m=video 5004 RTP/AVP 96"),
