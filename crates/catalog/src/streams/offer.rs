@@ -1,10 +1,12 @@
 //! The SDP file that an edge is asked to put in place for a stream.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use super::arrival::Arrival;
+use super::arrival::{self, Arrival, Arrivals};
 use super::route::Refusal;
 use super::sdp_match::{self, Consent, Original};
 use crate::catalog::Catalog;
@@ -17,14 +19,14 @@ use crate::sdp::{Ports, Session, rewritten};
 /// (net.ipv4.ip_local_port_range).
 const CHOICE: RangeInclusive<u32> = 20_000..=32_767;
 
-/// An SDP file for an edge.
+/// An SDP file for an edge, or for a streaming server on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The file's bytes, for STREAM.sdp on the edge.
     pub sdp: Vec<u8>,
     /// Each media in order, for people, with its first RTP port at the edge.
     pub media: Vec<(String, u16)>,
-    /// The place of the same file in the catalogue: STREAM.EDGE.sdp.
+    /// The place of the same file in the catalogue: STREAM.EDGE.sdp. On this host: the stream's own.
     pub file: PathBuf,
 }
 
@@ -54,12 +56,12 @@ pub enum OfferError {
     #[error("port {0} was given for two media; each takes a port of its own, and the one above")]
     Twice(u16),
     /// Another stream has that port on the edge.
-    #[error("port {port} of {edge} is taken by {}; choose another", file.display())]
+    #[error("port {port} of {address} is taken by {}; choose another", file.display())]
     Taken {
         /// The port.
         port: u16,
-        /// The edge's name.
-        edge: String,
+        /// The edge's address.
+        address: IpAddr,
         /// The file that names it.
         file: PathBuf,
     },
@@ -68,11 +70,11 @@ pub enum OfferError {
     Unfit(String),
     /// No ports are left.
     #[error(
-        "{edge} has no {wanted} ports in a row left between 20000 and 32767; name ports yourself"
+        "{address} has no {wanted} ports in a row left between 20000 and 32767; name ports yourself"
     )]
     Full {
-        /// The edge's name.
-        edge: String,
+        /// The edge's address.
+        address: IpAddr,
         /// How many are needed.
         wanted: u32,
     },
@@ -85,10 +87,18 @@ struct Need {
     shares: Option<usize>,
 }
 
+/// The ports of an address that are taken, each with the file that names it.
+struct Taken {
+    address: IpAddr,
+    ports: HashMap<u16, PathBuf>,
+}
+
 impl Catalog {
-    /// The SDP file by which `edge` would take `stream`. Without `ports` (the first RTP port of each
-    /// media) they are chosen by the stream's name, so that the choice is the same each time, and
-    /// none is one that another SDP file of the edge's address has in the catalogue.
+    /// The SDP file by which `edge` would take `stream`. `ports` names the first RTP port of each media.
+    /// Without it the ports are those of the edge's file in the catalogue, if they can be used, or else
+    /// ones that no other SDP file for the edge's address has and that only this host can compute,
+    /// because strangers could send packets to ports that they guess. They are the same until this host
+    /// is booted again.
     pub fn offer(
         &self,
         stream: &str,
@@ -99,29 +109,41 @@ impl Catalog {
         let edge = self.edge(edge).ok_or_else(|| Refusal::UnknownEdge(edge.to_owned()))?;
         let arrivals = known.arrivals.as_ref();
         let arrivals = arrivals.map_err(|problem| OfferError::Stream((**problem).clone()))?;
-        let (needs, taken) = (needs(arrivals), self.taken(stream, edge));
-        let ports = match ports {
-            Some(ports) => given(stream, edge, ports, &needs, &taken)?,
-            None => chosen(stream, edge, &needs, &taken)?,
-        };
         let session = self.session(stream).map_err(OfferError::Stream)?;
-        let mut taken: Vec<Option<Ports>> = vec![None; session.media.len()];
-        for ((number, _), ports) in session.relayed().zip(&ports) {
-            taken[number - 1] = Some(*ports);
-        }
-        let offer = Offer {
-            sdp: rewritten(session.original(), edge.address, &taken),
-            media: known.labels().zip(ports.iter().map(|(port, _)| *port)).collect(),
-            file: self.consent_file(stream, &edge.name),
+        let file = self.consent_file(stream, &edge.name);
+        let (needs, taken) = (needs(arrivals), self.taken(stream, edge));
+        let saved = || {
+            let saved = Session::read(&file).ok()?;
+            let ports: Vec<u16> = saved.relayed().map(|(_, media)| media.port).collect();
+            taken.given(stream, &ports, &needs).ok()
         };
+        let ports = match ports {
+            Some(ports) => taken.given(stream, ports, &needs)?,
+            None => saved().map_or_else(|| taken.chosen(&needs, random(stream)), Ok)?,
+        };
+        let offer = written(&session, edge.address, &ports, file);
         let original =
             Original { media: &known.media, arrivals, rtcp: known.rtcp, session: Some(&session) };
         fits(original, edge, &offer)?;
         Ok(offer)
     }
 
-    /// The ports in the SDP files for this address, without the stream's own.
-    fn taken(&self, stream: &str, edge: &Edge) -> HashMap<u16, PathBuf> {
+    /// The SDP file for a streaming server on this host that gets a copy of `stream` at the address that
+    /// the encoder sends to, but on other ports, chosen as those of an offer.
+    pub fn local_copy(&self, stream: &str) -> Result<Offer, OfferError> {
+        let file = self.sdp_file(stream);
+        let session = Session::read(&file).map_err(OfferError::Stream)?;
+        let arrivals: Arrivals =
+            arrival::arrivals(&session, &file, None).map_err(OfferError::Stream)?;
+        let sources: Vec<_> = arrivals.iter().flatten().flat_map(Arrival::sources).collect();
+        let address = sources.first().map_or(IpAddr::from([127, 0, 0, 1]), |one| one.address);
+        let ports = sources.iter().map(|source| (source.port, file.clone())).collect();
+        let ports = Taken { address, ports }.chosen(&needs(&arrivals), random(stream))?;
+        Ok(written(&session, address, &ports, file))
+    }
+
+    /// The ports in the SDP files for this edge's address, without the stream's own.
+    fn taken(&self, stream: &str, edge: &Edge) -> Taken {
         let mut taken = HashMap::new();
         let same = self.edges().iter().filter(|other| other.address == edge.address);
         for other in same.flat_map(|edge| self.streams().map(move |one| (&one.name, &edge.name))) {
@@ -137,8 +159,33 @@ impl Catalog {
                 taken.extend(media.rtcp_port().map(|port| (port, file.clone())));
             }
         }
-        taken
+        Taken { address: edge.address, ports: taken }
     }
+}
+
+/// The stream's file with this address and these ports.
+fn written(session: &Session, address: IpAddr, ports: &[Ports], file: PathBuf) -> Offer {
+    let mut all: Vec<Option<Ports>> = vec![None; session.media.len()];
+    for ((number, _), ports) in session.relayed().zip(ports) {
+        all[number - 1] = Some(*ports);
+    }
+    let media = session.relayed().zip(ports);
+    Offer {
+        sdp: rewritten(session.original(), address, &all),
+        media: media.map(|((_, media), (port, _))| (media.format().label(), *port)).collect(),
+        file,
+    }
+}
+
+/// A number that looks random to other hosts, and is the same for a stream until the next boot: a hash
+/// that is keyed with the kernel's random boot identifier.
+fn random(stream: &str) -> u64 {
+    let Ok(key) = std::fs::read("/proc/sys/kernel/random/boot_id") else {
+        return RandomState::new().hash_one(stream);
+    };
+    let mut hash = DefaultHasher::new();
+    (key, stream).hash(&mut hash);
+    hash.finish()
 }
 
 /// RTP and RTCP ports from the first on; none above 65535.
@@ -161,73 +208,59 @@ fn needs(arrivals: &[Box<[Arrival]>]) -> Vec<Need> {
     arrivals.iter().map(|media| &**media).enumerate().map(need).collect()
 }
 
-/// The ports that were asked for, if they are free.
-fn given(
-    stream: &str,
-    edge: &Edge,
-    ports: &[u16],
-    needs: &[Need],
-    taken: &HashMap<u16, PathBuf>,
-) -> Result<Vec<Ports>, OfferError> {
-    if ports.len() != needs.len() {
-        let (stream, media, given) = (stream.to_owned(), needs.len(), ports.len());
-        return Err(OfferError::Count { stream, media, given });
-    }
-    let mut used = HashMap::new();
-    for (at, (&first, need)) in ports.iter().zip(needs).enumerate() {
-        if first == 0
-            || first % 2 == 1
-            || span(first, need.count).count() < 2 * usize::from(need.count)
-        {
-            return Err(OfferError::Odd(first));
+impl Taken {
+    /// The ports that were asked for, if they are free.
+    fn given(&self, stream: &str, ports: &[u16], needs: &[Need]) -> Result<Vec<Ports>, OfferError> {
+        if ports.len() != needs.len() {
+            let (stream, media, given) = (stream.to_owned(), needs.len(), ports.len());
+            return Err(OfferError::Count { stream, media, given });
         }
-        let own = need.shares.unwrap_or(at);
-        for port in span(first, need.count) {
-            if *used.entry(port).or_insert(own) != own {
-                return Err(OfferError::Twice(port));
+        let mut used = HashMap::new();
+        for (at, (&first, need)) in ports.iter().zip(needs).enumerate() {
+            if first == 0
+                || first % 2 == 1
+                || span(first, need.count).count() < 2 * usize::from(need.count)
+            {
+                return Err(OfferError::Odd(first));
             }
-            if let Some(file) = taken.get(&port) {
-                let (edge, file) = (edge.name.clone(), file.clone());
-                return Err(OfferError::Taken { port, edge, file });
+            let own = need.shares.unwrap_or(at);
+            for port in span(first, need.count) {
+                if *used.entry(port).or_insert(own) != own {
+                    return Err(OfferError::Twice(port));
+                }
+                if let Some(file) = self.ports.get(&port) {
+                    let (address, file) = (self.address, file.clone());
+                    return Err(OfferError::Taken { port, address, file });
+                }
             }
         }
+        Ok(ports.iter().copied().zip(needs.iter().map(|need| need.count)).collect())
     }
-    Ok(ports.iter().copied().zip(needs.iter().map(|need| need.count)).collect())
-}
 
-/// Ports in a row that nobody has, sought from a place that the stream's name gives: so two offers
-/// that are not in the catalogue yet seldom meet.
-fn chosen(
-    stream: &str,
-    edge: &Edge,
-    needs: &[Need],
-    taken: &HashMap<u16, PathBuf>,
-) -> Result<Vec<Ports>, OfferError> {
-    let own = needs.iter().filter(|need| need.shares.is_none());
-    let wanted = 2 * own.map(|need| u32::from(need.count)).sum::<u32>();
-    let (low, high) = (*CHOICE.start(), *CHOICE.end());
-    let free = |port: u32| u16::try_from(port).is_ok_and(|port| !taken.contains_key(&port));
-    let places = (high + 1).saturating_sub(low + wanted) / 2 + 1;
-    let start = hash(stream) % places;
-    let first = (0..places)
-        .map(|step| low + 2 * ((start + step) % places))
-        .find(|&first| first + wanted <= high + 1 && (first..first + wanted).all(free));
-    let full = || OfferError::Full { edge: edge.name.clone(), wanted };
-    let mut next = first.and_then(|first| u16::try_from(first).ok()).ok_or_else(full)?;
-    let mut ports: Vec<Ports> = Vec::new();
-    for need in needs {
-        let first = need.shares.and_then(|other| ports.get(other)).map(|shared| shared.0);
-        ports.push((first.unwrap_or(next), need.count));
-        if first.is_none() {
-            next = next.saturating_add(2 * need.count);
+    /// Free ports in a row; a random number says where to begin.
+    fn chosen(&self, needs: &[Need], random: u64) -> Result<Vec<Ports>, OfferError> {
+        let own = needs.iter().filter(|need| need.shares.is_none());
+        let wanted = 2 * own.map(|need| u32::from(need.count)).sum::<u32>();
+        let (low, high) = (*CHOICE.start(), *CHOICE.end());
+        let free =
+            |port: u32| u16::try_from(port).is_ok_and(|port| !self.ports.contains_key(&port));
+        let places = (high + 1).saturating_sub(low + wanted) / 2 + 1;
+        let start = u32::try_from(random % u64::from(places)).unwrap_or(0);
+        let first = (0..places)
+            .map(|step| low + 2 * ((start + step) % places))
+            .find(|&first| first + wanted <= high + 1 && (first..first + wanted).all(free));
+        let full = || OfferError::Full { address: self.address, wanted };
+        let mut next = first.and_then(|first| u16::try_from(first).ok()).ok_or_else(full)?;
+        let mut ports: Vec<Ports> = Vec::new();
+        for need in needs {
+            let first = need.shares.and_then(|other| ports.get(other)).map(|shared| shared.0);
+            ports.push((first.unwrap_or(next), need.count));
+            if first.is_none() {
+                next = next.saturating_add(2 * need.count);
+            }
         }
+        Ok(ports)
     }
-    Ok(ports)
-}
-
-/// A number that a name always gives (FNV-1a).
-fn hash(name: &str) -> u32 {
-    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Checks that the catalogue would relay the stream by the offer.
@@ -238,4 +271,19 @@ fn fits(stream: Original<'_>, edge: &Edge, offer: &Offer) -> Result<(), OfferErr
     let consent = Consent { file: &offer.file, session: &session, address: edge.address };
     sdp_match::pairs(stream, consent, &mut Vec::new()).map_err(unfit)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_chooses_the_ports() {
+        let free = Taken { address: [192, 0, 2, 1].into(), ports: HashMap::new() };
+        let need = [Need { count: 1, shares: None }];
+        let port = |random| free.chosen(&need, random).unwrap()[0].0;
+        assert_eq!((port(0), port(7)), (20_000, 20_014));
+        assert_eq!(port(u64::from(u32::MAX)) % 2, 0);
+        assert!(random("news") == random("news") && random("news") != random("sport"));
+    }
 }

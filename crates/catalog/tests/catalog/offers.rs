@@ -43,31 +43,49 @@ fn it_is_consent_as_it_stands() {
 }
 
 #[test]
-fn the_choice_is_even_steady_and_nobody_elses() {
+fn chosen_ports_are_even_free_and_stay() {
     let chosen = ports(&world());
     assert!(chosen.iter().all(|port| port % 2 == 0 && (20_000..32_768).contains(port)));
     assert_eq!(chosen[1], chosen[0] + 2);
     assert_eq!(ports(&world()), chosen);
-    // Its own file doesn't count; another stream's does, even one that doesn't fit, and another
-    // edge's at the same address.
+    // Another stream's file takes ports, even a file that doesn't fit, and one of another edge at the
+    // same address.
     let offer = |port: u16| sdp(&["c=IN IP4 198.51.100.7", &format!("m=video {port} RTP/AVP 9")]);
-    let own = world().file("news.dss2.sdp", offer(chosen[0]));
-    assert_eq!(ports(&own), chosen);
     let sport = World::with(&format!("{EDGE}{}", EDGE.replace("name = \"dss2", "name = \"dss3")))
         .file("news.sdp", sdp(NEWS))
-        .file("sport.sdp", sdp(&["c=IN IP4 239.1.2.4", "m=video 5004 RTP/AVP 9"]))
-        .file("sport.dss3.sdp", offer(chosen[1]));
-    let moved = ports(&sport);
-    assert_eq!(moved, [chosen[1] + 2, chosen[1] + 4]);
+        .file("sport.sdp", sdp(&["c=IN IP4 239.1.2.4", "m=video 5004/2800 RTP/AVP 9"]))
+        .file("sport.dss3.sdp", offer(20_000).replace("20000", "20000/6300"));
+    assert!(ports(&sport).iter().all(|port| *port >= 32_600));
     let catalog = sport.load();
-    let taken = catalog.offer("news", "dss2", Some(&[6000, chosen[1]])).unwrap_err();
-    assert!(matches!(&taken, OfferError::Taken { port, .. } if *port == chosen[1]), "{taken}");
+    let taken = catalog.offer("news", "dss2", Some(&[6000, 20_002])).unwrap_err();
+    assert!(matches!(&taken, OfferError::Taken { port: 20_002, .. }), "{taken}");
     assert!(taken.to_string().contains("sport.dss3.sdp"), "{taken}");
 }
 
 #[test]
+fn ports_that_were_saved_stay() {
+    let offer = world().load().offer("news", "dss2", Some(&[25_000, 25_010])).unwrap();
+    let saved = world().file("news.dss2.sdp", &offer.sdp);
+    assert_eq!(ports(&saved), [25_000, 25_010]);
+    // Ports that can't be used are replaced.
+    let odd = String::from_utf8(offer.sdp).unwrap().replace("25000", "25001");
+    assert_ne!(ports(&world().file("news.dss2.sdp", odd)), [25_001, 25_010]);
+}
+
+#[test]
+fn a_server_on_this_host_gets_other_ports_than_the_encoders() {
+    let lines = ["c=IN IP4 192.0.2.1", "m=video 5004 RTP/AVP 96", "a=rtpmap:96 H264/90000"];
+    let copy = World::new().file("news.sdp", sdp(&lines)).load().local_copy("news").unwrap();
+    let text = String::from_utf8(copy.sdp).unwrap();
+    let port = copy.media[0].1;
+    assert!(port != 5004 && text.contains(&format!("m=video {port} RTP/AVP 96\r\n")), "{text}");
+    assert!(text.contains("c=IN IP4 192.0.2.1\r\n"), "{text}");
+}
+
+#[test]
 fn ports_that_cannot_be_are_refused() {
-    let catalog = world().load();
+    let world = world();
+    let catalog = world.load();
     let refused = |ports: &[u16]| catalog.offer("news", "dss2", Some(ports)).unwrap_err();
     assert!(matches!(refused(&[6000]), OfferError::Count { media: 2, given: 1, .. }));
     assert_eq!(refused(&[6001, 6004]), OfferError::Odd(6001));

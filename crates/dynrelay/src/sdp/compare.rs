@@ -1,14 +1,13 @@
-//! `dynrelay sdp check`: says whether an edge's SDP file fits a stream's.
+//! `dynrelay sdp check`: whether an edge's SDP file fits a stream's.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use catalog::{Compared, Comparison, Problem, Severity};
+use catalog::{Comparison, Problem, Severity};
 use clap::Args;
 use model::is_name;
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{catalogue, unknown};
+use super::lookup::{catalogue, unknown};
 use crate::color::Color;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -23,21 +22,21 @@ pub(crate) struct Compare {
     stream: String,
     /// The edge's name, or its SDP file
     edge: String,
-    /// The configuration, where names are given
+    /// The configuration that has the stream and the edge
     #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
     config: PathBuf,
 }
 
-/// The two files, and the catalogue's judgement.
+/// The two files, and how they compare.
 struct Pair {
     stream: PathBuf,
     edge: PathBuf,
     comparison: Comparison,
-    /// Why the catalogue rejects the pair although the files fit.
+    /// Why the catalogue does not relay by them although they fit.
     refusal: Option<String>,
 }
 
-/// Prints the comparison, and fails if the files do not fit.
+/// Prints which media fit, and fails if one does not.
 pub(super) fn run(context: &mut Context<'_>, compare: &Compare) -> Result<(), Failure> {
     let files = [&compare.stream, &compare.edge].map(|word| !is_name(word) || is_file(word));
     let pair = match files {
@@ -57,8 +56,7 @@ pub(super) fn run(context: &mut Context<'_>, compare: &Compare) -> Result<(), Fa
     let refusal = pair.refusal.as_ref().filter(|_| comparison.fits());
     let fits = comparison.fits() && refusal.is_none();
     if context.json {
-        let shape = Shape::of(comparison, fits, refusal);
-        json::line(context.out, &serde_json::to_string(&shape).map_err(std::io::Error::from)?)?;
+        json::line(context.out, &shape(comparison, fits, refusal).to_string())?;
     } else {
         print(context, &pair, refusal)?;
     }
@@ -74,8 +72,7 @@ fn named(Compare { stream, edge, config }: &Compare) -> Result<Pair, Failure> {
     if let Some(failure) = unknown(&catalog, &faults, stream, edge) {
         return Err(failure);
     }
-    let folder = &catalog.config().streams;
-    let file = folder.join(format!("{stream}.{edge}.sdp"));
+    let file = catalog.consent_file(stream, edge);
     if !file.exists() {
         return Err(Failure::Unfit(format!(
             "{edge} has not agreed to take {stream}: there is no {}; make one with `dynrelay sdp \
@@ -86,7 +83,7 @@ fn named(Compare { stream, edge, config }: &Compare) -> Result<Pair, Failure> {
     let gone = || Failure::Unfit(format!("there is no {stream}/{edge} in the catalogue"));
     let comparison = catalog.compare(stream, edge).ok_or_else(gone)??;
     Ok(Pair {
-        stream: folder.join(format!("{stream}.sdp")),
+        stream: catalog.sdp_file(stream),
         edge: file,
         comparison,
         refusal: catalog.route(stream, edge).err().map(|refusal| refusal.to_string()),
@@ -119,7 +116,7 @@ fn print(context: &mut Context<'_>, pair: &Pair, refusal: Option<&String>) -> Re
     }
     let (edge, stream) = (pair.edge.display(), pair.stream.display());
     let verdict = match refusal {
-        Some(refusal) => format!("They fit, but can't be used: {refusal}"),
+        Some(refusal) => format!("The files fit, but can't be used: {refusal}"),
         None if comparison.fits() => format!("{edge} fits {stream}."),
         None => {
             format!("{edge} does not fit {stream}: `dynrelay sdp offer` makes one that does.")
@@ -137,72 +134,33 @@ fn several(list: &[String]) -> String {
     }
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
-    fits: bool,
-    media: Vec<MediaShape<'a>>,
-    problems: Vec<ProblemShape>,
-}
-
-#[derive(Serialize)]
-struct MediaShape<'a> {
-    stream: Option<&'a str>,
-    edge: Option<&'a str>,
-    from: &'a [SocketAddr],
-    to: &'a [u16],
-    fits: bool,
-    problem: Option<ProblemShape>,
-}
-
-#[derive(Serialize)]
-struct ProblemShape {
-    severity: &'static str,
-    what: String,
-    file: Option<String>,
-    line: Option<usize>,
-}
-
-impl<'a> Shape<'a> {
-    fn of(comparison: &'a Comparison, fits: bool, refusal: Option<&String>) -> Self {
-        let refusal = refusal.map(|refusal| ProblemShape {
-            severity: "error",
-            what: refusal.clone(),
-            file: None,
-            line: None,
-        });
-        Self {
-            fits,
-            media: comparison.media.iter().map(MediaShape::of).collect(),
-            problems: comparison.problems.iter().map(ProblemShape::of).chain(refusal).collect(),
-        }
-    }
-}
-
-impl<'a> MediaShape<'a> {
-    fn of(media: &'a Compared) -> Self {
-        Self {
-            stream: media.stream.as_deref(),
-            edge: media.edge.as_deref(),
-            from: &media.from,
-            to: &media.to,
-            fits: media.problem.is_none(),
-            problem: media.problem.as_ref().map(ProblemShape::of),
-        }
-    }
-}
-
-impl ProblemShape {
-    fn of(problem: &Problem) -> Self {
-        Self {
-            severity: match problem.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            what: problem.what.clone(),
-            file: Some(problem.file.to_string_lossy().into_owned()),
-            line: problem.line,
-        }
-    }
+/// For programs: `{"fits":…,"media":[…],"problems":[…]}`.
+fn shape(comparison: &Comparison, fits: bool, refusal: Option<&String>) -> Value {
+    let problem = |Problem { file, line, what, severity }: &Problem| {
+        let severity = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        json!({ "severity": severity, "what": what, "file": file.to_string_lossy(), "line": line })
+    };
+    let media = comparison.media.iter().map(|media| {
+        json!({
+            "stream": media.stream,
+            "edge": media.edge,
+            "from": media.from,
+            "to": media.to,
+            "fits": media.problem.is_none(),
+            "problem": media.problem.as_ref().map(problem),
+        })
+    });
+    let refusal = refusal
+        .map(|refusal| json!({ "severity": "error", "what": refusal, "file": null, "line": null }));
+    let problems = comparison.problems.iter().map(problem).chain(refusal);
+    json!({
+        "fits": fits,
+        "media": media.collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+    })
 }
 
 #[cfg(test)]
@@ -229,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_fit() {
+    fn files_that_fit_have_a_row_for_each_media() {
         let edge = STREAM.replace("239.1.2.3", "198.51.100.7").replace(" 500", " 700");
         let (outcome, out) = check(&edge, false);
         outcome.unwrap();
@@ -244,7 +202,7 @@ audio MPA/90000 pt 14    239.1.2.3:5006  7006     yes
     }
 
     #[test]
-    fn every_media_that_does_not_fit_is_told() {
+    fn every_media_that_does_not_fit_is_reported() {
         let edge = "v=0\nc=IN IP4 198.51.100.7\nm=video 7005 RTP/AVP 97\nm=audio 7006 RTP/AVP 0\n\
             m=audio 7008 RTP/AVP 14\n";
         let (outcome, out) = check(edge, true);
@@ -261,7 +219,7 @@ audio MPA/90000 pt 14    239.1.2.3:5006  7006     yes
     }
 
     #[test]
-    fn a_name_and_a_file_do_not_go_together() {
+    fn a_name_and_a_file_can_not_be_compared() {
         let compare =
             Compare { stream: "news".into(), edge: "news.dss2.sdp".into(), config: PathBuf::new() };
         let failure = Fake::default().run(|context| run(context, &compare)).unwrap_err();

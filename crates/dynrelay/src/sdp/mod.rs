@@ -1,23 +1,19 @@
 //! `dynrelay sdp`: shows and compares SDP files, and makes one for an edge.
 
 mod compare;
+mod lookup;
 mod offer;
 mod relayconfig;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use catalog::{Catalog, Fault};
 use clap::Subcommand;
 
 use self::compare::Compare;
 use self::offer::Offering;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::suggest;
-
-/// An error lists at most this many names.
-const FEW: usize = 8;
 
 /// The commands for SDP files. None of them needs a daemon.
 #[derive(Debug, Subcommand)]
@@ -38,8 +34,9 @@ pub(crate) enum Sdp {
         dynrelay sdp offer news dss2 >news.sdp            for dss2's administrator\n  \
         dynrelay sdp offer news dss2 --save               once it is on the edge\n  \
         dynrelay sdp offer news dss2 --ports 48028,58030  video and audio on these\n\n\
-        Without --ports, the command derives even ports from the stream's name, the same each \
-        time. It avoids the ports of other SDP files of that edge in the streams folder.")]
+        Without --ports, the ports are those of the saved file, or else even ones that nobody can \
+        guess, the same until this host boots again. No other SDP file of that edge in the streams \
+        folder has them.")]
     Offer(Offering),
     /// Say whether an edge's SDP file fits a stream's, media by media
     #[command(after_help = "Examples:\n  dynrelay sdp check news dss2\n  \
@@ -51,10 +48,12 @@ pub(crate) enum Sdp {
     ///
     /// Use this if Darwin Streaming Server on this host must keep the encoder's ports. It prints the
     /// part of relayconfig.xml that makes Darwin send the stream to the group of [replica] in
-    /// STREAM.toml. dynrelayd receives the stream from that group.
+    /// STREAM.toml. dynrelayd receives the stream from that group. Darwin also sends a copy to other
+    /// ports of this host, and the SDP file for Darwin names these: with an SDP file that names the
+    /// encoder's ports, the first viewer crashes Darwin. Use both parts of one run.
     #[command(after_help = "Example, with this in STREAM.toml:\n\n  [replica]\n  \
         group = \"239.255.1.2\"\n  run = \"elsewhere\"\n\n  \
-        dynrelay sdp relayconfig news    put this into relayconfig.xml, and restart Darwin\n  \
+        dynrelay sdp relayconfig news    save both parts, and restart Darwin\n  \
         dynrelay scan news               see whether it arrives")]
     Relayconfig {
         /// The stream
@@ -74,47 +73,5 @@ impl Sdp {
             Self::Check(compare) => compare::run(context, &compare),
             Self::Relayconfig { stream, config } => relayconfig::run(context, &stream, &config),
         }
-    }
-}
-
-/// Reads as much of the catalogue as it can, with the faults of dynrelay.toml.
-fn catalogue(config: &Path) -> Result<(Catalog, Vec<Fault>), Failure> {
-    Ok(Catalog::salvage(config)?)
-}
-
-/// The error for an unknown stream or edge, with the known names. None if both are known.
-fn unknown(catalog: &Catalog, faults: &[Fault], stream: &str, edge: &str) -> Option<Failure> {
-    let streams = &catalog.config().streams;
-    if catalog.stream(stream).is_none() {
-        let file = streams.join(format!("{stream}.sdp"));
-        let faulty = catalog.problems().iter().find(|problem| problem.file == file);
-        let names = catalog.streams().map(|stream| stream.name.as_str());
-        return Some(Failure::Unfit(match faulty {
-            Some(problem) => problem.to_string(),
-            None => format!(
-                "there is no stream {stream}: put the encoder's SDP into {} as {stream}.sdp{}",
-                streams.display(),
-                others(stream, names)
-            ),
-        }));
-    }
-    if catalog.edge(edge).is_none() {
-        let names = catalog.edges().iter().map(|edge| edge.name.as_str());
-        let faulty = if faults.is_empty() { "" } else { " (it has faults: `dynrelay check`)" };
-        return Some(Failure::Unfit(format!(
-            "there is no edge {edge}: add an [[edge]] with its name and address to \
-             dynrelay.toml{faulty}{}",
-            others(edge, names)
-        )));
-    }
-    None
-}
-
-/// `; there are: news, sport`; where these are many, `; did you mean news?`
-fn others<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        1..=FEW => format!("; there are: {}", names.join(", ")),
-        _ => suggest::hint(typed, names.into_iter()),
     }
 }

@@ -1,4 +1,4 @@
-//! `dynrelay sdp offer`: makes the SDP file by which an edge takes a stream.
+//! `dynrelay sdp offer`: the SDP file by which an edge takes a stream.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use catalog::Offer;
 use clap::Args;
 
-use super::{catalogue, unknown};
+use super::lookup::{catalogue, unknown};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
 
-/// The options of `dynrelay sdp offer`.
+/// What to offer, and where to write it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Offering {
     /// The stream's name
     stream: String,
     /// The edge's name
     edge: String,
-    /// The RTP port of each media, in order, all even; RTCP uses the next port
+    /// The RTP port of each media, in order, an even number: RTCP uses the next port
     #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     ports: Option<Vec<u16>>,
     /// Write to this file instead of standard output
@@ -54,34 +54,29 @@ pub(super) fn run(context: &mut Context<'_>, offering: &Offering) -> Result<(), 
         return Ok(json::line(context.out, &shape(stream, edge, &offer, file))?);
     }
     let Some(file) = file else { return Ok(context.out.write_all(&offer.sdp)?) };
-    let medias: Vec<String> =
+    let media: Vec<String> =
         offer.media.iter().map(|(media, port)| format!("{media} on {port}")).collect();
-    context.say(&format!("{} is written: {}.", file.display(), medias.join(", ")))?;
+    context.say(&format!("{} is written: {}.", file.display(), media.join(", ")))?;
     context.say(&format!("Have it saved on {edge} as {stream}.sdp."))?;
-    if offering.save {
-        context.say("Then `dynrelay reload`.")?;
-    } else {
-        let consent = offer.file.display();
-        context
-            .say(&format!("Then put it into the catalogue as {consent}, and `dynrelay reload`."))?;
-    }
-    Ok(())
+    let then = match offering.save {
+        true => "Then `dynrelay reload`.".to_owned(),
+        false => format!("Then save it here as {}, and `dynrelay reload`.", offer.file.display()),
+    };
+    Ok(context.say(&then)?)
 }
 
 fn shape(stream: &str, edge: &str, offer: &Offer, file: Option<&PathBuf>) -> String {
-    let medias = offer.media.iter();
-    let medias: Vec<_> =
-        medias.map(|(media, port)| serde_json::json!({ "media": media, "port": port })).collect();
+    let media = offer.media.iter();
+    let media: Vec<_> =
+        media.map(|(media, port)| serde_json::json!({ "media": media, "port": port })).collect();
     let sdp = String::from_utf8_lossy(&offer.sdp);
     let file = file.map(|file| file.to_string_lossy());
-    serde_json::json!({
-        "stream": stream, "edge": edge, "media": medias, "sdp": sdp, "file": file,
-    })
-    .to_string()
+    serde_json::json!({ "stream": stream, "edge": edge, "media": media, "sdp": sdp, "file": file })
+        .to_string()
 }
 
-/// Writes a hidden file and renames it, so that no reload reads half a file. Keeps an existing file
-/// with other contents unless `force` is given.
+/// Writes a temporary file and renames it, so that no reload reads half of it. An existing file with
+/// other contents stays, unless `force` is set.
 fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let shown = file.display();
     let failed = |error: io::Error| Failure::Unfit(format!("{shown} can't be written: {error}"));
@@ -89,15 +84,14 @@ fn save(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
         Ok(there) if there == bytes => return Ok(()),
         Ok(_) if !force => {
             return Err(Failure::Unfit(format!(
-                "{shown} exists with other contents: compare the two, and use --force to \
-                 replace it"
+                "{shown} exists with other contents: compare the two, and use --force to replace it"
             )));
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    // A hidden file is not a stream.
+    // The catalogue ignores hidden files.
     let new = file.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = File::create_new(&new).and_then(|mut out| {
         out.write_all(bytes)?;
@@ -146,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_output_has_only_the_file() {
+    fn standard_output_is_the_file_and_no_more() {
         let folder = folder();
         let out = offer(&news(&folder)).unwrap();
         assert_eq!(
@@ -157,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_replaced_in_silence() {
+    fn only_force_replaces_a_file() {
         let folder = folder();
         let file = folder.path().join("streams/news.dss2.sdp");
         let saved = Offering { save: true, ..news(&folder) };
@@ -175,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_the_ports_and_the_text() {
+    fn json_has_the_ports_and_the_text() {
         let folder = folder();
         let out =
             Fake::default().for_programs().run(|context| run(context, &news(&folder))).unwrap();
@@ -186,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_reported_with_the_known_ones() {
+    fn an_unknown_name_is_an_error_that_lists_the_known() {
         let folder = folder();
         let news = news(&folder);
         let sport = offer(&Offering { stream: "sport".into(), ..news.clone() }).unwrap_err();

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::table::{Column, Table};
 
-/// Reads the file, and prints its medias.
+/// Prints the media of an SDP file.
 pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure> {
     let session = Session::read(file)?;
     if context.json {
@@ -45,8 +45,11 @@ fn shape(session: &Session) -> Value {
     let media = session.media.iter().map(|media| {
         let format = |format: &Format| {
             let Format { pt, codec, clock, channels } = format;
-            let audio = codec.is_some() && media.kind == "audio";
-            json!({ "pt": pt, "codec": codec, "clock": clock, "channels": audio.then_some(channels) })
+            let mut shape = json!({ "pt": pt, "codec": codec, "clock": clock });
+            if codec.is_some() && media.kind == "audio" {
+                shape["channels"] = json!(channels);
+            }
+            shape
         };
         json!({
             "kind": media.kind,
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_medias() {
+    fn a_table_has_a_row_for_each_media() {
         assert_eq!(
             show(NEWS, false).unwrap(),
             "\
@@ -120,7 +123,7 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
             {
                 "kind": "video", "port": 5004, "ports": 1, "addresses": ["239.1.2.3"],
                 "address_count": 1, "source": "10.0.0.1",
-                "formats": [{"pt": 96, "codec": "H264", "clock": 90000, "channels": null}],
+                "formats": [{"pt": 96, "codec": "H264", "clock": 90000}],
             },
             {
                 "kind": "audio", "port": 5006, "ports": 2, "addresses": ["ff15::1"],
@@ -128,7 +131,7 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
                 "formats": [
                     {"pt": 14, "codec": "MPA", "clock": 90000, "channels": 1},
                     {"pt": 98, "codec": "mpeg4-generic", "clock": 48000, "channels": 2},
-                    {"pt": 99, "codec": null, "clock": null, "channels": null},
+                    {"pt": 99, "codec": null, "clock": null},
                 ],
             },
         ]});
@@ -136,7 +139,7 @@ audio  5006  239.1.2.3  192.0.2.1  MPA/90000 pt 14
     }
 
     #[test]
-    fn a_bad_file_is_named_with_its_line() {
+    fn an_error_names_the_file_and_the_line() {
         let failure = show("v=0\r\nm=video x RTP/AVP 96\r\n", false).unwrap_err();
         assert!(failure.to_string().contains("news.sdp, line 2: "), "{failure}");
     }
