@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use model::{CloseReason, FlowKind, Rules, State};
 
-use crate::flow::Phase;
+use crate::flow::{Phase, Refuser};
 use crate::input::Input;
 use crate::output::Output;
 use crate::relay::{Moment, Relay};
@@ -64,19 +64,26 @@ impl Edge {
         now: Instant,
         outputs: &mut Vec<Output>,
     ) {
-        if seen == Input::Probed {
+        if matches!(seen, Input::Probed { .. }) {
             self.end_other_turns((id, flow), now, outputs);
         }
-        let others_wait = matches!(seen, Input::Refused | Input::Unreachable) && self.others_wait();
+        let refused =
+            matches!(seen, Input::Refused { .. } | Input::Unreachable | Input::Firewalled);
+        let others_wait = refused && self.others_wait();
         let mut at = Moment { now, schedule: &mut self.schedule, outputs };
         let Some(relay) = self.relays.get_mut(&id) else { return };
         match seen {
-            Input::Refused => {
+            Input::Refused { sequence } => {
                 at.schedule.answers = true;
-                relay.refused(flow, true, others_wait, &mut at);
+                relay.refused(flow, (Refuser::Edge, sequence), others_wait, &mut at);
             }
-            Input::Unreachable => relay.refused(flow, false, others_wait, &mut at),
-            Input::Probed => relay.probed(flow, &mut at),
+            Input::Unreachable => {
+                relay.refused(flow, (Refuser::Network, None), others_wait, &mut at);
+            }
+            Input::Firewalled => {
+                relay.refused(flow, (Refuser::Firewall, None), others_wait, &mut at);
+            }
+            Input::Probed { sequence } => relay.probed(flow, sequence, &mut at),
             Input::Traffic { received, sent } => {
                 if let Some(flow) = relay.flows.get_mut(flow) {
                     flow.traffic((received, sent), at.schedule, &relay.rules, now);

@@ -6,6 +6,17 @@ use model::{FlowKind, Gate, Rules};
 
 use crate::schedule::{Place, Schedule};
 
+/// What refuses a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refuser {
+    /// The edge: the port is closed.
+    Edge,
+    /// A firewall on the way.
+    Firewall,
+    /// Nobody: the edge cannot be reached.
+    Network,
+}
+
 /// What a flow does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -16,7 +27,7 @@ pub(crate) enum Phase {
     /// Its turn: the next packet is the probe.
     Turn,
     /// The probe was sent, and may still be refused.
-    Probed { at: Instant },
+    Probed { at: Instant, sequence: Option<u16> },
     /// Refused RTCP, or RTCP of a Suspect relay.
     Shut,
 }
@@ -34,14 +45,14 @@ pub(crate) struct Flow {
     pub(crate) refused_at: Option<Instant>,
     /// Whether the edge has accepted it since it last refused it.
     pub(crate) accepted: bool,
-    /// Whether the edge itself sent the last refusal.
-    pub(crate) reached: bool,
+    /// Where the last refusal came from.
+    pub(crate) refuser: Refuser,
     /// The first and the last unreachable error of a series without a pause as long as a grace.
     unreachable: Option<(Instant, Instant)>,
     /// When its last turn began.
     pub(crate) turn_at: Option<Instant>,
-    /// Whether it was refused since then.
-    pub(crate) answered: bool,
+    /// The sequence number that a refusal since then quotes, if there was one.
+    pub(crate) answered: Option<Option<u16>>,
     received: u64,
     sent: u64,
     /// `sent` when it was last opened or refused.
@@ -62,10 +73,10 @@ impl Flow {
             opened_at: now,
             refused_at: None,
             accepted: false,
-            reached: true,
+            refuser: Refuser::Edge,
             unreachable: None,
             turn_at: None,
-            answered: false,
+            answered: None,
             received: 0,
             sent: 0,
             sent_mark: 0,
@@ -94,10 +105,11 @@ impl Flow {
         self.sent_mark = self.sent;
     }
 
-    pub(crate) fn refused(&mut self, reached: bool, now: Instant) {
-        self.reached = reached;
+    /// Records a refusal that quotes this sequence number.
+    pub(crate) fn refused(&mut self, refuser: Refuser, sequence: Option<u16>, now: Instant) {
+        self.refuser = refuser;
         self.refused_at = Some(now);
-        self.answered = true;
+        self.answered = Some(sequence);
         self.accepted = false;
         self.sent_mark = self.sent;
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::{Acceptance, CloseReason, FlowKind, Rules, State};
 
-use crate::flow::{Flow, Phase};
+use crate::flow::{Flow, Phase, Refuser};
 use crate::output::Output;
 use crate::schedule::Schedule;
 use crate::viewer_count::ViewerCount;
@@ -169,17 +169,17 @@ impl Relay {
         self.grace_until = now + grace;
     }
 
-    /// Handles a refusal. `reached` says that the edge itself refused. `others_wait` says that flows
-    /// of other relays wait for probes.
+    /// Handles a refusal, and the sequence number that it quotes. `others_wait` says that flows of
+    /// other relays wait for probes.
     pub(crate) fn refused(
         &mut self,
         index: usize,
-        reached: bool,
+        (refuser, sequence): (Refuser, Option<u16>),
         others_wait: bool,
         at: &mut Moment<'_>,
     ) {
         let Some(flow) = self.flows.get_mut(index) else { return };
-        if !reached && flow.tolerates_unreachable(&self.rules, at.now) {
+        if refuser != Refuser::Edge && flow.tolerates_unreachable(&self.rules, at.now) {
             return;
         }
         if !flow.is_rtp() {
@@ -189,7 +189,7 @@ impl Relay {
             self.change(index, at, |flow| flow.phase = Phase::Shut);
             return;
         }
-        flow.refused(reached, at.now);
+        flow.refused(refuser, sequence, at.now);
         match flow.phase {
             Phase::Open => {
                 at.schedule.flooded(at.now);
@@ -201,14 +201,14 @@ impl Relay {
                     self.wait(index, starting, at);
                 }
             }
-            Phase::Probed { .. } => {
+            Phase::Probed { sequence: probe, .. } if is_same(probe, sequence) => {
                 self.count(index);
                 self.wait(index, false, at);
             }
             // The refusal overtook the report that its probe was sent. `probed` handles it.
             Phase::Turn => {}
-            // The packet was on its way when the gate shut.
-            Phase::Waiting(_) | Phase::Shut => at.schedule.flooded(at.now),
+            // The packet left before the probe, or before the gate shut.
+            Phase::Probed { .. } | Phase::Waiting(_) | Phase::Shut => at.schedule.flooded(at.now),
         }
     }
 
@@ -219,20 +219,22 @@ impl Relay {
     }
 
     /// Handles a sent probe. Its turn may have ended before.
-    pub(crate) fn probed(&mut self, index: usize, at: &mut Moment<'_>) {
+    pub(crate) fn probed(&mut self, index: usize, sequence: Option<u16>, at: &mut Moment<'_>) {
         at.schedule.probed(at.now);
         let Some(flow) = self.flows.get(index) else { return };
         match flow.phase {
             Phase::Open | Phase::Probed { .. } | Phase::Shut => {}
-            Phase::Turn | Phase::Waiting(_) if flow.answered => {
+            Phase::Turn | Phase::Waiting(_)
+                if flow.answered.is_some_and(|quoted| is_same(sequence, quoted)) =>
+            {
                 self.count(index);
                 // The data plane has shut the gate by itself.
                 let place = at.schedule.place(false);
                 self.flows[index].phase = Phase::Waiting(place);
-                self.flows[index].answered = false;
+                self.flows[index].answered = None;
             }
             Phase::Turn | Phase::Waiting(_) => {
-                self.flows[index].phase = Phase::Probed { at: at.now };
+                self.flows[index].phase = Phase::Probed { at: at.now, sequence };
             }
         }
     }
@@ -243,7 +245,7 @@ impl Relay {
         self.change(index, at, |flow| {
             flow.phase = Phase::Turn;
             flow.turn_at = Some(now);
-            flow.answered = false;
+            flow.answered = None;
         });
     }
 
@@ -256,7 +258,7 @@ impl Relay {
             match (flow.phase, flow.turn_at) {
                 (Phase::Turn, Some(began)) if began + patience <= at.now => {
                     flow.turn_at = Some(at.now);
-                    if std::mem::take(&mut flow.answered) && !flow.reached {
+                    if flow.answered.take().is_some() && flow.refuser != Refuser::Edge {
                         // The probe did not leave this host: there is no route, or a firewall.
                         self.count(index);
                     } else {
@@ -266,7 +268,7 @@ impl Relay {
                         self.wait(index, false, at);
                     }
                 }
-                (Phase::Probed { at: sent }, _) if sent + patience <= at.now => {
+                (Phase::Probed { at: sent, .. }, _) if sent + patience <= at.now => {
                     if at.schedule.is_probe_conclusive(sent, &self.rules) {
                         self.answered_by_silence(index, at);
                     } else {
@@ -324,7 +326,8 @@ impl Relay {
 
     /// Whether the edge takes a flow. The RTCP flows of a Suspect relay are shut without a refusal.
     pub(crate) fn acceptance(&self, flow: &Flow, now: Instant) -> Acceptance {
-        let unproved = !flow.reached || (!flow.is_rtp() && self.state == State::Suspect);
+        let unproved =
+            flow.refuser != Refuser::Edge || (!flow.is_rtp() && self.state == State::Suspect);
         match flow.is_refused(&self.rules, now) {
             true if unproved => Acceptance::Unknown,
             true => Acceptance::Refused,
@@ -437,7 +440,11 @@ impl Relay {
     }
 
     pub(crate) fn refusal_reason(&self) -> CloseReason {
-        if !self.rtp().filter(|flow| flow.speaks(&self.rules)).any(|flow| flow.reached) {
+        let speaking = || self.rtp().filter(|flow| flow.speaks(&self.rules));
+        let refused_by = |refuser| speaking().any(|flow| flow.refuser == refuser);
+        if !refused_by(Refuser::Edge) && refused_by(Refuser::Firewall) {
+            CloseReason::EdgeFirewalled
+        } else if !refused_by(Refuser::Edge) {
             CloseReason::EdgeUnreachable
         } else if self.accepted {
             CloseReason::NoViewers
@@ -472,7 +479,7 @@ impl Relay {
         let patience = schedule.patience(&self.rules);
         let turns = self.flows.iter().filter_map(|flow| match flow.phase {
             Phase::Turn => flow.turn_at.map(|began| began + patience),
-            Phase::Probed { at } => Some(at + patience),
+            Phase::Probed { at, .. } => Some(at + patience),
             Phase::Open | Phase::Waiting(_) | Phase::Shut => None,
         });
         let starting = self.state == State::Starting;
@@ -488,4 +495,9 @@ impl Relay {
         ];
         turns.chain(proofs.chain(ends).flatten()).filter(|at| Some(*at) > polled).min()
     }
+}
+
+/// Whether two sequence numbers are the same, as far as both are known.
+fn is_same(probe: Option<u16>, quoted: Option<u16>) -> bool {
+    probe.zip(quoted).is_none_or(|(probe, quoted)| probe == quoted)
 }

@@ -5,7 +5,7 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, VIDEO, VIDEO_RTCP};
+use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, FLOWS, PROBED, REFUSED, VIDEO, VIDEO_RTCP};
 use lifecycle::{CloseForecast, Input, Lifecycle, Output, When};
 use model::{Acceptance, CloseReason, Gate, Rules, State};
 
@@ -340,9 +340,9 @@ fn a_turn_without_a_packet_passes_on() {
     }
     assert_eq!(bench.gates(), [Shut, Shut, Probe, Shut]);
     // The video's packet went out just before its gate was shut.
-    bench.see(VIDEO, Input::Probed);
+    bench.see(VIDEO, PROBED);
     assert_eq!(bench.gates(), [Shut; 4], "two probes in an interval would be one too many");
-    bench.see(VIDEO, Input::Refused);
+    bench.see(VIDEO, REFUSED);
     assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
     assert_eq!(bench.probe(), AUDIO);
 }
@@ -355,10 +355,24 @@ fn an_answer_that_overtakes_the_news_of_its_probe_counts() {
         bench.settle();
     }
     bench.refuse(&[VIDEO]);
-    bench.see(VIDEO, Input::Probed);
+    bench.see(VIDEO, PROBED);
     assert_eq!(bench.life.errors(1), [2, 0, 1, 0]);
     assert_eq!(bench.gates(), [Shut; 4]);
     assert_eq!(bench.probe(), AUDIO);
+}
+
+#[test]
+fn an_error_that_quotes_an_older_packet_does_not_refuse_the_probe() {
+    let mut bench = Bench::suspect(Rules::default());
+    while !bench.gates().contains(&Probe) {
+        bench.now = bench.life.next_wake().expect("a probe is due");
+        bench.settle();
+    }
+    bench.see(VIDEO, Input::Probed { sequence: Some(900) });
+    bench.see(VIDEO, Input::Refused { sequence: Some(850) });
+    assert_eq!(bench.life.errors(1)[VIDEO], 1, "only the refusal that made it Suspect");
+    bench.see(VIDEO, Input::Refused { sequence: Some(900) });
+    assert_eq!(bench.life.errors(1)[VIDEO], 2);
 }
 
 #[test]
@@ -367,11 +381,11 @@ fn silence_proves_nothing_while_others_are_refused_at_full_rate() {
     bench.life.start(2, EDGE, &FLOWS, Rules::default(), None, bench.now);
     let flow = bench.probe();
     bench.now += Duration::from_millis(500);
-    bench.life.observe(2, 0, Input::Refused, bench.now);
+    bench.life.observe(2, 0, REFUSED, bench.now);
     bench.settle();
     for _ in 0..15 {
         bench.now += Duration::from_millis(900);
-        bench.life.observe(2, 0, Input::Refused, bench.now);
+        bench.life.observe(2, 0, REFUSED, bench.now);
         bench.settle();
         assert_eq!(bench.state(), Some(State::Suspect));
         assert_eq!(bench.gates(), [Shut; 4]);
@@ -398,14 +412,14 @@ fn a_relay_that_starts_again_and_again_does_not_hold_back_the_others_for_ever() 
                 bench.now,
             );
             if bench.life.gates(2)[flow] == Open {
-                bench.life.observe(2, flow, Input::Refused, bench.now);
+                bench.life.observe(2, flow, REFUSED, bench.now);
             }
         }
         bench.pass(1);
         for relay in [1, 2] {
             if let Some(flow) = bench.life.gates(relay).iter().position(|g| *g == Probe) {
-                bench.life.observe(relay, flow, Input::Probed, bench.now);
-                bench.life.observe(relay, flow, Input::Refused, bench.now);
+                bench.life.observe(relay, flow, PROBED, bench.now);
+                bench.life.observe(relay, flow, REFUSED, bench.now);
                 probes += u32::from(relay == 1);
             }
         }
@@ -471,7 +485,7 @@ fn acceptance_needs_proof_and_ends_with_a_refusal() {
 #[test]
 fn a_flow_that_does_not_exist_is_passed_over() {
     let mut bench = Bench::live(Rules::default());
-    for seen in [Input::Refused, Input::Probed, Input::Viewers(1), Input::ReceiverReport] {
+    for seen in [REFUSED, PROBED, Input::Viewers(1), Input::ReceiverReport] {
         bench.see(17, seen);
     }
     assert_eq!(bench.gates(), [Open; 4]);

@@ -82,6 +82,7 @@ fn any_edge(chance: &mut Random, number: u64) -> Edge {
     edge.loss = if chance.chance(25) { chance.between(1, 10) } else { 0 };
     edge.firewall = chance.chance(10);
     edge.counts = chance.chance(20);
+    edge.quotes = chance.chance(80);
     edge
 }
 

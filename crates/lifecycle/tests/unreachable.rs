@@ -6,7 +6,7 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, VIDEO, VIDEO_RTCP};
+use bench::{AUDIO, AUDIO_RTCP, Bench, EDGE, REFUSED, VIDEO, VIDEO_RTCP};
 use lifecycle::Input;
 use model::{CloseReason, Gate, Rules, State};
 
@@ -52,6 +52,23 @@ fn an_unreachable_edge_does_not_count_as_unwatched() {
 }
 
 #[test]
+fn a_firewall_on_the_way_is_named() {
+    let mut bench = Bench::start(Rules { errors: 3, ..Rules::default() });
+    while bench.closed().is_none() {
+        assert_ne!(bench.state(), Some(State::Live));
+        if bench.gates()[VIDEO] == Gate::Open {
+            bench.see(VIDEO, Input::Firewalled);
+            bench.see(AUDIO, Input::Firewalled);
+            bench.pass(1);
+        } else {
+            let flow = bench.probe();
+            bench.see(flow, Input::Firewalled);
+        }
+    }
+    assert_eq!(bench.closed(), Some(CloseReason::EdgeFirewalled));
+}
+
+#[test]
 fn probes_that_do_not_get_out_of_this_host_close_it_too() {
     // There is no route, or a firewall here drops everything: no probe is ever sent.
     let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
@@ -71,7 +88,7 @@ fn an_edge_that_comes_back_without_viewers_is_unwatched() {
     let mut bench = cut_off(Rules { errors: 3, ..Rules::default() });
     while bench.closed().is_none() {
         let flow = bench.probe();
-        bench.see(flow, Input::Refused);
+        bench.see(flow, REFUSED);
     }
     assert!(bench.life.edge_answers(EDGE));
     assert_eq!(bench.closed(), Some(CloseReason::NoViewers));

@@ -25,6 +25,8 @@ words! {
         NeverAccepted = "never-accepted",
         /// The edge took or may have taken the stream, and then could no longer be reached.
         EdgeUnreachable = "edge-unreachable",
+        /// A firewall on the way to the edge rejects the packets.
+        EdgeFirewalled = "edge-firewalled",
         /// Nothing arrived on any RTP flow for `source_silence`: the broadcast ended.
         SourceEnded = "source-ended",
         /// No start and no sign of a viewer came for as long as the lease runs.

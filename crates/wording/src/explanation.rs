@@ -75,6 +75,9 @@ fn suspect(detail: &RelayDetail) -> Vec<String> {
         Some(CloseReason::EdgeUnreachable) => {
             "Nothing reaches the edge: it is down, or the network to it."
         }
+        Some(CloseReason::EdgeFirewalled) => {
+            "A firewall on the way to the edge rejects the packets. Let UDP through to its ports."
+        }
         _ => "The edge took it and now refuses it: apparently nobody watches there any more.",
     };
     let next = "Only probes are sent. It becomes live when the edge does not refuse one, and starts \

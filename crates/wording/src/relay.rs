@@ -11,6 +11,7 @@ pub fn meaning(reason: CloseReason) -> &'static str {
         CloseReason::NoViewers => "nobody watches there any more",
         CloseReason::NeverAccepted => "the edge never took it: no consent there, or no player came",
         CloseReason::EdgeUnreachable => "its host or the way to it went down",
+        CloseReason::EdgeFirewalled => "a firewall on the way rejects its packets",
         CloseReason::SourceEnded => "nothing arrived from the encoder any more",
         CloseReason::LeaseExpired => "nobody asked for it again in time",
         CloseReason::Stopped => "by an administrator, or with the daemon",
@@ -28,7 +29,10 @@ pub fn explained(reason: CloseReason) -> String {
 pub fn is_trouble(reason: CloseReason) -> bool {
     matches!(
         reason,
-        CloseReason::NeverAccepted | CloseReason::EdgeUnreachable | CloseReason::Failed
+        CloseReason::NeverAccepted
+            | CloseReason::EdgeUnreachable
+            | CloseReason::EdgeFirewalled
+            | CloseReason::Failed
     )
 }
 

@@ -466,9 +466,9 @@ impl Core {
             return;
         }
         let seen = match event {
-            FlowEvent::Refused => lifecycle::Input::Refused,
+            FlowEvent::Refused => lifecycle::Input::Refused { sequence: None },
             FlowEvent::Unreachable { .. } => lifecycle::Input::Unreachable,
-            FlowEvent::Probed => lifecycle::Input::Probed,
+            FlowEvent::Probed => lifecycle::Input::Probed { sequence: None },
             FlowEvent::Report(Feedback::Viewers(count)) => lifecycle::Input::Viewers(count),
             FlowEvent::Report(Feedback::ReceiverReport) => lifecycle::Input::ReceiverReport,
             FlowEvent::Failed => return self.lifecycle.stop(relay, CloseReason::Failed, now),

@@ -73,7 +73,9 @@ fn write_closed(closed: &Closed) {
     let never_came = end.flows.iter().all(|flow| flow.idle_ms.is_none());
     let level = match reason {
         CloseReason::Failed => Level::ERROR,
-        CloseReason::EdgeUnreachable | CloseReason::NeverAccepted => Level::WARN,
+        CloseReason::EdgeUnreachable | CloseReason::EdgeFirewalled | CloseReason::NeverAccepted => {
+            Level::WARN
+        }
         CloseReason::SourceEnded if never_came => Level::WARN,
         _ => Level::INFO,
     };

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use lifecycle::{Input, Lifecycle, Output};
 use model::{CloseReason, FlowKind, Gate, Rules, State};
 
+pub(crate) const REFUSED: Input = Input::Refused { sequence: None };
+pub(crate) const PROBED: Input = Input::Probed { sequence: None };
 pub(crate) const EDGE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 pub(crate) const VIDEO: usize = 0;
 pub(crate) const VIDEO_RTCP: usize = 1;
@@ -52,7 +54,7 @@ impl Bench {
 
     pub(crate) fn refuse(&mut self, flows: &[usize]) {
         for flow in flows {
-            self.see(*flow, Input::Refused);
+            self.see(*flow, REFUSED);
         }
     }
 
@@ -82,7 +84,7 @@ impl Bench {
     pub(crate) fn probe(&mut self) -> usize {
         loop {
             if let Some(flow) = self.life.gates(1).iter().position(|gate| *gate == Gate::Probe) {
-                self.see(flow, Input::Probed);
+                self.see(flow, PROBED);
                 return flow;
             }
             self.now = self.life.next_wake().expect("a probe is due");

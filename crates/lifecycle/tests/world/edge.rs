@@ -15,6 +15,8 @@ pub(crate) struct Edge {
     pub(crate) loss: u64,
     /// Drops all ICMP.
     pub(crate) firewall: bool,
+    /// Whether its errors quote more than the UDP header.
+    pub(crate) quotes: bool,
     /// Reports viewers.
     pub(crate) counts: bool,
     tokens: Duration,
@@ -27,7 +29,8 @@ impl Edge {
     pub(crate) fn new(address: IpAddr, delay: Duration) -> Self {
         let (tokens, filled) = (Duration::from_secs(6), Duration::ZERO);
         let (jitter, loss, firewall, counts, probed) = (Duration::ZERO, 0, false, false, None);
-        Self { address, delay, jitter, loss, firewall, counts, tokens, filled, probed }
+        let quotes = true;
+        Self { address, delay, jitter, loss, firewall, quotes, counts, tokens, filled, probed }
     }
 
     pub(crate) fn interval(&self) -> Duration {

@@ -34,8 +34,8 @@ struct Socket {
     asked: Gate,
     received: u64,
     sent: u64,
-    /// An error that the worker has not read yet; a socket keeps one.
-    pending: bool,
+    /// The packet that the last unread error quotes.
+    pending: Option<u16>,
     refusals: u32,
 }
 
@@ -61,13 +61,13 @@ enum Event {
     /// The source sends a packet.
     Packet { stream: usize, flow: usize },
     /// A packet reaches the edge.
-    Arrival { relay: u64, flow: usize },
+    Arrival { relay: u64, flow: usize, sequence: u16 },
     /// An ICMP error reaches the origin.
-    Error { relay: u64, flow: usize },
+    Error { relay: u64, flow: usize, sequence: u16 },
     /// The worker reads the socket's error.
     Refused { relay: u64, flow: usize },
     /// The core learns that a probe was sent.
-    Probed { relay: u64, flow: usize },
+    Probed { relay: u64, flow: usize, sequence: u16 },
     /// A gate reaches the worker: 0 open, 1 probe, 2 shut.
     Gate { relay: u64, flow: usize, gate: u8 },
     /// A viewer asks relay.cgi for a stream.
@@ -158,25 +158,27 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Packet { stream, flow } => self.packet(stream, flow),
-            Event::Arrival { relay, flow } => self.arrival(relay, flow),
-            Event::Error { relay, flow } => {
+            Event::Arrival { relay, flow, sequence } => self.arrival(relay, flow, sequence),
+            Event::Error { relay, flow, sequence } => {
                 let output = &mut self.relays.get_mut(&relay).unwrap().outputs[flow];
-                if !std::mem::replace(&mut output.pending, true) {
+                if output.pending.replace(sequence).is_none() {
                     self.at(self.now + INBOX, Event::Refused { relay, flow });
                 }
             }
             Event::Refused { relay, flow } => {
                 let output = &mut self.relays.get_mut(&relay).unwrap().outputs[flow];
-                output.pending = false;
+                let sequence = output.pending.take();
                 output.refusals += 1;
-                self.see(relay, flow, Input::Refused);
+                let edge = &self.edges[self.streams[self.relays[&relay].stream].edge];
+                let sequence = sequence.filter(|_| edge.quotes);
+                self.see(relay, flow, Input::Refused { sequence });
             }
-            Event::Probed { relay, flow } => {
+            Event::Probed { relay, flow, sequence } => {
                 let output = &mut self.relays.get_mut(&relay).unwrap().outputs[flow];
                 if output.asked == Gate::Probe {
                     output.asked = Gate::Shut;
                 }
-                self.see(relay, flow, Input::Probed);
+                self.see(relay, flow, Input::Probed { sequence: Some(sequence) });
             }
             Event::Gate { relay, flow, gate } => {
                 let gate = [Gate::Open, Gate::Probe, Gate::Shut][usize::from(gate)];
@@ -210,6 +212,7 @@ impl World {
             return;
         }
         output.sent += 1;
+        let sequence = (output.received & 0xFFFF) as u16;
         let late = u32::try_from(self.random.between(0, 101)).unwrap();
         let (arrival, loss) = (now + edge.delay + edge.jitter * late / 100, edge.loss);
         if output.gate == Gate::Probe {
@@ -217,14 +220,14 @@ impl World {
             let late = output.asked != Gate::Probe;
             checks::probe_spacing(edge, now, late);
             edge.probed = Some((now, late));
-            self.at(now + INBOX, Event::Probed { relay, flow });
+            self.at(now + INBOX, Event::Probed { relay, flow, sequence });
         }
         if !self.random.chance(loss) {
-            self.at(arrival, Event::Arrival { relay, flow });
+            self.at(arrival, Event::Arrival { relay, flow, sequence });
         }
     }
 
-    fn arrival(&mut self, relay: u64, flow: usize) {
+    fn arrival(&mut self, relay: u64, flow: usize, sequence: u16) {
         let stream = &self.streams[self.relays[&relay].stream];
         let edge = &mut self.edges[stream.edge];
         if stream.paths[flow].is_open(self.now) || !edge.answers(self.now) {
@@ -232,7 +235,7 @@ impl World {
         }
         let (back, loss) = (self.now + edge.delay, edge.loss);
         if !self.random.chance(loss) {
-            self.at(back, Event::Error { relay, flow });
+            self.at(back, Event::Error { relay, flow, sequence });
         }
     }
 
@@ -246,7 +249,7 @@ impl World {
         let Stream { edge, paths, tried, .. } = &self.streams[stream];
         let kinds: Vec<FlowKind> = paths.iter().map(|path| path.kind).collect();
         let (gate, asked) = (Gate::Open, Gate::Open);
-        let output = Socket { gate, asked, received: 0, sent: 0, pending: false, refusals: 0 };
+        let output = Socket { gate, asked, received: 0, sent: 0, pending: None, refusals: 0 };
         let outputs = vec![output; kinds.len()];
         let (started, state) = (self.now, State::Starting);
         let history = Vec::new();
