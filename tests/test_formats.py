@@ -37,7 +37,8 @@ def test_dvi4_reaches_the_edge_unchanged_and_the_player_by_rtp(full_testbed):
     leaving.wait_for(lambda packets: len(packets) >= 100, what="DVI4 at the edge")
     dvi4 = lambda packet: packet.payload[1:2] and packet.payload[1] & 0x7F == 5
     played.wait_for(lambda packets: sum(map(dvi4, packets)) >= 50, what="DVI4 at the player")
-    for capture in [arriving, leaving, played]:
+    # In this order, so that the first capture has seen all that the others have.
+    for capture in [played, leaving, arriving]:
         capture.stop()
     player.leave()
     sent = [packet.payload for packet in leaving.packets]
