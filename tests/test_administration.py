@@ -44,7 +44,7 @@ def test_a_reload_finds_a_new_stream_and_does_not_disturb_a_relay(full_testbed):
     player.leave()
 
 
-def test_a_stream_that_left_the_catalogue_is_relayed_no_longer(full_testbed):
+def test_a_relay_closes_when_its_stream_leaves_the_catalogue(full_testbed):
     testbed = full_testbed()
     player, _ = playing(testbed)
     testbed["origin"].path("/run/etc/streams/news.dss2.sdp").unlink()

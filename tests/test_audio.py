@@ -18,7 +18,7 @@ def par(viewer, *options):
     return [(part.tag, part.get("src")) for part in xml.etree.ElementTree.fromstring(smil).find("body/par")]
 
 
-def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listens(light_testbed):
+def test_smil_names_video_and_audio_and_icecast_relays_the_audio_on_demand(light_testbed):
     testbed = light_testbed()
     viewer, document = testbed["viewer"], f"{SITE}/s01.smil"
     Apache(testbed["origin"])
@@ -61,7 +61,7 @@ def test_smil_holds_both_and_icecast_relays_the_audio_only_while_somebody_listen
     )
 
 
-def test_the_audios_url_is_escaped_in_documents_and_a_bad_one_is_named_with_its_line(light_testbed):
+def test_documents_escape_the_audio_url_and_a_reload_names_the_line_of_a_bad_one(light_testbed):
     testbed = light_testbed()
     viewer, document = testbed["viewer"], f"{SITE}/s01.smil"
     Apache(testbed["origin"])

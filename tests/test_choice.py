@@ -10,14 +10,14 @@ DSS2, DSS3 = "rtsp://dss2.example.net", "rtsp://dss3.example.net"
 PATIENT = {"grace": "10m"}
 
 
-def test_a_viewer_beside_the_origin_is_sent_to_the_origin_and_no_relay_starts(full_testbed):
+def test_a_local_viewer_goes_to_the_origin_and_no_relay_starts(full_testbed):
     testbed = full_testbed()
     answer = fetch(testbed["neighbour"], "news.smil")
     assert (answer.status, answer.url) == (200, "rtsp://dss1.example.org/news.sdp")
     assert testbed.daemon.relays() == testbed.daemon.relays(closed=True) == []
 
 
-def test_the_nearest_edge_then_the_one_that_relays_it_then_the_least_busy(full_testbed):
+def test_the_nearest_edge_wins_then_one_with_the_stream_then_the_least_busy(full_testbed):
     testbed = full_testbed(
         edges=["dss2", "dss3"], shutdown=PATIENT, serves={"dss3": ["203.0.113.128/25"]}
     )
@@ -35,7 +35,7 @@ def test_the_nearest_edge_then_the_one_that_relays_it_then_the_least_busy(full_t
     assert sorted(running) == ["news/dss3", "sport/dss2", "sport/dss3"]
 
 
-def test_an_edge_that_nobody_can_reach_is_passed_over(full_testbed):
+def test_a_viewer_goes_to_another_edge_when_the_rtsp_server_is_down(full_testbed):
     testbed = full_testbed(edges=["dss2", "dss3"], shutdown=PATIENT)
     testbed.edges["dss2"].program.stop()
     testbed.daemon.wait_until(
@@ -44,7 +44,7 @@ def test_an_edge_that_nobody_can_reach_is_passed_over(full_testbed):
     )
 
 
-def test_an_edge_whose_host_is_down_is_passed_over(full_testbed):
+def test_a_viewer_goes_to_another_edge_when_the_host_is_down(full_testbed):
     testbed = full_testbed(edges=["dss2", "dss3"], shutdown=PATIENT)
     testbed["dss2"].power_off()
 

@@ -7,7 +7,7 @@ from lab.web import SITE, fetch
 
 
 @pytest.mark.long
-def test_when_the_last_player_leaves_the_relay_closes_and_a_new_player_starts_it_again(full_testbed):
+def test_a_relay_closes_when_nobody_watches_and_starts_for_the_next_player(full_testbed):
     testbed = full_testbed()
     one = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     one.wait_for_play()
@@ -40,7 +40,7 @@ def test_when_the_last_player_leaves_the_relay_closes_and_a_new_player_starts_it
 
 
 @pytest.mark.long
-def test_when_the_encoder_stops_the_relay_closes_and_a_new_broadcast_plays(full_testbed):
+def test_a_relay_closes_when_the_encoder_stops_and_starts_for_the_next_broadcast(full_testbed):
     testbed = full_testbed()
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
@@ -59,7 +59,7 @@ def test_when_the_encoder_stops_the_relay_closes_and_a_new_broadcast_plays(full_
     again.leave()
 
 
-def test_an_edge_that_serves_no_such_stream_is_given_up_after_the_grace(full_testbed):
+def test_a_relay_closes_after_the_grace_when_the_edge_lacks_the_stream(full_testbed):
     testbed = full_testbed(refusing=["dss2"])
     answer = fetch(testbed["viewer"], "news.smil")
     assert answer.status == 200

@@ -17,7 +17,7 @@ def testbed(light_testbed):
 
 
 @SHELLS
-def test_each_command_and_option_of_the_help_is_offered_and_no_other(testbed, kind):
+def test_a_shell_offers_exactly_the_commands_and_options_of_the_help(testbed, kind):
     expected = helped()
     assert len(expected) > 15 and "check" in expected["sdp",][0], expected
     ways = [" ".join(["dynrelay", *way]) for way in expected]
@@ -29,7 +29,7 @@ def test_each_command_and_option_of_the_help_is_offered_and_no_other(testbed, ki
 
 
 @SHELLS
-def test_streams_and_edges_are_offered_by_the_daemons_names(testbed, kind):
+def test_a_shell_offers_the_daemons_streams_and_edges(testbed, kind):
     expected = {
         "dynrelay show ": {"s01", "s02"},
         "dynrelay stop s01 ": {"dss2"},
@@ -45,7 +45,7 @@ def test_streams_and_edges_are_offered_by_the_daemons_names(testbed, kind):
 
 
 @SHELLS
-def test_tab_completes_what_is_typed(testbed, kind):
+def test_tab_completes_a_command_and_a_relay(testbed, kind):
     terminal = kind(testbed["origin"]).terminal()
     typed = len(terminal.text)
     terminal.type("dynrelay stre\t--js\t\r")

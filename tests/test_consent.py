@@ -5,7 +5,7 @@ from lab.web import fetch
 from lab.capture import Capture
 
 
-def test_without_the_edges_sdp_file_the_answer_is_403_and_no_packet_is_sent(full_testbed):
+def test_a_stream_without_the_edges_sdp_file_is_403_and_sends_no_packet(full_testbed):
     testbed = full_testbed(without_consent=["dss2"])
     out = Capture(testbed["origin"], "eth0", TO_DSS2)
     answer = fetch(testbed["viewer"], "news.smil")

@@ -11,7 +11,7 @@ DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), PROJECT / "tests
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_each_file_that_a_document_names_is_there(document):
+def test_every_file_that_a_document_names_exists(document):
     text = document.read_text()
     links = re.findall(r"\]\(([^)#:]+)\)|src(?:set)?=\"([^\":]+)\"", text)
     for link in filter(None, (one or other for one, other in links)):
@@ -20,7 +20,7 @@ def test_each_file_that_a_document_names_is_there(document):
         assert (PROJECT / path).exists() or list(PROJECT.glob(f"{path}*")), path
 
 
-def test_each_test_that_is_said_to_show_something_is_there():
+def test_every_test_that_a_document_names_exists():
     places = ["crates/**/*.rs", "tests/**/*.py"]
     tests = "\n".join(path.read_text() for place in places for path in PROJECT.glob(place))
     rows = re.findall(r"^\|.*\| ([^|]*\b(?:py|rs)?`?: [a-z_, `]+|same: [a-z_, `]+) \|$",
@@ -39,7 +39,7 @@ def commands(text):
     return [*("".join(pair) for pair in quoted), *typed]
 
 
-def test_each_command_that_is_recommended_exists():
+def test_every_recommended_command_exists():
     known = helped()
     texts = [document.read_text() for document in DOCUMENTS]
     texts += [path.read_text() for path in (PROJECT / "share").rglob("*.*") if path.suffix != ".json"]

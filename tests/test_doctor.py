@@ -31,7 +31,7 @@ def nft(host, *commands):
         host.run(["nft", *command.split()])
 
 
-def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(full_testbed):
+def test_the_rtsp_server_accepts_an_offered_file_and_plays_it(full_testbed):
     testbed = full_testbed(refusing=["dss2"], without_consent=["dss2"])
     offer = ["sdp", "offer", "news", "dss2", "--config", testbed.daemon.config]
     printed = testbed.daemon.run(*offer)
@@ -54,7 +54,7 @@ def test_an_offered_file_is_taken_by_the_rtsp_server_unchanged_and_played(full_t
     player.leave()
 
 
-def test_all_is_well_with_a_relay_that_is_watched(light_testbed):
+def test_check_finds_nothing_while_somebody_watches(light_testbed):
     testbed = light_testbed()
     testbed.edge.report_viewers(1)
     testbed.watch()
@@ -63,7 +63,7 @@ def test_all_is_well_with_a_relay_that_is_watched(light_testbed):
     assert (report["errors"], report["warnings"]) == (0, 0), report
 
 
-def test_a_socket_that_the_web_servers_user_cannot_open(light_testbed):
+def test_check_finds_a_socket_that_the_web_server_cannot_open(light_testbed):
     testbed = light_testbed()
     origin = testbed["origin"]
     assert findings(testbed, "socket") == []
@@ -76,7 +76,7 @@ def test_a_socket_that_the_web_servers_user_cannot_open(light_testbed):
     assert what == "/run/dynrelay does not let the user www-data through"
 
 
-def test_a_daemon_that_does_not_run_is_said(light_testbed):
+def test_check_says_that_the_daemon_does_not_run(light_testbed):
     testbed = light_testbed()
     testbed.daemon.program.stop()
     ((severity, what),) = findings(testbed, "daemon")
@@ -84,7 +84,7 @@ def test_a_daemon_that_does_not_run_is_said(light_testbed):
     assert what.startswith("dynrelayd does not run")
 
 
-def test_a_reverse_path_filter_that_drops_the_encoder(light_testbed):
+def test_check_finds_a_reverse_path_filter_that_drops_the_encoder(light_testbed):
     """The origin would answer this sender by another interface than the studio's."""
     testbed = light_testbed(more="a=source-filter: incl IN IP4 * 10.77.0.2\n")
     origin, encoder = testbed["origin"], testbed["encoder"]
@@ -108,7 +108,7 @@ def test_a_reverse_path_filter_that_drops_the_encoder(light_testbed):
     testbed.wait_for_packets(10)
 
 
-def test_receive_buffers_that_the_kernel_cuts_short(light_testbed):
+def test_check_finds_receive_buffers_that_the_kernel_limits(light_testbed):
     testbed = light_testbed(more="b=AS:4000\n")
     assert findings(testbed, "reception") == []
     config = testbed["origin"].path(testbed.daemon.config)
@@ -119,7 +119,7 @@ def test_receive_buffers_that_the_kernel_cuts_short(light_testbed):
     assert "of s01's video H264 (4.0 Mbit/s)" in what
 
 
-def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(light_testbed):
+def test_check_finds_a_firewall_that_drops_refusals_or_the_stream(light_testbed):
     testbed = light_testbed()
     origin = testbed["origin"]
     assert findings(testbed, "firewall") == []
@@ -154,7 +154,7 @@ def test_a_firewall_on_the_origin_that_drops_refusals_or_the_stream(light_testbe
     assert findings(testbed, "firewall") == []
 
 
-def test_a_firewall_on_the_origin_that_lets_no_packet_out(light_testbed):
+def test_check_finds_a_firewall_that_drops_outgoing_packets(light_testbed):
     testbed = light_testbed()
     nft(
         testbed["origin"],
@@ -175,7 +175,7 @@ def test_a_firewall_on_the_origin_that_lets_no_packet_out(light_testbed):
     assert media["refusals"] == 0 and media["lost"] > 0, "nobody there has refused anything"
 
 
-def test_an_edge_that_does_not_answer(light_testbed):
+def test_check_finds_an_edge_that_does_not_answer(light_testbed):
     testbed = light_testbed()
     assert findings(testbed, "edges") == []
     testbed.edge.program.stop()
@@ -193,7 +193,7 @@ def test_an_edge_that_does_not_answer(light_testbed):
     assert what.startswith("dss2 (198.51.100.7) did not refuse packets to port 33434")
 
 
-def test_an_edge_that_has_had_nothing_to_refuse(light_testbed):
+def test_check_finds_an_edge_that_never_sent_a_refusal(light_testbed):
     testbed = light_testbed()
     testbed.watch()
     assert findings(testbed, "edges") == []
@@ -213,7 +213,7 @@ def limit_errors(host, milliseconds):
     host.run(["sysctl", "-qw", f"net.ipv4.icmp_ratelimit={milliseconds}"])
 
 
-def test_an_edge_whose_icmp_limit_hides_refusals(light_testbed):
+def test_check_finds_an_edge_whose_icmp_limit_hides_refusals(light_testbed):
     testbed = light_testbed()
     limit_errors(testbed["dss2"], 20_000)
     ((severity, what),) = findings(testbed, "edges")
@@ -221,14 +221,14 @@ def test_an_edge_whose_icmp_limit_hides_refusals(light_testbed):
     assert what.startswith("dss2 (198.51.100.7) refuses a few packets, and then no more")
 
 
-def test_a_walk_is_not_taken_in_by_an_edge_that_refuses_too_seldom(light_testbed):
+def test_a_walk_reports_unknown_when_the_edge_refuses_too_seldom(light_testbed):
     testbed = light_testbed(shutdown={"errors": 1000})
     limit_errors(testbed["dss2"], 30_000)
     ok, steps = walk(testbed, "s01", "--wait", "30s")
     assert ok and steps == [*BEFORE_THE_ANSWER, ("answer", "unknown"), ("end", "ok")]
 
 
-def test_what_cannot_be_looked_at_is_unknown_and_not_fine(light_testbed):
+def test_check_reports_as_unknown_anything_it_cannot_look_at(light_testbed):
     testbed = light_testbed()
     command = ["/run/bin/dynrelay", "check", "--config", testbed.daemon.config]
     done = testbed["origin"].run(command, user="bin")
@@ -241,7 +241,7 @@ def test_what_cannot_be_looked_at_is_unknown_and_not_fine(light_testbed):
 BEFORE_THE_ANSWER = [(step, "ok") for step in ("files", "source", "edge", "relay", "packets")]
 
 
-def test_a_walk_ends_at_refusals_where_nobody_watches_and_stops_what_it_started(light_testbed):
+def test_a_walk_fails_at_refusals_and_stops_the_relay_it_started(light_testbed):
     testbed = light_testbed(shutdown={"errors": 1000})
     ok, steps = walk(testbed, "s01", "--wait", "8s")
     assert not ok
@@ -265,7 +265,7 @@ def test_a_walk_sees_the_edge_accept_when_a_viewer_comes(light_testbed):
     assert testbed.daemon.relays() == []
 
 
-def test_a_walk_leaves_a_relay_that_runs_alone(light_testbed):
+def test_a_walk_does_not_stop_a_running_relay(light_testbed):
     testbed = light_testbed()
     testbed.edge.report_viewers(1)
     testbed.watch()
@@ -276,7 +276,7 @@ def test_a_walk_leaves_a_relay_that_runs_alone(light_testbed):
     assert (after["started"], after["refusals"]) == (before["started"], 0)
 
 
-def test_a_walk_ends_where_nothing_arrives_or_nobody_answers(light_testbed):
+def test_a_walk_ends_at_the_first_step_that_fails(light_testbed):
     testbed = light_testbed()
     testbed.edge.program.stop()
     assert walk(testbed) == (False, [("files", "ok"), ("source", "ok"), ("edge", "failed")])

@@ -57,7 +57,7 @@ def marked(capture, port, mark):
     capture.wait_for(lambda packets: any(p.target_port == port and p.payload == mark for p in packets))
 
 
-def test_odd_datagrams_and_rtcp_before_rtp_go_everywhere_byte_for_byte(light_testbed):
+def test_odd_datagrams_and_early_rtcp_reach_every_output_unchanged(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": f"{REPLICA}dss = [{DSS}]\n"})
     dss = UdpEdge(testbed["origin"])
     dss.open(DSS)
@@ -103,7 +103,7 @@ def test_odd_datagrams_and_rtcp_before_rtp_go_everywhere_byte_for_byte(light_tes
     assert testbed.show()["state"] == "live"
 
 
-def test_an_encoder_that_begins_anew_from_another_port_is_replicated_and_relayed_on(light_testbed):
+def test_a_relay_and_a_replica_follow_an_encoder_that_restarts(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
     testbed.watch()
     leaving = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP}")
@@ -128,7 +128,7 @@ def test_an_encoder_that_begins_anew_from_another_port_is_replicated_and_relayed
     assert replica(testbed)["state"] == "running" and not testbed.daemon.program.said("come back")
 
 
-def test_of_two_encoders_that_send_the_same_either_may_stop(light_testbed):
+def test_either_of_two_identical_encoders_may_stop(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
     testbed.broadcast.tell("pause")
     testbed["encoder"].run(["ip", "address", "add", "10.9.0.3/24", "dev", "eth0"])
@@ -154,7 +154,7 @@ def wait_for_group(testbed, interface, which):
     capture.stop()
 
 
-def test_a_reload_moves_a_replica_in_flight(light_testbed):
+def test_a_reload_moves_a_running_replica(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
     testbed.watch()
     began = testbed.show()["started"]
@@ -184,7 +184,7 @@ def test_a_reload_moves_a_replica_in_flight(light_testbed):
     assert gaps(testbed.edge.received(testbed.ports[0])) == 0
 
 
-def test_on_demand_is_from_the_first_relay_to_the_last(full_testbed):
+def test_a_replica_on_demand_runs_from_the_first_relay_to_the_last(full_testbed):
     settings = TWO_MEDIA + 'run = "on-demand"\n'
     testbed = full_testbed(to=ORIGIN, edges=("dss2", "dss3"), files={"news.toml": settings})
     assert replica(testbed, "news")["state"] == "idle"
@@ -214,7 +214,7 @@ while True:
 """
 
 
-def test_ffmpeg_sends_over_ipv6(light_testbed):
+def test_an_encoder_may_send_over_ipv6(light_testbed):
     testbed = light_testbed()
     testbed["origin"].run(["ip", "address", "add", f"{ORIGIN6}/64", "dev", "studio", "nodad"])
     testbed["encoder"].run(["ip", "address", "add", f"{ENCODER6}/64", "dev", "eth0", "nodad"])

@@ -76,7 +76,7 @@ FAULTS = [Cable(), Arp(), Route(), Interface()]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__.lower())
-def test_what_fails_between_origin_and_edge_and_returns_finds_the_relay_there(light_testbed, fault):
+def test_a_relay_survives_a_long_outage_between_origin_and_edge(light_testbed, fault):
     testbed = light_testbed(shutdown={"errors": 1000})
     testbed.watch()
     began = testbed.wait_for()["started"]
@@ -90,7 +90,7 @@ def test_what_fails_between_origin_and_edge_and_returns_finds_the_relay_there(li
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__.lower())
-def test_a_short_outage_costs_nothing_but_itself(light_testbed, fault):
+def test_a_relay_stays_live_through_a_short_outage(light_testbed, fault):
     testbed = light_testbed(shutdown={"grace": "20s"})
     testbed.watch()
     fault.begin(testbed)
@@ -105,7 +105,7 @@ def test_a_short_outage_costs_nothing_but_itself(light_testbed, fault):
 
 
 @pytest.mark.parametrize("fault", [Arp(), Route()], ids=["arp", "route"])
-def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(light_testbed, fault):
+def test_a_relay_closes_as_edge_unreachable_when_the_edge_stays_away(light_testbed, fault):
     testbed = light_testbed(shutdown={"errors": 3})
     testbed.watch()
     fault.begin(testbed)
@@ -114,7 +114,7 @@ def test_a_relay_to_an_edge_that_stays_away_closes_and_says_that(light_testbed, 
     assert "host or the way to it went down" in testbed.daemon.run("show", "s01")
 
 
-def test_an_edge_that_reboots_is_found_without_viewers_and_taken_up_again(light_testbed):
+def test_a_relay_closes_when_the_edge_reboots_and_starts_again(light_testbed):
     testbed = light_testbed()
     testbed.watch()
     testbed.edge.program.stop(signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_an_edge_that_reboots_is_found_without_viewers_and_taken_up_again(light_
     testbed.wait_for_packets(RATE)
 
 
-def test_an_edge_that_is_replaced_while_its_viewers_wait_goes_on(light_testbed):
+def test_a_relay_goes_on_to_a_machine_that_replaces_the_edge(light_testbed):
     """Another machine takes over address and ports; its MAC address is its own."""
     testbed = light_testbed(shutdown={"errors": 1000})
     testbed.watch()
@@ -150,7 +150,7 @@ def group_members(testbed):
     return ip(testbed["origin"], "maddress show dev studio").stdout
 
 
-def test_the_origin_s_own_interface_goes_down_and_comes_back(light_testbed):
+def test_a_relay_survives_while_the_origins_interface_is_down(light_testbed):
     testbed = light_testbed(shutdown={"source_silence": "30s"})
     testbed.watch()
     began = testbed.wait_for()["started"]
@@ -168,7 +168,7 @@ def test_the_origin_s_own_interface_goes_down_and_comes_back(light_testbed):
     assert testbed.wait_for(state="live")["started"] == began
 
 
-def test_the_origin_s_own_interface_is_deleted_and_made_anew_under_its_name(light_testbed):
+def test_a_relay_survives_when_the_origins_interface_is_deleted_and_recreated(light_testbed):
     testbed = light_testbed(shutdown={"source_silence": "30s"})
     testbed.watch()
     began = testbed.wait_for()["started"]
@@ -184,7 +184,7 @@ def test_the_origin_s_own_interface_is_deleted_and_made_anew_under_its_name(ligh
     assert testbed.daemon.program.said("joined again")
 
 
-def test_an_interface_that_stays_away_ends_the_source(light_testbed):
+def test_a_relay_closes_as_source_ended_when_the_interface_stays_away(light_testbed):
     testbed = light_testbed()
     testbed.watch()
     ip(testbed["origin"], "link del studio")

@@ -24,7 +24,7 @@ def reports_after_the_first_probe(packets, port):
 
 
 @pytest.mark.long
-def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_plays_on(light_testbed):
+def test_fifteen_of_sixteen_relays_die_at_once_and_close_while_one_plays_on(light_testbed):
     testbed = light_testbed(streams=16, shutdown={**DEFAULT_RULES, "errors": 3})
     testbed.watch()
     dead = dict(zip(testbed.streams[1:], testbed.ports[1:]))
@@ -55,7 +55,7 @@ def test_of_sixteen_relays_fifteen_die_at_once_and_are_all_found_out_while_one_p
     assert gaps(watched) == 0
 
 
-def test_a_viewer_who_asks_gets_a_suspect_relay_back_at_once(light_testbed):
+def test_a_request_brings_a_suspect_relay_back_at_once(light_testbed):
     testbed = light_testbed(shutdown=DEFAULT_RULES)
     Apache(testbed["origin"])
     testbed.watch()
@@ -74,7 +74,7 @@ def test_a_viewer_who_asks_gets_a_suspect_relay_back_at_once(light_testbed):
     testbed.wait_for(state="live")
 
 
-def test_a_viewer_with_a_bookmark_gets_a_suspect_relay_back_within_two_probe_intervals(light_testbed):
+def test_a_bookmark_brings_a_suspect_relay_back_within_two_probe_intervals(light_testbed):
     testbed = light_testbed(shutdown=DEFAULT_RULES)
     testbed.watch()
     testbed.edge.close(*testbed.ports)

@@ -23,7 +23,7 @@ def silent_edges(testbed):
 
 
 @pytest.mark.long
-def test_where_icmp_is_dropped_the_relay_runs_on_and_show_and_check_say_so(light_testbed):
+def test_a_relay_runs_on_where_icmp_is_dropped_and_show_and_check_say_so(light_testbed):
     testbed = light_testbed()
     firewall(testbed, f"{UNREACHABLE} counter drop")
     testbed.watch()
@@ -44,7 +44,7 @@ def test_where_icmp_is_dropped_the_relay_runs_on_and_show_and_check_say_so(light
     assert finding.startswith("dss2 (198.51.100.7) has never sent back a refusal")
 
 
-def test_where_icmp_is_dropped_a_lease_closes_the_relay(light_testbed):
+def test_a_lease_closes_the_relay_where_icmp_is_dropped(light_testbed):
     testbed = light_testbed(shutdown={"lease": "6s"})
     firewall(testbed, f"{UNREACHABLE} counter drop")
     testbed.watch()
@@ -57,7 +57,7 @@ def test_where_icmp_is_dropped_a_lease_closes_the_relay(light_testbed):
     assert silent_edges(testbed) == [], "a lease is set"
 
 
-def test_an_edge_that_refuses_is_no_matter_for_check(light_testbed):
+def test_check_finds_nothing_wrong_with_an_edge_that_refuses(light_testbed):
     testbed = light_testbed(shutdown={"errors": 1000})
     testbed.watch()
     testbed.edge.close(*testbed.ports)
@@ -73,7 +73,7 @@ def test_an_edge_that_refuses_is_no_matter_for_check(light_testbed):
     assert silent_edges(testbed) == []
 
 
-def test_ports_leaked_open_with_nobody_watching_close_the_relay(light_testbed):
+def test_a_relay_to_open_ports_closes_when_the_edge_reports_no_viewers(light_testbed):
     """Darwin Streaming Server leaks references: its ports may never close again."""
     testbed = light_testbed(shutdown={"no_viewers": "5s"})
     testbed.edge.report_viewers(1)
@@ -90,7 +90,7 @@ def test_ports_leaked_open_with_nobody_watching_close_the_relay(light_testbed):
 
 
 @pytest.mark.long
-def test_with_one_viewer_reported_the_relay_never_closes(light_testbed):
+def test_a_relay_never_closes_while_the_edge_reports_a_viewer(light_testbed):
     testbed = light_testbed(shutdown={"no_viewers": "2s", "lease": "3s"})
     testbed.edge.report_viewers(1)
     testbed.watch()
@@ -100,7 +100,7 @@ def test_with_one_viewer_reported_the_relay_never_closes(light_testbed):
     assert gaps(testbed.edge.received(testbed.ports[0])) == 0
 
 
-def test_a_viewer_who_returns_in_time_stops_the_count_of_no_viewers(light_testbed):
+def test_a_viewer_who_returns_in_time_keeps_the_relay(light_testbed):
     testbed = light_testbed(shutdown={"no_viewers": "6s"})
     testbed.edge.report_viewers(1)
     testbed.watch()

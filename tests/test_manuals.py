@@ -25,7 +25,7 @@ def said(*command):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_manual_page_has_no_fault(page):
+def test_mandoc_and_groff_accept_a_manual_page(page):
     assert said("mandoc", "-Tlint", "-Wwarning", page) == []
     # groff as man-db runs it, but for what it shows.
     assert said("groff", "-ww", "-mandoc", "-Tutf8", "-rLL=78n", "-Kutf8", "-z", page) == []
@@ -146,14 +146,14 @@ def installed(tmp_path_factory):
     return {f"/{path.relative_to(root)}" for path in root.rglob("*")}
 
 
-def test_each_file_that_a_page_names_is_there(installed):
+def test_every_file_that_a_page_names_exists(installed):
     made = set(re.findall(r'"(/(?:run|var)[\w./]+)"', source("crates/control/src", "crates/catalog/src")))
     for page in PAGES:
         for path in Manual(page.name).items("FILES", "Pa"):
             assert path.rstrip("/") in installed | made, f"{page.name}: {path}"
 
 
-def test_each_file_that_an_administrator_reads_or_edits_is_named(installed):
+def test_the_pages_name_every_file_that_an_administrator_edits(installed):
     pages = "".join(page.read_text() for page in PAGES)
     own = re.compile(r"/etc/.*\.(?:toml|conf)|/usr/lib/dynrelay/.*|/usr/share/doc/dynrelay/examples/[^/]*")
     for path in filter(own.fullmatch, installed):

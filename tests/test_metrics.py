@@ -33,7 +33,7 @@ def metrics(testbed, *options):
     return get(testbed["origin"], f"{STATUS}/metrics", *options)
 
 
-def test_metrics_are_what_prometheus_expects(watched):
+def test_prometheus_accepts_the_metrics(watched):
     Apache(watched["origin"])
     opened = metrics(watched)
     assert opened.type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -63,7 +63,7 @@ def described():
 
 
 @pytest.mark.parametrize("web", [Apache, Lighttpd])
-def test_a_prometheus_elsewhere_has_all_that_dashboard_and_alerts_ask_for(watched, web):
+def test_prometheus_on_another_host_answers_every_query_of_dashboard_and_alerts(watched, web):
     server = web(watched["origin"], PASSWORD)
     url = STATUS.replace("localhost", "dss1.example.org")
     for user, status in (("", 401), ("prometheus:guess", 401), (f"prometheus:{PASSWORD}", 200)):
@@ -120,7 +120,7 @@ def test_each_alert_fires_when_it_must_and_only_then():
     assert tested == set(re.findall(r"alert: (\w+)", ALERTS.read_text()))
 
 
-def test_the_dashboard_is_sound():
+def test_the_dashboard_is_valid():
     board = dashboard()
     assert board["schemaVersion"] == 42 and board["uid"] and board["title"]
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
@@ -153,7 +153,7 @@ def test_the_dashboard_is_sound():
     assert len(taken) == 24 * (1 + max(y for _, y in taken))
 
 
-def test_alerts_and_dashboard_name_metrics_that_there_are_and_nearly_all():
+def test_alerts_and_dashboard_use_nearly_all_metrics_and_no_others():
     named = set(re.findall(r"\bdynrelay_\w+", ALERTS.read_text() + DASHBOARD.read_text()))
     assert named and named <= set(described())
     assert set(described()) - named <= {"dynrelay_uptime_seconds", "dynrelay_relay_start_time_seconds"}

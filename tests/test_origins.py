@@ -49,7 +49,7 @@ def wait_for(testbed, kind, state, *replicas):
     return wanted
 
 
-def test_a_group_is_told_of(light_testbed):
+def test_every_view_shows_a_multicast_origin(light_testbed):
     testbed = light_testbed()
     Apache(testbed["origin"])
     wait_for(testbed, "multicast", "idle")
@@ -71,7 +71,7 @@ def page_of_relay(testbed):
     return re.sub(r"<[^>]+>", "", get(testbed["origin"], f"{STATUS}/relay/s01/dss2").body)
 
 
-def test_an_encoder_is_told_of_and_its_replica_on_demand(light_testbed):
+def test_every_view_shows_a_unicast_encoder_and_its_replica_on_demand(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
     Apache(testbed["origin"])
     wait_for(testbed, "unicast", "idle", "idle")
@@ -92,7 +92,7 @@ def test_an_encoder_is_told_of_and_its_replica_on_demand(light_testbed):
     wait_for(testbed, "unicast", "idle", "idle")
 
 
-def test_a_replica_that_always_runs_is_told_of_through_all_its_states(light_testbed):
+def test_every_view_shows_each_state_of_a_replica(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA.replace("studio", "eth0")})
     Apache(testbed["origin"])
     wait_for(testbed, "unicast", "running", "running")
@@ -116,7 +116,7 @@ def test_a_replica_that_always_runs_is_told_of_through_all_its_states(light_test
     wait_for(testbed, "unicast", "running", "running")
 
 
-def test_a_replica_of_another_program_is_told_of(light_testbed):
+def test_every_view_shows_a_replica_that_another_program_sends(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "elsewhere"\n'})
     Apache(testbed["origin"])
     wait_for(testbed, "unicast", "idle", "elsewhere")

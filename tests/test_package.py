@@ -86,7 +86,7 @@ def serve_by_apache(machine):
 
 
 @pytest.mark.long
-def test_a_package_from_its_installation_to_its_purge(testbed, packages):
+def test_a_package_can_be_installed_updated_removed_and_purged(testbed, packages):
     machine = testbed.machine
     before, users_before = files(machine), users(machine)
     older, newer = packages
@@ -101,7 +101,7 @@ def test_a_package_from_its_installation_to_its_purge(testbed, packages):
     testbed.configure()
     serve_by_apache(machine)
     machine.run(["dynrelay", "check"])
-    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_answer("/s01.smil")
     testbed.wait_for_packets()
     assert "relays: 1, streams: 1, edges: 1" in machine.property("StatusText")
 
@@ -109,7 +109,7 @@ def test_a_package_from_its_installation_to_its_purge(testbed, packages):
     testbed.wait_for_packets()
     assert machine.run(["dpkg-query", "-W", "-f", "${Version}", "dynrelay"]).stdout == "0.1.0"
     assert "[[edge]]\nname" in machine.path(CONFIG).read_text(), "settings are kept"
-    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_answer("/s01.smil")
 
     dpkg(machine, "--remove", "dynrelay")
     assert machine.property("ActiveState") in ("inactive", "failed")
@@ -124,7 +124,7 @@ def test_a_package_from_its_installation_to_its_purge(testbed, packages):
         assert not machine.path(folder).exists(), folder
 
 
-def test_the_service_manager_brings_the_daemon_and_its_relays_back(testbed, packages):
+def test_systemd_brings_the_daemon_and_its_relays_back(testbed, packages):
     machine = testbed.machine
     install(machine, packages[1])
     testbed.configure()
@@ -180,7 +180,7 @@ def test_the_service_manager_brings_the_daemon_and_its_relays_back(testbed, pack
     assert re.search(r" / \S+ ro,", mounts) and re.search(r" /run/dynrelay \S+ rw,", mounts)
 
 
-def test_the_units_are_sound(testbed, packages):
+def test_the_units_pass_the_checks_of_systemd(testbed, packages):
     machine = testbed.machine
     install(machine, packages[1])
     units = ["dynrelayd.service", "dynrelayd.socket"]
@@ -224,11 +224,11 @@ def lighttpd(*modules):
     [apache("cgid"), apache("cgi"), lighttpd(), lighttpd("cgi")],
     ids=["apache-cgid", "apache-cgi", "lighttpd", "lighttpd-beside-cgi"],
 )
-def test_the_web_servers_settings_work_as_they_are_shipped(testbed, packages, start):
+def test_the_shipped_web_server_settings_work(testbed, packages, start):
     install(testbed.machine, packages[1])
     testbed.configure()
     start(testbed)
-    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_answer("/s01.smil")
     assert testbed.fetch("/other.smil") == 404
     assert testbed.fetch("") == 200
     testbed.wait_for_packets()
@@ -238,7 +238,7 @@ def test_the_web_servers_settings_work_as_they_are_shipped(testbed, packages, st
         assert testbed.fetch(page, "http://127.0.0.1/cgi-bin/status.cgi", "origin") == 200
 
 
-def test_what_scripts_install_puts_there_and_takes_away(testbed):
+def test_scripts_install_removes_everything_that_it_installed(testbed):
     machine = testbed.machine
     before, users_before = files(machine), users(machine)
     source = machine.path("/run/source")
@@ -256,7 +256,7 @@ def test_what_scripts_install_puts_there_and_takes_away(testbed):
     assert "installed" not in again and "restarted" not in again, again
     testbed.configure()
     serve_by_apache(machine)
-    assert testbed.fetch("/s01.smil") == 200
+    testbed.wait_for_answer("/s01.smil")
     testbed.wait_for_packets()
     (source / "target/release/dynrelay").write_bytes(b"#!/bin/sh\n")
     testbed.ended(lambda _: scripts_install())

@@ -79,7 +79,7 @@ def is_sound(browser, but_for=None):
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.long
-def test_the_status_page_follows_a_relay_and_disturbs_nobody(watched):
+def test_the_status_page_updates_in_place(watched):
     browser = Browser(watched["origin"])
     browser.show(DESK, height=300)
     browser.open(STATUS)
@@ -110,7 +110,7 @@ def test_the_status_page_follows_a_relay_and_disturbs_nobody(watched):
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.long
-def test_a_relays_page_tells_its_story(watched):
+def test_a_relays_page_shows_its_flows_its_rate_and_its_end(watched):
     browser = Browser(watched["origin"])
     browser.open(f"{STATUS}/relay/s01/dss2")
     browser.wait_for("return document.querySelector('svg.curve')")
@@ -129,7 +129,7 @@ def test_a_relays_page_tells_its_story(watched):
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.long
-def test_without_scripts_there_is_all_to_see(watched):
+def test_the_status_page_works_without_scripts(watched):
     browser = Browser(watched["origin"], scripts=False)
     browser.open(STATUS)
     assert browser.text("#sum") == "1 relay: 1 live."
@@ -140,7 +140,7 @@ def test_without_scripts_there_is_all_to_see(watched):
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.long
-def test_a_daemon_that_is_down_is_said_and_comes_back(watched):
+def test_the_status_page_says_that_the_daemon_is_down_and_back(watched):
     browser = Browser(watched["origin"])
     browser.open(STATUS)
     origin, daemon = watched["origin"], watched.daemon
@@ -176,7 +176,7 @@ def test_only_the_host_itself_sees_the_status(light_testbed, web):
     assert get(testbed["origin"], STATUS, "-X", "POST", "-d", "x=1").status == 405
 
 
-def test_relays_json_is_what_the_command_prints(watched):
+def test_relays_json_holds_what_list_prints(watched):
     answer = get(watched["origin"], f"{STATUS}/relays.json")
     assert answer.type == "application/json"
     (relay,) = json.loads(answer.body)["relays"]
@@ -186,7 +186,7 @@ def test_relays_json_is_what_the_command_prints(watched):
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.long
-def test_viewers_see_what_is_on_air_and_a_link_for_their_player(watched):
+def test_the_viewers_page_has_a_link_for_each_player(watched):
     browser = Browser(watched["origin"])
     browser.open("http://localhost/cgi-bin/relay.cgi")
     assert "2 streams are on air now." in browser.text("main")
@@ -198,7 +198,7 @@ def test_viewers_see_what_is_on_air_and_a_link_for_their_player(watched):
     is_sound(browser)
 
 
-def test_a_stream_that_is_off_air_is_said_to_be_and_nobody_stays_in_its_group(light_testbed):
+def test_the_viewers_page_shows_off_air_and_the_daemon_leaves_the_group(light_testbed):
     testbed = light_testbed()
     Apache(testbed["origin"])
     testbed.broadcast.tell("pause")

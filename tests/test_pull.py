@@ -98,7 +98,7 @@ def assert_no_password(testbed, *texts):
 
 
 @pytest.mark.long
-def test_over_udp_the_packets_come_to_the_edge_unchanged_and_only_while_they_are_watched(pull_testbed):
+def test_a_pull_over_udp_delivers_packets_unchanged_and_only_while_somebody_watches(pull_testbed):
     testbed = pull_testbed()
     assert testbed.origin_of_news() == {"kind": "rtsp", "state": "idle", "detail": URL}
     assert connections(testbed) == 0
@@ -203,7 +203,7 @@ def test_a_wrong_password_is_502_with_a_reason_and_is_seen_nowhere(pull_testbed)
     assert_no_password(testbed, answer.body)
 
 
-def test_a_source_that_dies_is_tried_again_and_plays_on(pull_testbed):
+def test_a_pull_retries_a_source_that_dies(pull_testbed):
     testbed = pull_testbed(shutdown={"source_silence": "60s"})
     player = watch(testbed)
     testbed.wait_for_pull("comes over UDP")
@@ -223,7 +223,7 @@ def test_a_source_that_dies_is_tried_again_and_plays_on(pull_testbed):
     assert_told(testbed)
 
 
-def test_a_source_that_cannot_send_by_udp_is_503_at_first_and_then_comes_by_tcp(pull_testbed):
+def test_a_pull_goes_over_to_tcp_where_udp_does_not_get_through(pull_testbed):
     testbed = pull_testbed()
     drop = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
     drop += "add rule ip t in iifname studio udp dport 1024-65535 drop"
@@ -237,7 +237,7 @@ def test_a_source_that_cannot_send_by_udp_is_503_at_first_and_then_comes_by_tcp(
     assert again.status == 200, "it is known now that TCP is the way"
 
 
-def test_vlc_is_pulled_too(pull_testbed):
+def test_a_pull_works_with_vlc(pull_testbed):
     # Nobody plays it here, so the relay must not close meanwhile.
     testbed = pull_testbed(dss1=VlcServer, source=with_login(LOGIN), shutdown={"grace": "10m"})
     viewer = testbed["viewer"]
@@ -250,7 +250,7 @@ def test_vlc_is_pulled_too(pull_testbed):
     assert_no_password(testbed)
 
 
-def test_a_third_server_is_pulled_with_picture_and_sound(pull_testbed):
+def test_a_pull_works_with_a_third_server(pull_testbed):
     testbed = pull_testbed(dss1=PerlServer)
     player = watch(testbed)
     leave(testbed, player)

@@ -186,7 +186,7 @@ def assert_active(testbed):
         assert media["lost"] == 0 and sender["ssrc"] and sender["address"] == f"{HOST}:{PORT}"
 
 
-def test_a_scan_pulls_a_stream_apart_from_the_daemon(pull_testbed):
+def test_a_scan_pulls_a_stream_by_itself(pull_testbed):
     testbed = pull_testbed(source=source(login=LOGIN), options=["--login", "digest"], shutdown=STAYS)
     assert_active(testbed)
     testbed.dss1.program.wait_for("^teardown")
@@ -220,7 +220,7 @@ def test_a_scan_pulls_a_stream_apart_from_the_daemon(pull_testbed):
 
 
 @pytest.mark.parametrize("options", [[], ["--tcp-only"]], ids=["udp", "tcp"])
-def test_a_session_is_kept_alive_for_longer_than_the_server_waits(pull_testbed, options):
+def test_a_pull_keeps_its_session_alive_beyond_the_servers_timeout(pull_testbed, options):
     testbed = pull_testbed(options=["--timeout", "2", *options], shutdown=STAYS)
     # Receiver reports are signs of life, too: only those by RTSP get through.
     drop = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
@@ -269,7 +269,7 @@ def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pull_testbed):
     assert not edge.program.said("viewers|DESCRIBE")
 
 
-def test_another_edge_is_no_reason_to_pull_anew(pull_testbed):
+def test_a_pull_goes_on_when_an_edge_comes_or_goes(pull_testbed):
     testbed = pull_testbed(edges=["dss2", "dss3"], shutdown=STAYS)
     consent = testbed["origin"].path("/run/etc/streams/news.dss3.sdp")
     known = consent.read_bytes()

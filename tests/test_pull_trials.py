@@ -40,7 +40,7 @@ def is_told(testbed, *reasons):
     return answer.body
 
 
-def test_a_source_that_refuses_or_redirects_is_asked_until_it_is_mended(pull_testbed):
+def test_a_pull_retries_a_source_that_refuses_or_redirects(pull_testbed):
     testbed = pull_testbed(dss1=FaultyDss1, shutdown=STAYS)
     viewer = testbed["viewer"]
     testbed.dss1.set_fault("refuse")
@@ -66,7 +66,7 @@ def test_a_source_that_refuses_or_redirects_is_asked_until_it_is_mended(pull_tes
 
 
 @pytest.mark.parametrize("mood, silent", [("mute", "OPTIONS"), ("options", "DESCRIBE")])
-def test_a_source_that_hangs_is_asked_again(pull_testbed, mood, silent):
+def test_a_pull_retries_a_source_that_hangs(pull_testbed, mood, silent):
     testbed = pull_testbed(dss1=FaultyDss1, shutdown=STAYS)
     testbed.dss1.set_fault(mood)
     answer = fetch(testbed["viewer"], "news.smil")
@@ -80,7 +80,7 @@ def test_a_source_that_hangs_is_asked_again(pull_testbed, mood, silent):
     plays(testbed)
 
 
-def test_a_source_that_falls_silent_over_udp_is_asked_again(pull_testbed):
+def test_a_pull_retries_a_source_that_falls_silent_over_udp(pull_testbed):
     testbed = pull_testbed(shutdown=STAYS)
     plays(testbed)
     testbed.wait_for_pull("comes over UDP")
@@ -93,7 +93,7 @@ def test_a_source_that_falls_silent_over_udp_is_asked_again(pull_testbed):
 
 
 @pytest.mark.long
-def test_a_source_that_fails_amid_the_broadcast_plays_on_when_it_is_mended(pull_testbed):
+def test_a_pull_recovers_from_each_fault_during_a_broadcast(pull_testbed):
     testbed = pull_testbed(dss1=FaultyDss1, shutdown=STAYS)
     plays(testbed)
     testbed.wait_for_pull("comes over TCP")

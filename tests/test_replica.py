@@ -78,7 +78,7 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(full_testbed)
     wait_for_replica(testbed, "running", "news")
 
 
-def test_viewers_near_the_origin_watch_at_dss1_as_before(full_testbed):
+def test_local_viewers_watch_the_replica_at_dss1(full_testbed):
     """Only the encoder's port has changed: DSS1's own SDP file has others, which get the replica."""
     testbed = full_testbed(to=ORIGIN, files={"news.toml": f"[replica]\ndss = [{DSS}, {DSS + 2}]\n"})
     dss1 = Edge(testbed["origin"], {"news.sdp": addressed_to(testbed.encoder.sdp, ORIGIN, DSS, DSS + 2)})
@@ -99,7 +99,7 @@ def test_viewers_near_the_origin_watch_at_dss1_as_before(full_testbed):
     assert video > 50 and audio > 50
 
 
-def test_a_replica_on_demand_runs_while_a_relay_does(light_testbed):
+def test_a_replica_on_demand_runs_while_a_relay_runs(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "on-demand"\n'})
     assert replica(testbed)["state"] == "idle"
     assert testbed.daemon.ask("show", "s01")["origin"]["state"] == "idle"
@@ -115,7 +115,7 @@ def test_a_replica_on_demand_runs_while_a_relay_does(light_testbed):
     assert len(capture.packets) - before <= 2, "what was captured late"
 
 
-def test_a_group_of_this_host_alone_stays_there(light_testbed):
+def test_a_replica_with_ttl_0_stays_on_this_host(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": f"{REPLICA}ttl = 0\n"})
     wait_for_replica(testbed, "running")
     capture = Capture(testbed["encoder"], "eth0", f"udp and dst host {GROUP}")
@@ -126,7 +126,7 @@ def test_a_group_of_this_host_alone_stays_there(light_testbed):
     assert capture.packets == []
 
 
-def test_a_reload_leaves_alone_what_it_does_not_concern(light_testbed):
+def test_a_reload_does_not_disturb_an_unchanged_replica(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
     wait_for_replica(testbed, "running")
     capture = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP}")
@@ -175,7 +175,7 @@ def test_a_replica_waits_for_packets_and_survives_its_interface(light_testbed):
     wait_for_replica(testbed, "running")
 
 
-def test_what_would_go_round_is_refused_with_its_cycle(light_testbed):
+def test_a_reload_refuses_a_cycle_and_names_it(light_testbed):
     testbed = light_testbed(to=ORIGIN)
     itself = reload(testbed, f"[replica]\ndss = [{PORT}]\n")
     assert f"s01 → {ORIGIN}:{PORT} → s01" in itself
@@ -208,7 +208,7 @@ while True:
 """
 
 
-def test_what_comes_back_all_the_same_is_reported_and_goes_no_further(light_testbed):
+def test_a_packet_that_comes_back_is_reported_and_not_sent_on(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA})
     wait_for_replica(testbed, "running")
     capture = Capture(testbed["origin"], "studio", f"udp and dst host {GROUP} and dst port {COPY}")
@@ -235,7 +235,7 @@ def test_what_comes_back_all_the_same_is_reported_and_goes_no_further(light_test
 DARWIN = Path(__file__).parent / "lab" / "darwin_relay.py"
 
 
-def test_darwin_keeps_the_encoders_port_and_sends_the_replica_itself(light_testbed):
+def test_darwin_keeps_the_encoders_port_and_sends_the_replica(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": REPLICA + 'run = "elsewhere"\nttl = 3\n'})
     command = ["/run/bin/dynrelay", "sdp", "relayconfig", "s01", "--config", "/run/etc/dynrelay.toml"]
     origin = testbed["origin"]

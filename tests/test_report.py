@@ -34,7 +34,7 @@ def log_of(testbed, relays):
     return "\n".join([*testbed.daemon.program.lines, ""])
 
 
-def test_the_daemons_log_says_what_show_said(light_testbed):
+def test_a_report_of_the_daemons_log_agrees_with_show(light_testbed):
     testbed = light_testbed(streams=2, settings=JSON)
     testbed.edge.report_viewers(3)
     testbed.edge.open(*testbed.ports)
@@ -83,7 +83,7 @@ def test_the_daemons_log_says_what_show_said(light_testbed):
     assert abs(said["total"]["relayed"] - took) <= len(shown)
 
 
-def test_a_log_of_darwin_streaming_server():
+def test_a_report_reads_a_log_of_darwin_streaming_server():
     said = sums(DARWIN)
     total = said["total"]
     assert (total["sessions"], total["failed"]) == (7, 2)
@@ -111,7 +111,7 @@ def test_a_log_of_darwin_streaming_server():
     assert [row["name"] for row in part["days"]] == ["2024-07-17"]
 
 
-def test_tables_fit_a_terminal_and_broken_lines_are_told_of_apart(tmp_path):
+def test_tables_fit_a_terminal_and_broken_lines_go_to_standard_error(tmp_path):
     packed = tmp_path / "StreamingServer.log.1.gz"
     packed.write_bytes(gzip.compress(DARWIN.read_bytes()))
     done = report(packed)

@@ -124,7 +124,7 @@ def test_ten_thousand_requests_harm_no_relay_and_leave_nothing_behind(full_testb
     player.leave()
 
 
-def test_a_local_user_who_floods_the_socket_is_alone_with_it(full_testbed):
+def test_a_local_user_who_floods_the_socket_harms_nobody(full_testbed):
     testbed = full_testbed()
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
@@ -147,7 +147,7 @@ def test_a_local_user_who_floods_the_socket_is_alone_with_it(full_testbed):
     player.leave()
 
 
-def test_the_web_server_may_start_and_look_and_no_more(full_testbed):
+def test_the_web_server_may_start_and_look_but_not_stop(full_testbed):
     testbed = full_testbed(shutdown=PATIENT)
 
     def dynrelay(user, *words):
@@ -166,7 +166,7 @@ def test_the_web_server_may_start_and_look_and_no_more(full_testbed):
     assert dynrelay("daemon", "stop", "news/dss2").returncode == 0
 
 
-def test_what_a_viewer_asks_for_stays_within_its_lines(full_testbed):
+def test_a_hostile_request_forges_no_line_and_reaches_no_path(full_testbed):
     testbed = full_testbed(shutdown=PATIENT)
     for evil in [
         "../../../etc/passwd",

@@ -29,7 +29,7 @@ def send_strangers(testbed):
     ffmpeg.wait_for(r"time=00:00:0[1-9]")
 
 
-def test_a_scan_tells_active_medias_from_all_others(full_testbed):
+def test_a_scan_tells_active_media_from_all_others(full_testbed):
     testbed = full_testbed()
     sdp = testbed.encoder.sdp
     variants = {
@@ -65,7 +65,7 @@ def test_a_scan_tells_active_medias_from_all_others(full_testbed):
     assert all(len(line) <= 80 for line in people.stdout.splitlines())
 
 
-def test_a_scan_shares_groups_with_a_relay_and_leaves_it_alone(full_testbed):
+def test_a_scan_does_not_disturb_a_relay(full_testbed):
     testbed = full_testbed()
     testbed.daemon.ask("start", "news", "--edge", "dss2")
     before = testbed.daemon.wait_for("news/dss2", state="starting")
@@ -90,7 +90,7 @@ def test_a_scan_shows_its_progress_at_a_terminal(light_testbed):
         assert answer.startswith(("STREAM", "\x1b[1mSTREAM")) and status in answer
 
 
-def test_a_check_says_that_it_takes_a_while(light_testbed):
+def test_check_says_that_it_takes_a_while(light_testbed):
     testbed = light_testbed()
     check = Terminal(testbed.daemon.command("check", "--config", testbed.daemon.config))
     said, _, report = check.wait_for_end().partition("\r\x1b[K")
@@ -140,7 +140,7 @@ def test_events_tell_of_each_state_and_of_restarts(light_testbed):
         assert follower.stop() != 0
 
 
-def test_show_tells_why_and_what_would_close_it(light_testbed):
+def test_show_says_why_a_relay_is_in_its_state_and_what_closes_it(light_testbed):
     testbed = light_testbed(shutdown={"errors": 30})
 
     def story():
@@ -166,7 +166,7 @@ def test_show_tells_why_and_what_would_close_it(light_testbed):
     assert "why By an administrator, or with the daemon." in story()
 
 
-def test_a_reader_of_events_that_leaves_ends_it(light_testbed):
+def test_events_ends_when_its_reader_leaves(light_testbed):
     testbed = light_testbed()
     pipe = ["sh", "-c", "/run/bin/dynrelay --socket $0 events | head -n 1", "/run/dynrelay/control.sock"]
     piped = testbed["origin"].start("pipe", pipe)
@@ -176,7 +176,7 @@ def test_a_reader_of_events_that_leaves_ends_it(light_testbed):
     assert piped.wait() == 0
 
 
-def test_a_watch_is_a_live_table(light_testbed):
+def test_watch_draws_a_live_table(light_testbed):
     testbed = light_testbed()
     screen = Terminal(testbed.daemon.command("watch"))
     screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
@@ -214,7 +214,7 @@ def test_a_watch_is_a_live_table(light_testbed):
     assert "\x1b[2J" not in written
 
 
-def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(light_testbed):
+def test_watch_restores_the_terminal_when_it_is_interrupted(light_testbed):
     testbed = light_testbed()
     # A shell stays, as it does for a person; nsenter, which is of the test, is not to be interrupted.
     command = "trap '' INT; " + " ".join(testbed.daemon.command("watch")) + "; echo status $?; stty -a"
@@ -225,7 +225,7 @@ def test_a_watch_gives_the_terminal_back_when_it_is_interrupted(light_testbed):
     assert "status 0" in after and " echo " in after and " icanon " in after
 
 
-def test_a_watch_has_no_colour_where_none_is_wanted(light_testbed):
+def test_watch_draws_no_color_with_no_color_set(light_testbed):
     testbed = light_testbed()
     testbed.watch()
     for environment, coloured in ((["env"], True), (["env", "NO_COLOR=1"], False)):

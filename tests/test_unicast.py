@@ -28,7 +28,7 @@ def on_air(testbed, stream="s01"):
     return next(one["on_air"] for one in told if one["name"] == stream)
 
 
-def test_a_scan_hears_a_stream_that_the_daemon_has(light_testbed):
+def test_a_scan_receives_a_stream_at_the_daemons_port(light_testbed):
     testbed = light_testbed(to=ORIGIN)
     testbed.watch()
     testbed.wait_for_packets(RATE)
@@ -55,7 +55,7 @@ def test_a_scan_hears_a_stream_that_the_daemon_has(light_testbed):
     assert testbed.show()["state"] == "live"
 
 
-def test_a_scan_takes_no_port_from_a_relay_that_begins_and_no_packet(light_testbed):
+def test_a_scan_takes_neither_port_nor_packets_from_a_relay(light_testbed):
     testbed = light_testbed(to=ORIGIN)
     words = ["/run/bin/dynrelay", "scan", "--config", testbed.daemon.config, "s01", "--for", "1h", "--json"]
     scanning = testbed["origin"].start("scan", words)
@@ -77,7 +77,7 @@ def bound(testbed):
     return testbed["origin"].run(["ss", "-Huln"]).stdout
 
 
-def test_who_may_not_be_told_hears_a_clear_word(light_testbed):
+def test_a_scan_without_rights_says_to_run_it_as_root(light_testbed):
     testbed = light_testbed(to=ORIGIN)
 
     def refused():
@@ -94,7 +94,7 @@ def test_who_may_not_be_told_hears_a_clear_word(light_testbed):
     assert told.returncode == 0 and "ACTIVE" in told.stdout, told.stdout
 
 
-def test_another_programs_port_is_said_to_be_in_use(light_testbed):
+def test_a_scan_says_that_another_program_uses_the_port(light_testbed):
     testbed = light_testbed(to=ORIGIN)
     hold = f"import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('{ORIGIN}', 5004)); "
     hold += "print('ready', flush=True); input()"
@@ -106,7 +106,7 @@ def test_another_programs_port_is_said_to_be_in_use(light_testbed):
     assert scan(testbed, "s01", "--quick")[0]["verdict"] == "active"
 
 
-def test_whether_it_is_on_air_is_known_without_a_relay_and_with_one(light_testbed):
+def test_the_daemon_knows_whether_a_stream_is_on_air(light_testbed):
     testbed = light_testbed(to=ORIGIN)
     Apache(testbed["origin"])
     page = lambda: get(testbed["origin"], STATUS).body  # noqa: E731
@@ -122,7 +122,7 @@ def test_whether_it_is_on_air_is_known_without_a_relay_and_with_one(light_testbe
     testbed.daemon.wait_until(lambda: "off air" in page(), "the page should say so, too")
 
 
-def test_ffmpegs_medias_are_heard_by_codec_while_they_are_relayed(full_testbed):
+def test_a_scan_names_the_codecs_of_a_relayed_stream(full_testbed):
     testbed = full_testbed(to=ORIGIN)
     testbed.daemon.ask("start", "news", "--client", "203.0.113.9")
     told = scan(testbed, "news", "--for", "3s")

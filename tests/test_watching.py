@@ -33,7 +33,7 @@ def test_mpv_follows_the_playlist_and_plays_picture_and_sound(full_testbed, web)
 
 
 @both_web_servers
-def test_ffmpeg_receives_both_medias_for_ten_seconds_and_loses_no_packet(full_testbed, web):
+def test_ffmpeg_receives_both_media_for_ten_seconds_and_loses_no_packet(full_testbed, web):
     testbed = full_testbed(web=web)
     answer = fetch(testbed["viewer"], "news.smil")
     assert (answer.status, answer.type) == (200, "application/smil+xml")
@@ -80,7 +80,7 @@ def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(full_testbed
     player.leave()
 
 
-def test_neither_server_is_restarted_and_asking_again_changes_nothing(full_testbed):
+def test_a_repeated_request_changes_nothing_and_restarts_nothing(full_testbed):
     testbed = full_testbed()
     servers = [testbed.web.program, testbed.edges["dss2"].program, testbed.daemon.program]
     before = [server.identity for server in servers]
@@ -104,7 +104,7 @@ def test_neither_server_is_restarted_and_asking_again_changes_nothing(full_testb
     player.leave()
 
 
-def test_what_arrives_is_what_was_sent_byte_for_byte_and_in_order(full_testbed):
+def test_packets_arrive_at_the_edge_unchanged_and_in_order(full_testbed):
     testbed = full_testbed()
     sent = Capture(testbed["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")

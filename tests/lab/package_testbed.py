@@ -53,6 +53,12 @@ class PackageTestbed(Testbed):
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{site}{document}"]
         return int(self[host].run(command, check=False).stdout)
 
+    def wait_for_answer(self, document):
+        """Waits until a viewer gets a document. relay.cgi answers 503 if the machine is too busy."""
+        self.machine.wait_until(
+            lambda: self.fetch(document) == 200, f"a viewer should get {document}"
+        )
+
     def wait_for_packets(self):
         """Waits until the edge gets packets, more than were on their way."""
         first = self.edge.count(udp_edge.PORT)
