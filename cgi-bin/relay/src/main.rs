@@ -1,7 +1,7 @@
 //! relay.cgi: asks dynrelayd to relay a stream, and sends the viewer's player to where it can
 //! watch.
 //!
-//!  A web server runs it for each request (RFC 3875). It answers every request: no environment
+//! A web server runs it for each request (RFC 3875). It answers every request: no environment
 //! makes it panic, hang, or end without an answer.
 
 mod answer;

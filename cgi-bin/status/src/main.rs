@@ -1,6 +1,6 @@
 //! status.cgi: shows what is relayed, to people with a browser, to scripts and to Prometheus.
 //!
-//!  A web server runs it for each request (RFC 3875). It asks dynrelayd and changes nothing. The
+//! A web server runs it for each request (RFC 3875). It asks dynrelayd and changes nothing. The
 //! web server decides who may see it.
 
 mod answer;

@@ -12,7 +12,7 @@ pub(crate) struct Column {
 
 /// Rows below headings. The first cell of each row names the row.
 ///
-///  On a phone the style lays out each row as a block, and browsers then forget that it is a row.
+/// On a phone the style lays out each row as a block, and browsers then forget that it is a row.
 /// So the roles are explicit, and each cell has its column's name.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {

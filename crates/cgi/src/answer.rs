@@ -62,7 +62,7 @@ pub fn print(response: &Response, head: bool, out: &mut impl Write) -> io::Resul
 
 /// Reads the rest of the request, within limits.
 ///
-///  Apache's mod_cgid uses one socket for both ways. If unread data is left in it at the end, the
+/// Apache's mod_cgid uses one socket for both ways. If unread data is left in it at the end, the
 /// kernel resets it and the answer is lost. So at a limit this shuts the socket for reading and
 /// then reads what has arrived. A pipe needs none of this.
 fn drain() {

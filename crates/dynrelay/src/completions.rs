@@ -1,6 +1,6 @@
 //! `dynrelay completions`: prints the script for a shell's completions, and answers that script.
 //!
-//!  The script itself knows no words. At each Tab it runs this program, which knows its own command
+//! The script itself knows no words. At each Tab it runs this program, which knows its own command
 //! line and asks the daemon for the names of streams and edges.
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 /// A line on standard error that redraws itself. Dropping it removes the line.
 ///
-///  Errors in drawing are ignored.
+/// Errors in drawing are ignored.
 pub(crate) struct Progress<'a> {
     wanted: bool,
     err: &'a mut (dyn Write + Send),

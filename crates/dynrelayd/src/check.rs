@@ -1,12 +1,12 @@
-//! `dynrelayd --check`: everything that is wrong with the configuration, in one go.
+//! `dynrelayd --check`: reports everything that is wrong with the configuration.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use catalog::{Catalog, ConfigError, Problem, Severity};
 
-/// Prints every fault of dynrelay.toml and every problem of the streams folder. Fails if the
-/// configuration can't be used, or a file of it would be passed over.
+/// Prints every fault of dynrelay.toml and every problem of the streams folder. Fails if the daemon
+/// would reject the configuration or ignore a file.
 pub(crate) fn run(config: &Path) -> ExitCode {
     let (catalog, faults) = match Catalog::salvage(config) {
         Ok(read) => read,
@@ -24,7 +24,7 @@ pub(crate) fn run(config: &Path) -> ExitCode {
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Without dynrelay.toml nothing is known of streams and edges; but SDP files can be read.
+/// Without dynrelay.toml, the streams and edges are unknown, but each SDP file can be read.
 fn unusable(config: &Path, error: &ConfigError) -> ExitCode {
     eprintln!("{error}");
     let folder = config.parent().unwrap_or(Path::new("")).join("streams");

@@ -1,4 +1,4 @@
-//! dynrelayd: relays broadcasts to the servers where somebody watches, while somebody watches.
+//! dynrelayd: relays live streams to servers while somebody watches there.
 
 mod check;
 mod core;
@@ -15,10 +15,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing::error;
 
-/// Relays broadcasts to edges, each for as long as somebody watches there.
+/// Relays live streams to edges, each while somebody watches there.
 ///
-/// It stays in the foreground, logs to stderr, and needs no root. SIGHUP reads the configuration
-/// and the streams folder again; SIGTERM and SIGINT close every relay and stop.
+/// Stays in the foreground, logs to stderr, and needs no root. SIGHUP reads the configuration and
+/// the streams folder again. SIGTERM and SIGINT close every relay and stop the daemon.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -31,8 +31,8 @@ struct Arguments {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = "/etc/dynrelay/dynrelay.toml")]
     config: PathBuf,
-    /// Say what is wrong with the configuration and the streams folder, and stop. For a look at
-    /// the running system too, use `dynrelay check`.
+    /// Report what is wrong with the configuration and the streams folder, and stop. `dynrelay
+    /// check` also looks at the running system.
     #[arg(long)]
     check: bool,
 }
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     match shell::run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A line for each fault of the configuration.
+            // Each fault of the configuration is one line.
             for line in format!("{error:#}").lines() {
                 if log::is_up() {
                     error!(name: "failed", "{line}");

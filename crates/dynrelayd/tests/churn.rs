@@ -1,7 +1,7 @@
 //! An hour of a busy origin in a minute: thousands of starts, stops, refusals, reloads, signals and
 //! bad requests, in an order that a seed decides.
 //!
-//!  `DYNRELAY_CHURN_SEED` repeats a schedule; `DYNRELAY_CHURN_SECONDS` makes it longer.
+//! `DYNRELAY_CHURN_SEED` repeats a schedule; `DYNRELAY_CHURN_SECONDS` makes it longer.
 
 #![allow(
     clippy::unwrap_used,

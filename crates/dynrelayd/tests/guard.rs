@@ -1,6 +1,6 @@
 //! Hostile callers harm nobody but themselves.
 //!
-//!  The end-to-end tests check this for users other than the daemon's own.
+//! The end-to-end tests check this for users other than the daemon's own.
 
 #![allow(
     clippy::unwrap_used,

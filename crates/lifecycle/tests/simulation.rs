@@ -1,6 +1,6 @@
 //! Runs hundreds of seeded worlds, and checks the invariants at each step.
 //!
-//!  `LIFECYCLE_SEED=17` replays one, step by step; `LIFECYCLE_SEEDS=5000` runs more of them.
+//! `LIFECYCLE_SEED=17` replays one, step by step; `LIFECYCLE_SEEDS=5000` runs more of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod world;

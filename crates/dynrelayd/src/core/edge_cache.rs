@@ -1,21 +1,22 @@
-//! What is known of the edges: whether they can be reached, and whether they have a stream.
+//! The edges' recent answers: whether they can be reached, and whether they have a stream.
 //!
-//! An edge is asked before a viewer is sent to it. The answer is kept for a while, so that a crowd
-//! costs one question.
+//! The daemon asks an edge before it sends a viewer there. It caches the answer, so that many
+//! viewers cost one question.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::effect::Effect;
 
-/// How long an answer holds.
+/// The time for which an answer is cached.
 const HOLDS: Duration = Duration::from_secs(10);
-/// How long a consent by DESCRIBE holds: asking costs the edge more.
+/// The time for which a consent by DESCRIBE is cached. It is longer, because the question costs the
+/// edge more.
 const CONSENT_HOLDS: Duration = Duration::from_secs(60);
-/// How many questions are asked at a time. The others wait for their turn.
+/// The most questions at a time. Further ones wait for their turn.
 const AT_A_TIME: usize = 32;
 
-/// What an edge is asked.
+/// A question to an edge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Question {
     /// Does anybody listen at this URL's host and port?
@@ -24,18 +25,18 @@ pub(crate) enum Question {
     Describe(String),
 }
 
-/// What an edge answered.
+/// An edge's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EdgeAnswer {
-    /// It is there, with the stream if that was asked.
+    /// The edge is there, and has the stream if that was asked.
     Yes,
-    /// The server is there and says no, with this RTSP status.
+    /// The server is there and refuses, with this RTSP status.
     NoConsent(String),
-    /// Nobody is there, for this reason.
+    /// The edge cannot be reached, for this reason.
     Unreachable(String),
 }
 
-/// The answers of the last seconds, and the questions that are on their way.
+/// The cached answers, and the questions under way.
 #[derive(Debug, Default)]
 pub(crate) struct EdgeCache {
     known: HashMap<Question, (EdgeAnswer, Instant)>,
@@ -44,13 +45,13 @@ pub(crate) struct EdgeCache {
 }
 
 impl EdgeCache {
-    /// The answer, if it is known and fresh.
+    /// The cached answer, if there is one.
     pub(crate) fn answer(&self, question: &Question, now: Instant) -> Option<&EdgeAnswer> {
         let (answer, until) = self.known.get(question)?;
         (now < *until).then_some(answer)
     }
 
-    /// Asks, unless the question is on its way already.
+    /// Asks, unless the question is under way.
     pub(crate) fn ask(&mut self, question: &Question, effects: &mut Vec<Effect>) {
         if self.asking.contains(question) || self.queue.contains(question) {
             return;
@@ -59,7 +60,7 @@ impl EdgeCache {
         self.send(effects);
     }
 
-    /// Keeps an answer, and asks the next question for which somebody still waits.
+    /// Caches an answer, and asks the next waiting question.
     pub(crate) fn learn(
         &mut self,
         question: Question,
@@ -79,7 +80,7 @@ impl EdgeCache {
         self.send(effects);
     }
 
-    /// Whether this question is on its way.
+    /// Whether this question is under way.
     #[cfg(test)]
     pub(crate) fn is_asking(&self, question: &Question) -> bool {
         self.asking.contains(question)

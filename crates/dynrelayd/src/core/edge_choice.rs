@@ -1,4 +1,4 @@
-//! Where a viewer watches: at the origin, or at which edge.
+//! Chooses where a viewer watches: at the origin, or at which edge.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -14,28 +14,28 @@ use super::effect::Effect;
 use super::log_event::LogEvent;
 use super::relays::Relays;
 
-/// What a viewer asks for.
+/// A viewer's request.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub(crate) stream: String,
-    /// The edge that the caller insists on.
+    /// The edge that the caller requires.
     pub(crate) edge: Option<String>,
     /// The viewer's address.
     pub(crate) client: Option<IpAddr>,
 }
 
-/// Where a viewer watches.
+/// The place where a viewer watches.
 #[derive(Debug)]
 pub(crate) enum Place {
     /// At the origin.
     Origin(Started),
     /// At this edge, which can be reached.
     Edge(String),
-    /// That depends on the answers to these questions.
+    /// The answers to these questions decide.
     Unknown(Vec<Question>),
 }
 
-/// What the choice goes by.
+/// The facts for the choice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chooser<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -63,8 +63,8 @@ impl Chooser<'_> {
         let (mut why, mut unknown) = (None, Vec::new());
         for edge in self.candidates(wish)? {
             match self.reachable(&wish.stream, edge, now) {
-                // The other edges are asked as well: a viewer must not wait for several edges that
-                // are down, one after the other.
+                // Asks the other edges as well, so that a viewer does not wait for several
+                // unreachable edges one after the other.
                 Err(question) => unknown.push(question),
                 Ok(_) if !unknown.is_empty() => {}
                 Ok(Ok(())) => return Ok(Place::Edge(edge.name.clone())),
@@ -142,8 +142,8 @@ impl Chooser<'_> {
         Ok(candidates)
     }
 
-    /// Whether viewers of this stream can be sent to an edge, or the question that tells. An edge
-    /// that takes the packets of the stream just now need not be asked.
+    /// Whether viewers of this stream can be sent to an edge, or the question that decides it. An
+    /// edge that takes packets of the stream now need not be asked.
     fn reachable(
         &self,
         stream: &str,
@@ -174,7 +174,7 @@ impl Chooser<'_> {
     }
 }
 
-/// The refusal for a stream that the catalogue doesn't have.
+/// The refusal of an unknown stream.
 pub(crate) fn unknown_stream(stream: &str) -> Refused {
     let message = if is_name(stream) {
         format!("there is no stream {stream} in the catalogue")
@@ -184,7 +184,7 @@ pub(crate) fn unknown_stream(stream: &str) -> Refused {
     Refused::new(ErrorCode::UnknownStream, message)
 }
 
-/// The refusal for an edge that the catalogue doesn't have.
+/// The refusal of an unknown edge.
 pub(crate) fn unknown_edge(edge: &str) -> Refused {
     let edge = if is_name(edge) { edge } else { "of that name" };
     Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
@@ -201,7 +201,7 @@ mod tests {
     use super::super::testing;
     use super::*;
 
-    /// What the edges are known to answer, and what is relayed, in a row of the table.
+    /// The edges' answers and the relays, for a row of the table.
     #[derive(Default)]
     struct Given {
         unanswered: &'static [&'static str],
@@ -213,7 +213,7 @@ mod tests {
         live: bool,
     }
 
-    /// Chooses where a viewer watches, and says it in a word: the place, or the code of the refusal.
+    /// Chooses where a viewer watches. Returns one word: the place, or the code of the refusal.
     fn choose(given: &Given, wish: (&str, Option<&str>, Option<&str>)) -> String {
         let catalog = catalog();
         let (mut relays, mut lifecycle, now) =

@@ -1,4 +1,4 @@
-//! What the core wants done.
+//! The core's instructions to the shell.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::input::{CallId, RelayId};
 use super::log_event::LogEvent;
 use super::relays::RelayName;
 
-/// One thing to do. The shell does them at once, in order.
+/// An instruction. The shell performs them at once, in order.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Open the flows of a relay or replica, with open gates. [`super::Input::Opened`] answers.
@@ -31,13 +31,13 @@ pub(crate) enum Effect {
     },
     /// Close the flows of a relay or replica. [`super::Input::Closed`] answers.
     Close(RelayId),
-    /// Change what a flow lets through.
+    /// Set a flow's gate.
     SetGate {
         /// The relay.
         relay: RelayId,
         /// The flow's place in it.
         flow: usize,
-        /// What it lets through from now on.
+        /// The new gate.
         gate: Gate,
     },
     /// Read all counters. [`super::Input::Counters`] answers.
@@ -57,32 +57,32 @@ pub(crate) enum Effect {
         call: CallId,
         /// The media.
         media: Vec<scan::Media>,
-        /// Stop listening to a media once it is surely active.
+        /// Stop listening to a media as soon as it is surely active.
         quick: bool,
     },
-    /// Read the configuration and the streams folder again, compared with this catalogue.
+    /// Read the configuration and the streams folder again, and compare them with this catalogue.
     /// [`super::Input::CatalogRead`] answers.
     ReadCatalog(Arc<Catalog>),
-    /// Free this catalogue somewhere else: that takes its time.
+    /// Free this catalogue on another thread, because that takes time.
     Retire(Arc<Catalog>),
     /// Apply new limits to callers.
     SetLimits(Limits),
     /// Answer a request.
     Reply {
-        /// Which request.
+        /// The request.
         call: CallId,
         /// The answer.
         answer: Answer,
     },
-    /// Tell those who follow events that a relay changed its state.
+    /// Send the followers of events this change of a relay's state.
     Publish(Event),
-    /// Write the relays that run to the state file.
+    /// Write the open relays to the state file.
     SaveState(BTreeSet<RelayName>),
     /// Write to the log.
     Log(LogEvent),
-    /// Tell the service manager how much there is to do.
+    /// Report these numbers to the service manager.
     Status {
-        /// Relays that run.
+        /// Open relays.
         relays: usize,
         /// Streams in the catalogue.
         streams: usize,
@@ -91,7 +91,7 @@ pub(crate) enum Effect {
     },
 }
 
-/// What is to be pulled.
+/// An order to pull a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct PullOrder {
     /// The stream's name.
@@ -100,7 +100,7 @@ pub(crate) struct PullOrder {
     pub(crate) id: u64,
     /// The RTSP server.
     pub(crate) source: RtspSource,
-    /// The media of the stream's own SDP file.
+    /// The expected media, from the stream's own SDP file.
     pub(crate) media: Box<[Arc<MediaFormat>]>,
     /// The transport to try first.
     pub(crate) transport: Transport,

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, VecDeque};
 use control::RelayDetail;
 use model::CloseReason;
 
-/// How many closed relays are kept.
+/// The number of closed relays that are kept.
 const KEPT: usize = 200;
 
-/// Closed relays, the latest first, and how many there were in all.
+/// Closed relays, the latest first, and the number of all of them.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     relays: VecDeque<RelayDetail>,
-    /// By reason, since the daemon began.
+    /// Numbers by reason, since the daemon began.
     counts: BTreeMap<CloseReason, u64>,
 }
 
 impl History {
-    /// Keeps a closed relay, and drops the oldest if there are too many.
+    /// Adds a closed relay, and drops the oldest if there are too many.
     pub(crate) fn remember(&mut self, relay: RelayDetail, reason: CloseReason) {
         *self.counts.entry(reason).or_default() += 1;
         self.relays.push_front(relay);

@@ -1,4 +1,4 @@
-//! What the core is told.
+//! The core's inputs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ pub(crate) struct Moment {
     pub(crate) unix: u64,
 }
 
-/// One thing that happened.
+/// An event from outside.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Somebody asks. [`super::Effect::Reply`] answers, now or later, exactly once.
+    /// A caller's request. [`super::Effect::Reply`] answers it exactly once, now or later.
     Request {
         /// Where the reply goes.
         call: CallId,
-        /// What is asked.
+        /// The request.
         request: Request,
     },
     /// The data plane reports an event of a flow.
@@ -54,7 +54,7 @@ pub(crate) enum Input {
     Opened {
         /// The relay or replica.
         relay: RelayId,
-        /// Its sockets, or why there are none.
+        /// Its sockets, or the failure.
         result: Result<Vec<FlowEnds>, OpenFailure>,
     },
     /// The answer to [`super::Effect::Close`], before any input from elsewhere.
@@ -66,27 +66,27 @@ pub(crate) enum Input {
     },
     /// The answer to [`super::Effect::AskEdge`].
     EdgeAnswer {
-        /// What was asked.
+        /// The question.
         question: Question,
-        /// What the edge answered.
+        /// The answer.
         answer: EdgeAnswer,
     },
     /// The answer to [`super::Effect::Listen`]: each stream's name, and whether it is on air; none
-    /// if that can't be told.
+    /// if that is unknown.
     OnAir(Vec<(String, Option<bool>)>),
-    /// A scan is over, or its caller hung up.
+    /// A scan has ended, or its caller hung up.
     ScanEnded(CallId),
     /// A pull reports its state.
     Pull(PullReport),
     /// The answer to [`super::Effect::ReadCatalog`].
     CatalogRead(Result<Arc<Catalog>, ConfigError>),
-    /// The relays that ran when the last daemon ended.
+    /// The relays of the last daemon, from the state file.
     Resume(Vec<RelayName>),
-    /// The configuration and the streams folder are to be read again (SIGHUP).
+    /// Read the configuration and the streams folder again (SIGHUP).
     Reload,
-    /// Everything is to be closed (SIGTERM).
+    /// Close everything (SIGTERM).
     Stop,
-    /// Time passed.
+    /// Time has passed.
     Tick,
 }
 
@@ -95,9 +95,9 @@ pub(crate) enum Input {
 pub(crate) struct FlowCounts {
     /// Its numbers since it was opened.
     pub(crate) counters: Counters,
-    /// What it lets through.
+    /// Its gate.
     pub(crate) gate: Gate,
-    /// Who sent packets of the flow's source back to it since the counters were last read.
+    /// The sender of packets that came back to the flow's source since the last reading.
     pub(crate) returned_by: Option<SocketAddr>,
 }
 

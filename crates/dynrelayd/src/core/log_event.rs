@@ -1,4 +1,4 @@
-//! What the log is told. `log/relay_log.rs` gives each event its name, fields and message.
+//! The core's log events. `log/relay_log.rs` gives each its name, fields and message.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,13 +15,13 @@ pub(crate) enum LogEvent {
     State { stream: String, edge: String, state: State },
     /// A relay closed.
     Closed(Box<Closed>),
-    /// An edge goes on refusing a relay's packets.
+    /// An edge keeps refusing a relay's packets.
     Refusals { stream: String, edge: String, live: bool, count: u64 },
-    /// A relay can't be opened.
+    /// A relay cannot be opened.
     Failed { stream: String, edge: String, cause: OpenCause, why: String },
     /// Viewers were sent to a server.
     Start { stream: String, edge: Option<String>, client: Option<IpAddr>, count: u64 },
-    /// Viewers were turned away; with the reason of the first of them.
+    /// Viewers were turned away, with the reason of the first.
     TurnedAway {
         stream: Option<String>,
         code: ErrorCode,
@@ -29,13 +29,13 @@ pub(crate) enum LogEvent {
         count: u64,
         why: Option<String>,
     },
-    /// An edge was passed over.
+    /// An edge was not chosen.
     PassedOver { stream: String, edge: String, why: String },
-    /// A replica changed its state; none: it ended.
+    /// A replica changed its state; none means that it ended.
     Replica { stream: String, to: String, state: Option<SourceState>, why: Option<String> },
     /// A pull begins.
     Pull { stream: String, source: String },
-    /// A pull brings packets.
+    /// A pull delivers packets.
     PullPlays { stream: String, source: String, transport: Transport, from: SocketAddr },
     /// A pull failed.
     PullFailed { stream: String, source: String, why: String },
@@ -51,7 +51,7 @@ pub(crate) enum LogEvent {
     NeedsRestart,
 }
 
-/// Who wanted a relay that can't be opened.
+/// Why a relay that cannot be opened was needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenCause {
     /// A viewer.
@@ -69,10 +69,10 @@ pub(crate) struct Closed {
     pub(crate) end: RelayDetail,
     /// Why it closed.
     pub(crate) reason: CloseReason,
-    /// How long it ran, in seconds.
+    /// How long it was open, in seconds.
     pub(crate) seconds: u64,
-    /// The most viewers at a time; none if the edge never said.
+    /// The most viewers at a time; none if the edge never reported any.
     pub(crate) viewers: Option<u32>,
-    /// Each viewer's time, added up, in seconds; none if the edge never said.
+    /// The sum of each viewer's time, in seconds; none if the edge never reported any.
     pub(crate) watched: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Events that repeat, summed up, so that a crowd doesn't flood the log.
+//! Sums up repeated events, so that many callers cannot flood the log.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,28 +9,28 @@ use control::{ErrorCode, Refused, Started};
 use super::effect::Effect;
 use super::log_event::LogEvent;
 
-/// How long equal starts are counted before they are logged.
+/// The time for which equal starts are counted before they are logged.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How many kinds of starts a window tells apart. The clients of further ones are not logged.
+/// The number of kinds of starts that one window distinguishes. Further clients are not logged.
 const MOST: usize = 1024;
-/// How long after a relay's start its refusals are logged first.
+/// The time from a relay's start to the first log entry about its refusals.
 const FIRST: Duration = Duration::from_secs(60);
-/// Refusals that don't end are logged ever more rarely, down to once in this time.
+/// Refusals that do not end are logged ever more rarely, at last once in this time.
 const RAREST: Duration = Duration::from_secs(3600);
 
-/// The starts of the last minute. The first of a kind is logged at once; those that follow in the
-/// same minute are one entry with their number.
+/// The starts of the last minute. The first of a kind is logged at once. Those that follow in the
+/// same minute share one entry with their number.
 #[derive(Debug, Default)]
 pub(crate) struct LogSummary {
-    /// How many of a kind came after the first.
+    /// The number of each kind after the first.
     more: BTreeMap<Kind, u64>,
     ends: Option<Instant>,
 }
 
-/// What two starts must have in common to be logged together.
+/// Starts with the same kind share a log entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
-    /// None if the catalogue doesn't have it.
+    /// None if the stream is unknown.
     stream: Option<String>,
     outcome: Outcome,
     client: Option<IpAddr>,
@@ -63,18 +63,18 @@ impl LogSummary {
             return;
         }
         let why = answer.as_ref().err().map(|refused| refused.message.clone());
-        // Of those who are turned away, only the first is named.
+        // Only the first rejected client of a kind is named.
         let client = if why.is_some() { client } else { kind.client };
         effects.push(Effect::Log(Kind { client, ..kind.clone() }.entry(1, why)));
         self.more.insert(kind, 0);
     }
 
-    /// When the window ends.
+    /// The end of the window.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.ends
     }
 
-    /// Logs a window that is over.
+    /// Logs the window if it is over.
     pub(crate) fn poll(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         if self.ends.is_some_and(|ends| ends <= now) {
             self.close(effects);
@@ -97,7 +97,7 @@ impl Kind {
                 Self { stream: Some(stream.to_owned()), outcome, client }
             }
             Err(refused) => {
-                // A name that the catalogue doesn't have may be anything.
+                // An unknown name may be anything.
                 let known = refused.code != ErrorCode::UnknownStream;
                 let stream = known.then(|| stream.to_owned());
                 Self { stream, outcome: Outcome::Refused(refused.code), client: None }
@@ -116,7 +116,7 @@ impl Kind {
     }
 }
 
-/// The refusals of one relay, as far as they were logged.
+/// The refusals of one relay that were logged.
 #[derive(Debug)]
 pub(crate) struct RefusalSummary {
     logged: u64,
@@ -130,12 +130,12 @@ impl RefusalSummary {
         Self { logged: 0, next: now + FIRST, pause: FIRST }
     }
 
-    /// Passes over the first `total` refusals: they came before the edge accepted.
+    /// Skips the first `total` refusals, from before the edge accepted.
     pub(crate) fn forgive(&mut self, total: u64) {
         self.logged = self.logged.max(total);
     }
 
-    /// How many of `total` refusals are to be logged now.
+    /// How many of `total` refusals to log now.
     pub(crate) fn due(&mut self, total: u64, now: Instant) -> Option<u64> {
         if now < self.next {
             return None;

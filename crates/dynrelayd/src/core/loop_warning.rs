@@ -1,4 +1,4 @@
-//! Warns of packets that came back to this host: once for each sender, and then now and then.
+//! Warns of packets that came back to this host: at once for a new sender, then at intervals.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use super::effect::Effect;
 use super::input::FlowCounts;
 use super::log_event::LogEvent;
 
-/// How long a warning about a stream and a sender is not repeated.
+/// The time in which a warning about a stream and a sender is not repeated.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The warnings of the last minute: who sent back which stream, and when that was logged.
+/// The warnings of the last minute: stream, sender, and time.
 #[derive(Debug, Default)]
 pub(crate) struct LoopWarnings(HashMap<(String, IpAddr), Instant>);
 
@@ -28,7 +28,7 @@ impl LoopWarnings {
             let Some(sender) = *returned_by else { continue };
             let key = (stream.to_owned(), sender.ip());
             if self.0.get(&key).is_none_or(|at| *at + PAUSE <= now) {
-                // There may be many senders: old warnings are forgotten.
+                // There may be many senders, so old warnings are removed.
                 self.0.retain(|_, at| now < *at + PAUSE);
                 self.0.insert(key, now);
                 let (stream, returned) = (stream.to_owned(), counters.returned);

@@ -68,15 +68,16 @@ const ROUND: Duration = Duration::from_millis(500);
 /// How many scans of administrators may run at a time.
 const SCANS: usize = 4;
 
-/// All decisions, and what they go by.
+/// All decisions, with the state that they need.
 #[derive(Debug)]
 pub(crate) struct Core {
     catalog: Arc<Catalog>,
     lifecycle: Lifecycle,
     relays: Relays,
-    /// Relays that are over, until their last counters come: why, and who stopped them.
+    /// Closed relays that wait for their last counters: the reason, and the caller who stopped
+    /// them.
     closing: BTreeMap<RelayId, (Relay, CloseReason, Option<CallId>)>,
-    /// For each relay that was not accepted the last time: when its grace at full rate began.
+    /// For each relay that was not accepted last time: when its grace at full rate began.
     tried: BTreeMap<RelayName, Instant>,
     replicas: Replicas,
     pulls: Pulls,
@@ -93,11 +94,11 @@ pub(crate) struct Core {
     next_id: RelayId,
     /// The requests that wait for fresh counters.
     looks: Vec<(CallId, Request)>,
-    /// Whether counters were asked for, and when the last round began.
+    /// Whether a reading of the counters is under way, and when the last round began.
     counting: bool,
     round: Instant,
     round_due: bool,
-    /// The relays changed since the state file was written.
+    /// The relays have changed since the state file was written.
     changed: bool,
     stopping: bool,
     began: Instant,
@@ -106,7 +107,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Nothing is relayed yet. `pid` is the number of this process, for `ping`.
+    /// No relays yet. `pid` is the number of this process, for `ping`.
     pub(crate) fn new(catalog: Arc<Catalog>, pid: u32, now: Instant) -> Self {
         let starts = Starts::new(catalog.config().limits.starts_per_second, now);
         let mut replicas = Replicas::default();
@@ -141,8 +142,8 @@ impl Core {
         }
     }
 
-    /// Takes an input, and does everything that is due. The shell performs the effects in their
-    /// order, at once; where an effect is answered by an input, that input comes before any other.
+    /// Handles an input, and does everything that is due. The shell performs the effects at once
+    /// and in order. If an input answers an effect, it comes before any other input.
     pub(crate) fn handle(&mut self, input: Input, now: Instant, unix: SystemTime) -> Vec<Effect> {
         let unix = unix.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let at = Moment { now, unix };
@@ -156,7 +157,7 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
-    /// When something happens by itself.
+    /// The time at which something is due without an input.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let times = [
             self.is_busy().then(|| self.round + ROUND),
@@ -288,7 +289,7 @@ impl Core {
         }
     }
 
-    /// Makes sure that the stream is relayed to this edge. Returns what that waits for.
+    /// Makes sure that the stream is relayed to this edge. Returns what the start must wait for.
     fn watch(
         &mut self,
         start: &mut Start,
@@ -333,8 +334,8 @@ impl Core {
         }
     }
 
-    /// The next try of a viewer shall find the stream coming. A relay keeps it coming itself, and
-    /// no longer than it runs.
+    /// Keeps the pull for the viewer's next try. An open relay keeps the pull itself, as long as it
+    /// is open.
     fn keep_pulling(&mut self, stream: &str, now: Instant) {
         if !self.relays.has_stream(stream) {
             self.pulls.keep(stream, now);
@@ -460,7 +461,7 @@ impl Core {
         self.tend_replicas(at);
     }
 
-    /// An event of a flow.
+    /// Handles an event of a flow.
     fn observe(&mut self, relay: RelayId, flow: usize, event: FlowEvent, now: Instant) {
         if self.replicas.observe(relay, event) {
             return;
@@ -476,7 +477,7 @@ impl Core {
         self.lifecycle.observe(relay, flow, seen, now);
     }
 
-    /// Does what the lifecycle decided.
+    /// Performs the lifecycle's instructions.
     fn act(&mut self, at: Moment) {
         for output in self.lifecycle.take_outputs() {
             match output {
@@ -509,7 +510,7 @@ impl Core {
         }
     }
 
-    /// The last counters of a relay that is over.
+    /// Handles the last counters of a closed relay.
     fn closed(&mut self, id: RelayId, counts: Vec<FlowCounts>, at: Moment) {
         let Some((mut relay, reason, call)) = self.closing.remove(&id) else { return };
         relay.count(counts);
@@ -544,7 +545,7 @@ impl Core {
         self.effects.push(Effect::Publish(event));
     }
 
-    /// Closes a relay by request. Its last counters are the answer.
+    /// Closes a relay at a caller's request. The answer has its last counters.
     fn stop(&mut self, call: CallId, stream: &str, edge: &str, at: Moment) {
         let Some(relay) = self.relays.find(stream, edge) else {
             let refused = if self.catalog.stream(stream).is_none() {
@@ -569,7 +570,7 @@ impl Core {
         }
     }
 
-    // Looks, and the passing of time.
+    // Views, and the passing of time.
 
     fn views(&self, at: Moment) -> Views<'_> {
         Views {
@@ -618,7 +619,7 @@ impl Core {
         }
     }
 
-    /// Lets a caller listen to those of these streams that arrive by themselves.
+    /// Lets a caller listen to those of these streams that are not pulled.
     fn scan(&mut self, call: CallId, streams: &[String], quick: bool) {
         if self.scans.len() >= SCANS {
             let why = "too many scans run: try again when one of them is over";
@@ -639,7 +640,7 @@ impl Core {
         }
     }
 
-    /// Takes fresh counters: for the lifecycle, once a round, and for those who look.
+    /// Takes fresh counters: once a round for the lifecycle, and for views.
     fn count(&mut self, counts: Vec<(RelayId, Vec<FlowCounts>)>, at: Moment) {
         self.counting = false;
         for (id, counts) in counts {
@@ -692,8 +693,8 @@ impl Core {
         );
     }
 
-    /// Does what is due. While counters are on their way, the lifecycle waits for them: after a
-    /// pause no relay shall close for what happened while nobody looked.
+    /// Does what is due. If a reading of the counters is under way, the lifecycle waits for it:
+    /// after a pause, no relay closes because of missing readings.
     fn pass_time(&mut self, at: Moment) {
         if self.is_busy() && at.now >= self.round + ROUND {
             self.round = at.now;
@@ -733,9 +734,9 @@ impl Core {
         }
     }
 
-    /// Takes a new catalogue into use. Relays whose route is as it was go on undisturbed; those that
-    /// have none any more close, and those whose route changed close and start anew. Nothing
-    /// changes if dynrelay.toml has a fault.
+    /// Takes a new catalogue into use. Relays with the same route go on; relays without a route
+    /// close; relays with another route close and start anew. A fault in dynrelay.toml changes
+    /// nothing.
     fn catalog_read(&mut self, result: Result<Arc<Catalog>, ConfigError>, at: Moment) {
         let result = match result {
             _ if self.stopping => return,
@@ -744,7 +745,7 @@ impl Core {
                 Ok(reload::reloaded(&self.catalog))
             }
             Err(error) => {
-                // A line for each fault in the log; one line in the answer.
+                // A line for each fault in the log; a single line in the answer.
                 let faults = error.to_string();
                 for fault in faults.lines() {
                     let text = format!("nothing is changed: {fault}");
@@ -768,7 +769,7 @@ impl Core {
         self.effects.push(Effect::SetLimits(*limits));
         self.replicas.set_catalog(&catalog);
         let old = std::mem::replace(&mut self.catalog, catalog);
-        // First, so that the ports of replicas and relays that changed are free.
+        // This comes first, so that the ports of changed replicas and relays are free.
         self.replicas.end_unwanted(&self.catalog, &self.relays, &mut self.effects);
         let ended = self.pulls.reconcile(&self.catalog, &mut self.effects);
         self.reroute(at);
@@ -782,7 +783,7 @@ impl Core {
         self.effects.push(Effect::Retire(old));
     }
 
-    /// Brings the running relays into line with the catalogue.
+    /// Adapts the open relays to the catalogue.
     fn reroute(&mut self, at: Moment) {
         let catalog = Arc::clone(&self.catalog);
         let mut changed = Vec::new();
@@ -800,8 +801,8 @@ impl Core {
         }
     }
 
-    /// Closes everything, and answers whoever waits. The state file keeps the relays, for the next
-    /// daemon.
+    /// Closes everything, and answers all waiting callers. The state file keeps the relays for the
+    /// next daemon.
     fn stop_all(&mut self, at: Moment) {
         self.stopping = true;
         let ids: Vec<RelayId> = self.relays.iter().map(|relay| relay.id).collect();
@@ -821,7 +822,7 @@ impl Core {
     }
 }
 
-/// What is wrong with the files of a catalogue, for the log.
+/// The problems of a catalogue's files, for the log.
 pub(crate) fn faults(catalog: &Catalog) -> impl Iterator<Item = LogEvent> {
     catalog.problems().iter().map(|problem| LogEvent::Fault {
         text: problem.to_string(),

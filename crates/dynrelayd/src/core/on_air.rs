@@ -1,7 +1,7 @@
-//! Which streams are on air.
+//! Finds out which streams are on air.
 //!
-//! For a stream that is relayed, the counters tell. The daemon listens to the others for about a
-//! second, but only when somebody asks.
+//! For a relayed stream, the counters tell. The daemon listens to the others for about a second,
+//! but only when somebody asks.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use super::effect::Effect;
 use super::input::CallId;
 
-/// How long a caller may wait for the result. relay.cgi waits for two seconds.
+/// The time that a caller may wait for the result. relay.cgi waits for two seconds.
 const PATIENCE: Duration = Duration::from_millis(1400);
 /// A relayed stream is off air if nothing arrived for this long.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
-/// For this long after a scan, no new scan runs.
+/// After a scan, no new scan begins for this long.
 const FRESH: Duration = Duration::from_secs(20);
 /// Results are served for this long while a new scan runs.
 const HOLDS: Duration = Duration::from_secs(60);
-/// How many streams one scan listens to.
+/// The number of streams that one scan listens to.
 const AT_A_TIME: usize = 64;
 
-/// A stream by name, and the media of it that can be listened to.
+/// A stream's name, and the media that a scan can listen to.
 pub(crate) type Audible = (String, Vec<scan::Media>);
 
-/// The results of the last scans, and the callers who wait for the one that runs.
+/// The results of recent scans, and the callers that wait for the current scan.
 #[derive(Debug, Default)]
 pub(crate) struct OnAir {
     results: HashMap<String, (Option<bool>, Instant)>,
@@ -32,7 +32,7 @@ pub(crate) struct OnAir {
 }
 
 impl OnAir {
-    /// Whether a stream is on air, if a scan told lately.
+    /// Whether a stream is on air, if a recent scan found out.
     pub(crate) fn known(&self, stream: &str, now: Instant) -> Option<bool> {
         self.within(HOLDS, stream, now)?
     }
@@ -54,7 +54,7 @@ impl OnAir {
         let unknown = |(stream, _): &Audible| self.within(HOLDS, stream, now).is_none();
         let worth_waiting = streams.iter().any(unknown);
         if !self.listening && !streams.is_empty() {
-            // First the streams whose last scan is the longest ago.
+            // Streams with the oldest results come first.
             streams.sort_by_key(|(stream, _)| self.results.get(stream).map(|(_, at)| *at));
             streams.truncate(AT_A_TIME);
             effects.push(Effect::Listen(streams));
@@ -63,12 +63,12 @@ impl OnAir {
         worth_waiting
     }
 
-    /// Lets a caller wait for the scan that runs.
+    /// Lets a caller wait for the current scan.
     pub(crate) fn wait(&mut self, call: CallId, now: Instant) {
         self.waiting.push((call, now + PATIENCE));
     }
 
-    /// Takes the results of a scan. Returns the callers who waited for them.
+    /// Takes the results of a scan. Returns the waiting callers.
     pub(crate) fn learn(
         &mut self,
         results: Vec<(String, Option<bool>)>,
@@ -80,18 +80,18 @@ impl OnAir {
         self.take_all()
     }
 
-    /// Takes out the callers who have waited long enough.
+    /// Removes the callers whose time is up.
     pub(crate) fn take_late(&mut self, now: Instant) -> Vec<CallId> {
         let late = self.waiting.extract_if(.., |(_, deadline)| *deadline <= now);
         late.map(|(call, _)| call).collect()
     }
 
-    /// Takes out all callers who wait.
+    /// Removes all waiting callers.
     pub(crate) fn take_all(&mut self) -> Vec<CallId> {
         self.waiting.drain(..).map(|(call, _)| call).collect()
     }
 
-    /// When the next caller has waited long enough.
+    /// The time at which the next caller's time is up.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.waiting.iter().map(|(_, deadline)| *deadline).min()
     }

@@ -8,17 +8,17 @@ use control::Rates;
 use super::input::Moment;
 use super::relays::Relays;
 
-/// How long a step is.
+/// The length of a step.
 const STEP: Duration = Duration::from_secs(5);
-/// How many steps are kept: ten minutes. A thousand relays take half a megabyte.
+/// The number of steps that are kept: ten minutes. A thousand relays need half a megabyte.
 const KEPT: usize = 120;
-/// How many steps make a coarse one.
+/// The number of steps in a coarse one.
 const COARSE: u16 = 3;
 
-/// The bytes a second that a relay, or all together, sent in each step; the oldest first.
+/// The bytes a second that a relay, or all relays together, sent in each step; the oldest first.
 #[derive(Debug)]
 pub(crate) struct RateHistory {
-    /// A rate beyond 34 Gbit/s is kept as that.
+    /// A rate beyond 34 Gbit/s is stored as 34 Gbit/s.
     steps: VecDeque<u32>,
     /// The number of the last step, the same for all relays.
     number: u64,
@@ -35,8 +35,8 @@ impl RateHistory {
         Self { steps: VecDeque::new(), number: 0, until: 0, bytes: 0, at: now }
     }
 
-    /// Ends the step of this number, with the bytes since the relay began. Returns the bytes a
-    /// second in this step.
+    /// Ends the step with this number. `bytes` counts from the relay's beginning. Returns the bytes
+    /// a second in this step.
     fn step(&mut self, number: u64, bytes: u64, at: Moment) -> u64 {
         let passed = at.now.saturating_duration_since(self.at);
         let rate = per_second(bytes.saturating_sub(self.bytes), passed);
@@ -58,8 +58,8 @@ impl RateHistory {
         self.rates(STEP.as_secs(), self.steps.iter().map(|rate| u64::from(*rate)).collect())
     }
 
-    /// A third as many steps, each the average of three; the last one may be of fewer. The groups
-    /// stay the same over time, so that a plot moves but doesn't change.
+    /// A third as many steps, each the mean of three; the last one may have fewer. Each group has
+    /// the same steps every time, so a plot moves without changing its shape.
     pub(crate) fn coarse(&self) -> Rates {
         let steps = u64::try_from(self.steps.len()).unwrap_or(u64::MAX);
         let first = (self.number + 1).saturating_sub(steps);
@@ -84,7 +84,7 @@ impl RateHistory {
 }
 
 /// The rates of all relays together, and the clock of the steps. All relays end a step at the same
-/// time, so that their rates can be added up.
+/// time, so that their rates can be added.
 #[derive(Debug)]
 pub(crate) struct TotalRates {
     pub(crate) history: RateHistory,
@@ -98,12 +98,12 @@ impl TotalRates {
         Self { history: RateHistory::new(now), stepped: now, steps: 0 }
     }
 
-    /// Ends the steps that are over. The counters of the relays must be fresh.
+    /// Ends the steps that are over. Needs fresh counters.
     pub(crate) fn step(&mut self, relays: &mut Relays, at: Moment) {
         while at.now >= self.stepped + STEP {
             self.stepped += STEP;
             self.steps += 1;
-            // Of several steps, all but the last were idle: nothing was relayed.
+            // Skipped steps were idle.
             let last = at.now < self.stepped + STEP;
             let counted = relays.iter_mut().filter(|_| last).map(|relay| {
                 let bytes = relay.bytes();
@@ -125,7 +125,7 @@ pub(crate) fn per_second(bytes: u64, passed: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// A relay that sent so many bytes in each step.
+    /// A relay that sent these bytes in each step.
     fn history(steps: impl IntoIterator<Item = u64>) -> RateHistory {
         let begin = Instant::now();
         let (mut history, mut total, mut now) = (RateHistory::new(begin), 0, begin);

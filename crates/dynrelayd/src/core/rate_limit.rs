@@ -1,4 +1,4 @@
-//! How much may be done in a second.
+//! Limits how much may happen in a second.
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,12 @@ impl RateLimit {
         Self { per_second, left: f64::from(per_second), filled: now }
     }
 
-    /// Changes the rate. The tokens that are left stay, as far as they fit.
+    /// Changes the rate. The remaining tokens stay, as far as they fit.
     pub(crate) fn set_rate(&mut self, per_second: u32) {
         self.per_second = per_second;
     }
 
-    /// Takes a token, or returns how long until there is one.
+    /// Takes a token, or returns the time until there is one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         self.fill(now);
         let rate = f64::from(self.per_second);
@@ -33,7 +33,7 @@ impl RateLimit {
         Err(Duration::from_secs_f64(wait))
     }
 
-    /// Takes more tokens afterwards; the bucket may then hold less than nothing for a while.
+    /// Takes more tokens afterwards. The bucket may then be below zero for a while.
     pub(crate) fn charge(&mut self, more: u32) {
         self.left -= f64::from(more);
     }
@@ -44,7 +44,7 @@ impl RateLimit {
         self.left >= f64::from(self.per_second)
     }
 
-    /// The rate, and the tokens that are there.
+    /// The rate, and the current tokens.
     #[cfg(test)]
     pub(crate) fn available(&self, now: Instant) -> (u32, f64) {
         let rate = f64::from(self.per_second);

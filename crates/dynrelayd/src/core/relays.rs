@@ -1,4 +1,4 @@
-//! The relays that run, found by number, by stream and edge, and by edge.
+//! The open relays, by number, by stream and edge, and by edge.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use super::log_summary::RefusalSummary;
 use super::rate_history::{RateHistory, per_second};
 use super::viewer_time::ViewerTime;
 
-/// A relay by name.
+/// A relay's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct RelayName {
     pub(crate) stream: String,
@@ -30,7 +30,7 @@ pub(crate) struct Relay {
     pub(crate) id: RelayId,
     pub(crate) name: RelayName,
     pub(crate) route: Arc<Route>,
-    /// The edge's.
+    /// The edge's address.
     pub(crate) address: IpAddr,
     /// Why it is being opened; none once it is open.
     pub(crate) opening: Option<OpenCause>,
@@ -50,13 +50,14 @@ pub(crate) struct Relay {
 struct Flow {
     ends: FlowEnds,
     counts: Option<FlowCounts>,
-    /// Payload bytes at the last measurement, and when that was.
+    /// Payload bytes at the last measurement, and its time.
     measured: (u64, Instant),
     /// Payload bytes a second between the last two measurements.
     rate: u64,
 }
 
-/// Every flow of these pairs with its kind and the label of its media, in the order of the data plane.
+/// Every flow of these pairs, with its kind and the label of its media, in the order of the data
+/// plane.
 pub(crate) fn paths(pairs: &[Pair]) -> impl Iterator<Item = (&str, FlowKind, &Path)> {
     pairs.iter().flat_map(|pair| {
         let rtcp = pair.rtcp.iter().map(|path| (pair.label.as_str(), FlowKind::Rtcp, path));
@@ -89,7 +90,7 @@ impl Relay {
         })
     }
 
-    /// Its sockets are open.
+    /// Marks it as open.
     pub(crate) fn opened(&mut self, ends: Vec<FlowEnds>, now: Instant) {
         self.opening = None;
         let flow = |ends| Flow { ends, counts: None, measured: (0, now), rate: 0 };
@@ -101,14 +102,14 @@ impl Relay {
         paths(&self.route.pairs).map(|(_, kind, _)| kind).collect()
     }
 
-    /// Keeps new counters.
+    /// Stores new counters.
     pub(crate) fn count(&mut self, counts: Vec<FlowCounts>) {
         for (flow, counts) in self.flows.iter_mut().zip(counts) {
             flow.counts = Some(counts);
         }
     }
 
-    /// The counters of each flow, as far as they have been read.
+    /// The counters of each flow that have been read.
     pub(crate) fn counters(&self) -> impl Iterator<Item = Counters> {
         self.flows.iter().map(Flow::counters)
     }
@@ -127,7 +128,8 @@ impl Relay {
         flows.filter(|((_, kind, _), _)| *kind == FlowKind::Rtp).map(|(_, counters)| counters)
     }
 
-    /// Refusals of its RTP flows. RTCP doesn't matter: many servers open no port for it.
+    /// The refusals of its RTP flows. Those of RTCP do not matter: many servers open no port for
+    /// it.
     pub(crate) fn media_refusals(&self) -> u64 {
         self.media_counters().map(|counters| counters.refusals).sum()
     }
@@ -142,8 +144,8 @@ impl Relay {
         }
     }
 
-    /// Whether its stream is on air: not if nothing came for `silence`. None if it is too early to
-    /// tell.
+    /// Whether its stream is on air: not after `silence` without a packet. None if it is too early
+    /// to know.
     pub(crate) fn on_air(&self, silence: Duration, now: Instant) -> Option<bool> {
         match self.media_counters().filter_map(|counters| counters.idle).min() {
             Some(idle) => Some(idle < silence),
@@ -178,7 +180,7 @@ impl Relay {
         }
     }
 
-    /// The relay with its flows. `answers`: whether a refusal ever came back from its edge.
+    /// The relay with its flows. `answers` says whether its edge ever sent a refusal.
     pub(crate) fn detail(&self, state: State, viewers: Option<u32>, answers: bool) -> RelayDetail {
         let flows = paths(&self.route.pairs).zip(&self.flows);
         RelayDetail {
@@ -225,7 +227,7 @@ impl Flow {
     }
 }
 
-/// All relays that run or are being opened. There is at most one of a stream to an edge.
+/// All relays that are open or being opened, at most one for a stream and an edge.
 #[derive(Debug, Default)]
 pub(crate) struct Relays {
     all: BTreeMap<RelayId, Relay>,
@@ -280,7 +282,7 @@ impl Relays {
         self.by_edge.get(edge).copied().unwrap_or(0)
     }
 
-    /// How many there are.
+    /// The number of relays.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }

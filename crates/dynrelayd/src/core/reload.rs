@@ -1,4 +1,4 @@
-//! Reloads: who asked for them, and whether the files are being read.
+//! Reloads: who asked for them, and whether a reading is under way.
 
 use catalog::Catalog;
 use control::{Refused, Reloaded};
@@ -6,18 +6,18 @@ use control::{Refused, Reloaded};
 use super::effect::{Answer, Effect};
 use super::input::CallId;
 
-/// The reload that runs, and the one that follows.
+/// The current reload, and the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Reloads {
     reading: bool,
-    /// Who waits for the reload that runs.
+    /// The callers of the current reload.
     callers: Vec<CallId>,
-    /// Who asked since: the files may have changed after they were read.
+    /// Callers who asked later: the files may have changed since they were read.
     next: Option<Vec<CallId>>,
 }
 
 impl Reloads {
-    /// Somebody wants a reload. Returns whether the files are to be read now.
+    /// Requests a reload. Returns whether to read the files now.
     pub(crate) fn ask(&mut self, call: Option<CallId>) -> bool {
         if self.reading {
             self.next.get_or_insert_default().extend(call);
@@ -28,8 +28,8 @@ impl Reloads {
         true
     }
 
-    /// Answers the callers of the reload that runs: the files have been read. Returns whether they
-    /// are to be read again.
+    /// Answers the callers of the current reload, because the files have been read. Returns whether
+    /// to read them again.
     pub(crate) fn end(
         &mut self,
         result: &Result<Reloaded, Refused>,
@@ -47,7 +47,7 @@ impl Reloads {
         self.reading
     }
 
-    /// Takes out everybody who waits.
+    /// Removes all waiting callers.
     pub(crate) fn take_all(&mut self) -> Vec<CallId> {
         let mut all = std::mem::take(&mut self.callers);
         all.extend(self.next.take().into_iter().flatten());

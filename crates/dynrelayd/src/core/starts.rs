@@ -1,4 +1,4 @@
-//! The starts that wait, and how many may begin.
+//! The waiting starts, and the limit for new relays.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::edge_choice::Wish;
 use super::input::{CallId, RelayId};
 use super::rate_limit::RateLimit;
 
-/// How long a start may wait for edges and pulls. relay.cgi waits for two seconds.
+/// The time that a start may wait for edges and pulls. relay.cgi waits for two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A viewer's start.
@@ -23,18 +23,18 @@ pub(crate) struct Start {
     admitted: bool,
 }
 
-/// What a start waits for.
+/// The event that a start waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WaitsFor {
     /// An edge's answer to any of these questions.
     Edges(Vec<Question>),
-    /// The first packet of its pull, or that this fails.
+    /// The first packet of its pull, or the pull's failure.
     Pull,
     /// The sockets of its relay.
     Opened(RelayId),
 }
 
-/// The starts that wait, and the allowance for new ones.
+/// The waiting starts, and the limit for new relays.
 #[derive(Debug)]
 pub(crate) struct Starts {
     waiting: Vec<(Start, WaitsFor)>,
@@ -42,14 +42,14 @@ pub(crate) struct Starts {
 }
 
 impl Start {
-    /// A start that was just asked for.
+    /// A start that has just been asked for.
     pub(crate) fn new(call: CallId, wish: Wish, now: Instant) -> Self {
         Self { call, wish, deadline: now + PATIENCE, admitted: false }
     }
 }
 
 impl Starts {
-    /// None yet.
+    /// No starts yet.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self { waiting: Vec::new(), rate: RateLimit::new(per_second, now) }
     }
@@ -59,13 +59,13 @@ impl Starts {
         self.waiting.push((start, waits_for));
     }
 
-    /// Takes out the starts that these events resume.
+    /// Removes the starts that these events resume.
     pub(crate) fn take(&mut self, resumes: impl Fn(&Wish, &WaitsFor) -> bool) -> Vec<Start> {
         let resumed = self.waiting.extract_if(.., |(start, on)| resumes(&start.wish, on));
         resumed.map(|(start, _)| start).collect()
     }
 
-    /// Takes out the starts that have waited long enough.
+    /// Removes the starts whose time is up.
     pub(crate) fn take_late(&mut self, now: Instant) -> Vec<(Start, WaitsFor)> {
         self.waiting.extract_if(.., |(start, _)| start.deadline <= now).collect()
     }
@@ -81,13 +81,13 @@ impl Starts {
         self.waiting.iter().any(|(start, _)| start.wish.stream == stream)
     }
 
-    /// When the next start has waited long enough.
+    /// The time at which the next start's time is up.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.waiting.iter().map(|(start, _)| start.deadline).min()
     }
 
-    /// Refuses a relay too many, or too soon. A start takes its share of the rate once, however
-    /// often it is resumed.
+    /// Refuses a relay beyond the limits. A start takes its share of the rate once, however often
+    /// it is resumed.
     pub(crate) fn admit(
         &mut self,
         start: &mut Start,
@@ -116,7 +116,7 @@ impl Starts {
         Ok(())
     }
 
-    /// The starts that wait and are admitted.
+    /// The waiting starts that are admitted.
     #[cfg(test)]
     pub(crate) fn admitted(&self) -> std::collections::HashSet<CallId> {
         let admitted = self.waiting.iter().filter(|(start, _)| start.admitted);

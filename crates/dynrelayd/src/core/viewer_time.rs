@@ -1,13 +1,13 @@
-//! How many watch a relay's stream at its edge, and for how long.
+//! Adds up how many viewers watch a relay's stream, and for how long.
 
 use std::time::{Duration, Instant};
 
-/// The viewers of a relay, as far as its edge counts them.
+/// The viewers of a relay, as its edge reports them.
 #[derive(Debug)]
 pub(crate) struct ViewerTime {
-    /// The most at a time; none if the edge never said.
+    /// The most at a time; none if the edge never reported any.
     pub(crate) most: Option<u32>,
-    /// Each viewer's time, added up.
+    /// The sum of each viewer's time.
     watched: Duration,
     counted: Instant,
 }
@@ -18,7 +18,7 @@ impl ViewerTime {
         Self { most: None, watched: Duration::ZERO, counted: now }
     }
 
-    /// So many watch now, and did since the last call.
+    /// This many watch now, and have since the last call.
     pub(crate) fn count(&mut self, viewers: Option<u32>, now: Instant) {
         let passed = now.saturating_duration_since(self.counted);
         self.counted = now;
@@ -28,7 +28,7 @@ impl ViewerTime {
         }
     }
 
-    /// Each viewer's time, added up, in seconds; none if the edge never said.
+    /// The sum of each viewer's time, in seconds; none if the edge never reported any.
     pub(crate) fn watched(&self) -> Option<u64> {
         self.most.map(|_| self.watched.as_secs())
     }

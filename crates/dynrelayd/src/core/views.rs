@@ -1,4 +1,4 @@
-//! The answers to those who look: list, show, streams.
+//! The answers to `list`, `show` and `streams`.
 
 use catalog::{Catalog, Run, Stream};
 use control::{
@@ -18,7 +18,7 @@ use super::rate_history::RateHistory;
 use super::relays::{Relay, Relays};
 use super::replicas::{Replica, Replicas, SILENCE};
 
-/// What can be seen, with fresh counters.
+/// The facts for these answers, with fresh counters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Views<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -33,8 +33,8 @@ pub(crate) struct Views<'a> {
 }
 
 impl Views<'_> {
-    /// Every relay that runs, by stream and edge; then, if `all`, those that closed recently. With
-    /// the rates of the last minutes, if `rates`.
+    /// Every open relay, by stream and edge; with `all`, also the recently closed ones. With
+    /// `rates`, the rates of the last minutes.
     pub(crate) fn list(&self, all: bool, rates: bool) -> RelayList {
         let running = self.relays.iter().filter(|relay| relay.opening.is_none());
         let running = running.map(|relay| RelayStatus {
@@ -54,7 +54,7 @@ impl Views<'_> {
         self.lifecycle.state(relay.id).unwrap_or(State::Closed)
     }
 
-    /// The relays of a stream with their flows, the running ones first.
+    /// The relays of a stream with their flows, the open ones first.
     pub(crate) fn show(&self, stream: &str, edge: Option<&str>) -> Result<RelayShow, Refused> {
         let matches = |of: &str| edge.is_none_or(|edge| edge == of);
         let origin = self.origin(stream);
@@ -114,7 +114,7 @@ impl Views<'_> {
         let counted = self.relays.of_stream(name);
         let counted = counted.filter_map(|relay| relay.on_air(on_air::SILENCE, now)).max();
         let origin = self.origin_of(stream);
-        // A replica may see it arrive where no relay does.
+        // A replica may receive it where no relay does.
         let arrives = origin.state == SourceState::Running && origin.kind != OriginKind::Rtsp;
         let relays = self.relays.of_stream(name);
         StreamStatus {
@@ -128,8 +128,8 @@ impl Views<'_> {
         }
     }
 
-    /// The streams that can be listened to. A stream that is received anyway, or that has to be
-    /// pulled first, is not among them.
+    /// The streams that a scan can listen to. It leaves out streams that are received anyway or
+    /// must be pulled first.
     pub(crate) fn audible(&self) -> Vec<Audible> {
         let idle = self.catalog.streams().filter(|stream| {
             let received = self.arrival(&stream.name).0 == SourceState::Running;
@@ -140,7 +140,7 @@ impl Views<'_> {
         audible.filter(|(_, media)| !media.is_empty()).collect()
     }
 
-    /// Where a stream comes from; none if it isn't in the catalogue.
+    /// Where a stream comes from; none if the stream is unknown.
     fn origin(&self, stream: &str) -> Option<Origin> {
         self.catalog.stream(stream).map(|stream| self.origin_of(stream))
     }
@@ -156,7 +156,7 @@ impl Views<'_> {
         Origin { kind: kind(stream), state, detail, replicas: self.replicas.statuses(stream) }
     }
 
-    /// Whether a stream arrives, and why not.
+    /// Whether a stream arrives, and if not, why.
     fn arrival(&self, stream: &str) -> (SourceState, Option<String>) {
         let relays = self.relays.of_stream(stream).flat_map(Relay::counters);
         let replicas = || self.replicas.of_stream(stream);

@@ -1,4 +1,4 @@
-//! The log: to the journal, with fields, or to stderr, as lines for people or as JSON.
+//! The log: entries with fields to the journal, or lines or JSON to stderr.
 
 mod entry;
 mod journal;
@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use entry::Entry;
 use journal::Journal;
 
-/// Logs at a level that is known only when it happens: error, warn or info.
+/// Logs at a level that is known only at run time: error, warn or info.
 macro_rules! log_at {
     ($level:expr, $($what:tt)*) => {
         match $level {
@@ -43,22 +43,22 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     tracing_subscriber::registry().with(level).with(Log::to(format)).init();
 }
 
-/// Whether [`start`] was done.
+/// Whether [`start`] has been called.
 pub(crate) fn is_up() -> bool {
     tracing::dispatcher::has_been_set()
 }
 
-/// Where the log goes.
+/// The log's destination.
 enum Log {
     Journal(Journal, Lines),
     Lines(Lines),
     Json,
 }
 
-/// How a line for people looks.
+/// The format of a line for people.
 #[derive(Clone, Copy, Debug)]
 struct Lines {
-    /// Whether it begins with the time; the journal adds its own.
+    /// Whether it begins with the time. The journal adds its own time.
     timed: bool,
     colour: bool,
 }
@@ -90,8 +90,8 @@ impl Log {
             Self::Lines(lines) => lines::line(entry, *lines),
             Self::Json => json::line(entry),
         };
-        // In one piece. Where stderr is a full disk, or a pipe that nobody reads any more, the line
-        // is lost, and nothing else.
+        // Writes it in one call. If stderr is a full disk or a pipe without a reader, the line is
+        // lost, and nothing else happens.
         let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 }
@@ -108,7 +108,7 @@ fn is_journal() -> bool {
     fstat(io::stderr().as_fd()).is_ok_and(|at| named == format!("{}:{}", at.st_dev, at.st_ino))
 }
 
-/// Whether a character could forge a line, drive a terminal or turn text round.
+/// Whether a character could forge a line, control a terminal or reverse text.
 fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

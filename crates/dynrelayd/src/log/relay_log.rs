@@ -19,7 +19,7 @@ pub(crate) fn write(event: &LogEvent) {
         }
         LogEvent::Closed(closed) => write_closed(closed),
         LogEvent::Refusals { stream, edge, live, count } => {
-            // While the relay is live, the edge refuses one of its media: viewers miss something.
+            // While the relay is live, the edge refuses one of its media, and viewers miss it.
             let level = if *live { Level::WARN } else { Level::INFO };
             log_at!(level, name: "refusals", stream, edge, count, "the edge goes on refusing packets");
         }
@@ -65,7 +65,7 @@ pub(crate) fn write(event: &LogEvent) {
     }
 }
 
-/// The one entry that has everything about a relay, so that a report needs no other.
+/// Has everything about a relay, so that a report needs no other entry.
 fn write_closed(closed: &Closed) {
     let Closed { end, reason, seconds, viewers, watched } = closed;
     let RelayStatus { stream, edge, packets, bytes, refusals, .. } = &end.relay;
@@ -130,7 +130,7 @@ fn write_start(event: &LogEvent) {
     }
 }
 
-/// How bad a refusal is for the administrator.
+/// The level of a refusal, by what the administrator can do.
 fn level(code: ErrorCode) -> Level {
     match code {
         ErrorCode::Internal => Level::ERROR,

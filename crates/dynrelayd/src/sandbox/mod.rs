@@ -1,6 +1,6 @@
 //! Limits this process to the files and system calls that it needs.
 //!
-//!  Landlock limits files, and seccomp limits system calls. Both apply to the calling thread and
+//! Landlock limits files, and seccomp limits system calls. Both apply to the calling thread and
 //! every thread that it starts, and cannot be undone.
 
 mod landlock;

@@ -1,6 +1,6 @@
 //! Limits system calls, by seccomp (seccomp(2)).
 //!
-//!  A call that is not listed fails with ENOSYS, as on a kernel without it. The C library has a
+//! A call that is not listed fails with ENOSYS, as on a kernel without it. The C library has a
 //! fallback for that. For example, it replaces clone3, whose arguments no filter can see, by clone.
 //! It has no fallback for EPERM. Killing the process would end every relay for one surprise.
 

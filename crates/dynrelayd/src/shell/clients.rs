@@ -1,4 +1,4 @@
-//! The callers of the control socket: how many connect, and how much each user may ask for.
+//! Limits the callers of the control socket: their connections, and the requests of each user.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use control::{ErrorCode, Refused, Request};
 use super::permissions::Peer;
 use crate::core::RateLimit;
 
-/// An answer counts as one more request for each so many bytes.
+/// Each so many bytes of an answer count as one more request.
 const PIECE: usize = 4096;
 
 /// The users who are connected, and the limits that hold for each. Root and the daemon's user have a
@@ -27,7 +27,7 @@ struct Users {
 #[derive(Debug)]
 struct User {
     connections: usize,
-    /// Apart from the looks, so that a crowd of people who look doesn't keep viewers away.
+    /// A separate limit, so that views cannot use up the starts.
     starts: RateLimit,
     looks: RateLimit,
 }
@@ -38,7 +38,7 @@ impl Clients {
         Arc::new(Self(Mutex::new(Users { limits, by_uid: HashMap::new() })))
     }
 
-    /// Changes the limits. Those who are connected stay.
+    /// Changes the limits. Existing connections stay.
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut users = self.users();
         users.limits = limits;
@@ -51,7 +51,7 @@ impl Clients {
     /// Counts a new connection of this user; none if there are too many.
     pub(crate) fn connect(self: &Arc<Self>, peer: Peer, now: Instant) -> Option<Connection> {
         let mut users = self.users();
-        // A user who left is forgotten once all limits are full again.
+        // A user without connections is removed once all limits are full again.
         users.by_uid.retain(|_, user| user.connections > 0 || !user.is_idle(now));
         let Users { limits, by_uid } = &mut *users;
         let all: usize = by_uid.values().map(|user| user.connections).sum();
@@ -84,7 +84,7 @@ impl User {
     }
 }
 
-/// A connection that counts until it is dropped.
+/// A connection, counted until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Connection {
     clients: Arc<Clients>,
@@ -92,12 +92,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Who connected.
+    /// The connected user.
     pub(crate) fn peer(&self) -> Peer {
         self.peer
     }
 
-    /// Refuses a request if this user has asked for too many in the last second.
+    /// Refuses a request if this user sent too many in the last second.
     pub(crate) fn admit(&self, request: &Request, now: Instant) -> Result<(), Refused> {
         let taken = self.with(|user| match request {
             Request::Start { .. } => user.starts.take(now),
@@ -116,7 +116,7 @@ impl Connection {
         let _ = self.with(|user| user.looks.charge(pieces));
     }
 
-    /// Does this with the user, if the user is limited.
+    /// Calls this with the user, if the user is limited.
     fn with<T>(&self, what: impl FnOnce(&mut User) -> T) -> Option<T> {
         let mut users = self.clients.users();
         let user = users.by_uid.get_mut(&self.peer.uid).filter(|_| !self.peer.administrator);

@@ -1,4 +1,4 @@
-//! The control socket: makes it, sets its rights, removes it.
+//! The control socket: creates it, sets its permissions, removes it.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,16 +12,16 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Gid, Group, chown};
 
-/// A listening socket. One that was made here goes away with this value; one that systemd handed
-/// over stays.
+/// A listening socket. Dropping it removes a socket that the daemon created; a socket from systemd
+/// stays.
 #[derive(Debug)]
 pub(crate) struct ControlSocket {
     pub(crate) listener: UnixListener,
     made: Option<Made>,
 }
 
-/// A socket's place, and the lock that says that it is ours. The system takes the lock away with
-/// the process, however that ends.
+/// A socket's path, and the lock that reserves it for this process. The kernel releases the lock
+/// when the process ends.
 #[derive(Debug)]
 struct Made {
     path: PathBuf,
@@ -29,8 +29,8 @@ struct Made {
 }
 
 impl ControlSocket {
-    /// Takes the socket from systemd if it hands one over, else makes it at `path`, mode 0660,
-    /// with the group given. One that is handed over must be as it would have been made.
+    /// Takes the socket from systemd if there is one. Otherwise creates it at `path`, with mode
+    /// 0660 and the given group. A socket from systemd must have the same properties.
     pub(crate) fn open(path: &Path, group: Option<&str>) -> Result<Self> {
         if let Some(listener) = handed_over()? {
             fits(&listener, path, group)?;
@@ -49,13 +49,13 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         if let Some(Made { path, .. }) = &self.made {
-            // If it is gone already, that is fine.
+            // It may be gone already.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// The socket that systemd listens on for this process (socket activation), if there is one.
+/// The socket from systemd (socket activation), if there is one.
 fn handed_over() -> Result<Option<UnixListener>> {
     let mut handed = listenfd::ListenFd::from_env();
     if handed.len() > 1 {
@@ -67,29 +67,28 @@ fn handed_over() -> Result<Option<UnixListener>> {
         be used",
     )?;
     if let Some(listener) = &listener {
-        // The listener's threads wait in accept.
+        // The listener's threads block in accept.
         listener.set_nonblocking(false).context("the socket that systemd hands over")?;
     }
     Ok(listener)
 }
 
-/// Whether a socket that was handed over is the one that dynrelay.toml speaks of, and lets in
-/// the same people.
+/// Checks that a socket from systemd matches dynrelay.toml, and admits the same users.
 fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()> {
-    if !getsockopt(listener, sockopt::AcceptConn).context("can't look at systemd's socket")? {
+    if !getsockopt(listener, sockopt::AcceptConn).context("can't inspect systemd's socket")? {
         bail!(
             "systemd hands over a connection, not a listening socket: set Accept=no in \
             dynrelayd.socket"
         );
     }
-    let address = listener.local_addr().context("can't look at systemd's socket")?;
+    let address = listener.local_addr().context("can't inspect systemd's socket")?;
     let at =
         address.as_pathname().context("systemd's socket has no path: ListenStream= needs one")?;
     let shown = at.display();
     let there = fs::metadata(at).with_context(|| {
         format!("systemd listens on {shown}, which is gone: `systemctl restart dynrelayd.socket`")
     })?;
-    // Two paths may lead to one socket, such as by /var/run.
+    // Two paths may lead to one socket, for example through /var/run.
     let same = |other: fs::Metadata| (other.dev(), other.ino()) == (there.dev(), there.ino());
     if !fs::metadata(path).is_ok_and(same) {
         let wanted = path.display();
@@ -97,7 +96,7 @@ fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()>
     }
     if there.mode() & 0o022 != 0o020 {
         let mode = there.mode() & 0o777;
-        bail!("{shown} has the mode {mode:o}: SocketMode=0660 lets its group in, and nobody else");
+        bail!("{shown} has the mode {mode:o}: SocketMode=0660 admits its group and nobody else");
     }
     if let Some(name) = group
         && there.gid() != named(name)?.as_raw()
@@ -108,14 +107,14 @@ fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()>
     Ok(())
 }
 
-/// Makes sure that no other daemon takes the same socket: of two that find a stale one at the same
-/// moment, one would remove what the other has just made.
+/// Reserves the path. Otherwise, of two daemons that find a stale socket, one could remove the
+/// other's new socket.
 fn lock(path: &Path) -> Result<Flock<File>> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
     let beside = PathBuf::from(beside);
     let mut options = File::options();
-    // It stays for ever: a lock on a file that was removed would keep nobody out.
+    // The lock file stays for ever: a lock on a removed file would exclude nobody.
     let options = options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
     let file = file.open(&beside).map_err(|error| match (error.kind(), path.parent()) {
@@ -133,7 +132,7 @@ fn lock(path: &Path) -> Result<Flock<File>> {
     })
 }
 
-/// Removes a socket that a daemon left behind; refuses to touch anything else.
+/// Removes a socket that a daemon left behind. Touches nothing else.
 fn clear_stale(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -155,7 +154,7 @@ fn clear_stale(path: &Path) -> Result<()> {
     }
 }
 
-/// Binds with no rights for others from the first moment on.
+/// Binds without permissions for others from the first moment.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     use nix::sys::stat::{Mode, umask};
     let before = umask(Mode::from_bits_truncate(0o177));
@@ -164,7 +163,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
-/// Lets the web server's group in, and nobody else.
+/// Admits the web server's group, and nobody else.
 fn guard(path: &Path, group: Option<&str>) -> Result<()> {
     if let Some(name) = group {
         chown(path, None, Some(named(name)?)).with_context(|| {
@@ -175,7 +174,7 @@ fn guard(path: &Path, group: Option<&str>) -> Result<()> {
         })?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))
-        .with_context(|| format!("can't set the rights of {}", path.display()))
+        .with_context(|| format!("can't set the permissions of {}", path.display()))
 }
 
 fn named(group: &str) -> Result<Gid> {

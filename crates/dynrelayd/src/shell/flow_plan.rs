@@ -1,10 +1,10 @@
-//! What the data plane is to open, in its own words: `forward` knows nothing of catalogues.
+//! Translates routes for the data plane: `forward` knows no catalogue.
 
 use std::net::SocketAddr;
 
 use catalog::{Catalog, Pair};
 
-/// What the data plane is to open for these flows. `pulled` is where a pull delivers its packets.
+/// The data plane's flows for this route. `pulled` says where a pull delivers its packets.
 pub(crate) fn media(pairs: &[Pair], pulled: &[SocketAddr]) -> Vec<forward::Media> {
     let path = |of| path(of, pulled);
     pairs
@@ -13,13 +13,13 @@ pub(crate) fn media(pairs: &[Pair], pulled: &[SocketAddr]) -> Vec<forward::Media
         .collect()
 }
 
-/// Where the packets of a source arrive. `pulled` is where a pull delivers its packets.
+/// Where the packets of a source arrive. `pulled` says where a pull delivers its packets.
 pub(crate) fn arrival(source: &catalog::Source, pulled: &[SocketAddr]) -> SocketAddr {
     let at = source.pulled().and_then(|place| pulled.get(place));
     at.copied().unwrap_or_else(|| source.socket())
 }
 
-/// How the data plane is to work.
+/// The settings of the data plane.
 pub(crate) fn settings(catalog: &Catalog) -> forward::Settings {
     let daemon = &catalog.config().daemon;
     forward::Settings {

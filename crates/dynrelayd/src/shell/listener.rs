@@ -17,7 +17,7 @@ use super::permissions::Peer;
 use super::session::{Session, line};
 use crate::core::Answer;
 
-/// How many threads wait for callers: a viewer's request then needs no new thread.
+/// The number of threads that wait for callers, so that a viewer's request needs no new thread.
 const WAITING: usize = 4;
 
 /// The socket where threads wait for callers. A thread serves the caller that it accepts, and then
@@ -57,7 +57,7 @@ impl Listener {
             let stream = match self.socket.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // No descriptors or memory left. Some sessions will end soon.
+                    // There are no descriptors or no memory left. Some sessions will end soon.
                     warn!(%error, "can't accept a connection to the control socket");
                     thread::sleep(Duration::from_millis(100));
                     continue;
@@ -66,7 +66,7 @@ impl Listener {
             if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1
                 && let Err(error) = Arc::clone(&self).add_thread()
             {
-                // The last thread that waits must not serve a caller who may stay for long.
+                // The last waiting thread must not serve a caller who may stay for long.
                 warn!(%error, "can't serve a connection to the control socket");
                 turn_away(stream, "dynrelayd has no thread left: try again in a moment");
             } else {
@@ -95,12 +95,12 @@ impl Listener {
     }
 }
 
-/// Tells the caller why, unless that would block.
+/// Sends the caller the reason, unless that would block.
 fn turn_away(mut stream: UnixStream, why: &str) {
     let refused = Refused::new(ErrorCode::Limit, why);
     let line = line(&Answer::Refused(refused)) + "\n";
     if stream.set_nonblocking(true).is_ok() {
-        // A caller who can't take it sees that the connection is closed.
+        // A caller who cannot receive it sees that the connection is closed.
         let _ = stream.write_all(line.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! What the threads send to the main thread.
+//! The messages to the main thread.
 
 use std::sync::mpsc::{Sender, SyncSender};
 
@@ -10,27 +10,27 @@ use crate::core::{Answer, Input};
 /// One message.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// An input of the core, as it is.
+    /// An input for the core.
     Input(Input),
     /// The data plane has events of a flow.
     Flow(forward::Notice),
-    /// A caller asks.
+    /// A caller's request.
     Request {
-        /// What.
+        /// The request.
         request: Request,
-        /// Who waits for the answer.
+        /// The caller, who waits for the answer.
         reply: ReplyTo,
     },
 }
 
-/// A caller who waits for an answer.
+/// Where an answer goes.
 #[derive(Debug)]
 pub(crate) enum ReplyTo {
-    /// Once.
+    /// The only answer.
     Request(Sender<Answer>),
-    /// To listen to streams.
+    /// Then results of a scan.
     Scan(Sender<Result<ScanRequest, Box<Answer>>>),
-    /// And then for a line with each change of a relay's state. The queue is bounded: a caller who
-    /// doesn't read is dropped.
+    /// Then a line for each change of a relay's state. The queue is bounded: a caller who does not
+    /// read is dropped.
     Follow(SyncSender<String>),
 }

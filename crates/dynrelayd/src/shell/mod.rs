@@ -1,7 +1,7 @@
-//! What touches the system: sockets, threads, files, signals.
+//! Everything that touches the system: sockets, threads, files, signals.
 //!
-//! [`Shell::run`] takes one message after the other, hands it to the core, and performs the core's
-//! effects at once.
+//!  [`Shell::run`] takes one message after the other, passes it to the core, and performs the
+//! core's effects at once.
 
 mod clients;
 mod control_socket;
@@ -48,9 +48,9 @@ use scan_request::ScanRequest;
 use state_file::StateFile;
 use systemd::Watchdog;
 
-/// How late something may happen by itself, so that several things happen at once.
+/// How late due work may be done, so that several things are done at once.
 const SLACK: Duration = Duration::from_millis(20);
-/// File descriptors that no relay takes: callers, a reload's files and questions to edges need them.
+/// File descriptors that no relay may use. Callers, a reload's files and edge probes need them.
 const RESERVE: usize = 32;
 
 /// Everything that the core must not hold.
@@ -62,23 +62,23 @@ struct Shell {
     reader: Reader,
     state_file: StateFile,
     clients: Arc<Clients>,
-    /// Who waits for an answer.
+    /// The callers who wait for an answer.
     callers: HashMap<CallId, ReplyTo>,
     last_call: u64,
-    /// Who follows the events.
+    /// The followers of events.
     followers: Vec<SyncSender<String>>,
     sender: Sender<Message>,
     watchdog: Watchdog,
 }
 
-/// Sets everything up, serves until it is told to stop, and takes it all down.
+/// Sets everything up, serves until a signal stops it, and takes everything down.
 pub(crate) fn run(config: &Path) -> Result<()> {
     let catalog = Catalog::load(config)?;
     let daemon = catalog.config().daemon.clone();
     crate::log::start(daemon.log_level, daemon.log_format);
     let socket = ControlSocket::open(&daemon.socket, daemon.socket_group.as_deref())?;
-    // Before there is any other thread. The catalogue is read again from inside, so that a file
-    // that a reload could not read is reported now.
+    // This comes before any other thread. The catalogue is read again under confinement, so that a
+    // file that a reload could not read is reported now.
     let catalog = if daemon.confine {
         sandbox::start(config, catalog.config());
         drop(catalog);
@@ -116,7 +116,7 @@ impl Shell {
     ) -> Result<Self> {
         let events = sender.clone();
         let plane = Plane::start(flow_plan::settings(&catalog), move |notice| {
-            // Nobody receives any more only when the daemon stops.
+            // There is no receiver only while the daemon stops.
             let _ = events.send(Message::Flow(notice));
         })
         .context("can't start the workers that forward packets")?;
@@ -139,7 +139,7 @@ impl Shell {
         })
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until a signal stops it.
     fn run(&mut self, inbox: &Receiver<Message>) {
         loop {
             let wake =
@@ -152,7 +152,7 @@ impl Shell {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match message {
-                // All senders are gone only if the signals' thread is, too.
+                // All senders are gone only if the signals' thread is gone, too.
                 Ok(Message::Input(Input::Stop)) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.feed(Input::Tick),
@@ -184,7 +184,7 @@ impl Shell {
         }
     }
 
-    /// Hands an input to the core, performs what it wants done, and hands the answers to that back.
+    /// Passes an input to the core, performs the effects, and passes their answers back.
     fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
@@ -194,7 +194,7 @@ impl Shell {
         }
     }
 
-    /// Performs an effect. Returns the input that answers it, if it is answered at once.
+    /// Performs an effect. Returns the input that answers it, if that is known at once.
     fn perform(&mut self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Open { relay, stream, pairs } => {
@@ -266,14 +266,14 @@ impl Shell {
     fn scan(&mut self, call: CallId, media: Vec<scan::Media>, quick: bool) {
         let request = ScanRequest::open(call, &self.plane, media, quick, self.sender.clone());
         if let Some(ReplyTo::Scan(caller)) = self.callers.remove(&call) {
-            // If the caller has hung up, the request is dropped and so ends.
+            // If the caller has hung up, dropping the request ends the scan.
             let _ = caller.send(Ok(request));
         }
     }
 
     fn reply(&mut self, call: CallId, answer: Answer) {
         match self.callers.remove(&call) {
-            // A caller that has hung up wants no answer.
+            // A caller that has hung up needs no answer.
             Some(ReplyTo::Request(caller)) => drop(caller.send(answer)),
             Some(ReplyTo::Scan(caller)) => drop(caller.send(Err(Box::new(answer)))),
             Some(ReplyTo::Follow(caller)) => {
@@ -285,7 +285,7 @@ impl Shell {
         }
     }
 
-    /// Tells the followers of a change. Those who hung up or don't read are dropped.
+    /// Sends a change to the followers. Drops those who hung up or do not read.
     fn publish(&mut self, event: &Event) {
         let line = serde_json::to_string(event).unwrap_or_default();
         self.followers.retain(|follower| follower.try_send(line.clone()).is_ok());
@@ -301,7 +301,7 @@ fn counts(flows: &[Flow]) -> Vec<FlowCounts> {
     flows.iter().map(counts).collect()
 }
 
-/// Makes sure that a reserve of descriptors is left.
+/// Checks that a reserve of descriptors is left.
 fn reserve() -> io::Result<()> {
     let stderr = io::stderr();
     let spare: io::Result<Vec<OwnedFd>> =

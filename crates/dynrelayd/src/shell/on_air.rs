@@ -1,4 +1,4 @@
-//! Listens for a second which streams are on air, on a thread of its own.
+//! Listens for a second to find out which streams are on air, on a thread of its own.
 
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -12,11 +12,11 @@ use tracing::warn;
 use super::message::Message;
 use crate::core::{Audible, Input};
 
-/// How long it listens to a stream that is silent.
+/// The time that it listens to a silent stream.
 const LISTENS: Duration = Duration::from_secs(1);
 
-/// Starts to listen, by taps of the data plane: a relay that starts meanwhile has the port, too.
-/// Returns the result at once if that is not possible.
+/// Starts to listen, by taps of the data plane. A relay that starts meanwhile can use the same
+/// port. Returns the result at once if listening is impossible.
 pub(crate) fn listen(
     streams: Vec<Audible>,
     plane: &Plane,
@@ -32,7 +32,7 @@ pub(crate) fn listen(
             (stream.clone(), on_air(&verdicts))
         };
         let results = streams.iter().map(result).collect();
-        // Nobody receives any more only when the daemon stops.
+        // There is no receiver only while the daemon stops.
         let _ = sender.send(Message::Input(Input::OnAir(results)));
     });
     let error = spawned.err()?;
@@ -40,7 +40,7 @@ pub(crate) fn listen(
     Some(Input::OnAir(Vec::new()))
 }
 
-/// A stream is on air if one of its media is; off air, if all were listened to in vain.
+/// A stream is on air if one of its media is. It is off air if no media is, and all could be heard.
 fn on_air(media: &[Verdict]) -> Option<bool> {
     if media.contains(&Verdict::Active) {
         return Some(true);

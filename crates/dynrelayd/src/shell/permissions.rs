@@ -1,4 +1,4 @@
-//! Which requests a user may make.
+//! Decides which requests a user may make.
 
 use std::os::unix::net::UnixStream;
 
@@ -10,7 +10,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 pub(crate) struct Peer {
     /// Its user id.
     pub(crate) uid: u32,
-    /// Whether it may change things: root, or the daemon's own user.
+    /// Whether the user may change things: root, or the daemon's user.
     pub(crate) administrator: bool,
 }
 
@@ -22,8 +22,8 @@ impl Peer {
         Ok(Self { uid, administrator: uid == 0 || uid == own })
     }
 
-    /// Refuses a request that this user may not make. Everybody who can open the socket may start a
-    /// relay and look; the rest is for administrators.
+    /// Refuses a request that this user may not make. Everybody who can open the socket may start
+    /// relays and look. The rest is for administrators.
     pub(crate) fn may(self, request: &Request) -> Result<(), Refused> {
         let open = matches!(
             request,
@@ -38,7 +38,7 @@ impl Peer {
         }
         Err(Refused::new(
             ErrorCode::Forbidden,
-            format!("user {} may not do this: only root and the daemon's own user may", self.uid),
+            format!("user {} may not do this: only root and the daemon's user may", self.uid),
         ))
     }
 }

@@ -1,5 +1,5 @@
-//! The threads that pull streams. Each hands its packets to ports of 127.0.0.1, where the data plane
-//! receives them like those of any other source: so one pull serves all relays of its stream.
+//! The threads that pull streams. Each sends its packets to ports of 127.0.0.1, where the data
+//! plane receives them like any other source. One pull serves all relays of its stream.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,10 +11,10 @@ use rtsp::{Ending, Order, Outlet, Pull};
 use super::message::Message;
 use crate::core::{Input, PullOrder, PullReport};
 
-/// How long a daemon that stops waits until the servers know.
+/// The time that a stopping daemon waits for TEARDOWN.
 const LEAVING: Duration = Duration::from_millis(1500);
 
-/// The pulls that run, by stream.
+/// The current pulls, by stream.
 #[derive(Debug)]
 pub(crate) struct PullThreads {
     sender: Sender<Message>,
@@ -24,7 +24,7 @@ pub(crate) struct PullThreads {
 
 #[derive(Debug)]
 struct Running {
-    /// Dropping it ends the pull.
+    /// Dropping this ends the pull.
     pull: Pull,
     outputs: Vec<Outlet>,
     /// The ports of the outputs, kept free until the data plane opens them.
@@ -32,7 +32,7 @@ struct Running {
 }
 
 impl PullThreads {
-    /// None yet. They report to `sender`.
+    /// No pulls yet. They report to `sender`.
     pub(crate) fn new(sender: Sender<Message>) -> Self {
         Self { sender, running: HashMap::new(), ending: Vec::new() }
     }
@@ -42,7 +42,7 @@ impl PullThreads {
         let PullOrder { stream, id, source, media, transport } = order;
         let known = self.running.remove(&stream);
         let started = || {
-            // Relays that run go on where they receive.
+            // Open relays go on at their ports.
             let kept = known.filter(|known| known.outputs.len() == media.len());
             let (outputs, reserved) = match kept {
                 Some(known) => (known.outputs, known.reserved),
@@ -53,7 +53,7 @@ impl PullThreads {
             let (sender, name) = (self.sender.clone(), stream.clone());
             let pull = Pull::start(order, move |state| {
                 let report = PullReport { stream: name.clone(), id, state: Ok(state) };
-                // Nobody receives any more only when the daemon stops.
+                // There is no receiver only while the daemon stops.
                 let _ = sender.send(Message::Input(Input::Pull(report)));
             })?;
             std::io::Result::Ok(Running { pull, outputs, reserved })
@@ -76,7 +76,7 @@ impl PullThreads {
         running.outputs.iter().flat_map(|output| [output.rtp, output.rtcp]).collect()
     }
 
-    /// Ends the pull of a stream, soon: the server is told first.
+    /// Ends the pull of a stream soon, after TEARDOWN.
     pub(crate) fn end(&mut self, stream: &str) {
         if let Some(running) = self.running.remove(stream) {
             self.ending.retain(|ending| !ending.wait(Duration::ZERO));
@@ -84,7 +84,7 @@ impl PullThreads {
         }
     }
 
-    /// Waits a moment until all servers know.
+    /// Waits briefly until all servers have received TEARDOWN.
     pub(crate) fn wait(&mut self) {
         let until = Instant::now() + LEAVING;
         for ending in self.ending.drain(..) {

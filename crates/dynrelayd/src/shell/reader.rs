@@ -1,4 +1,4 @@
-//! Reads the catalogue for a reload, on a thread of its own: nobody waits for the disk.
+//! Reads the catalogue for a reload, on a thread of its own, so that nobody waits for the disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use catalog::{Catalog, ConfigError};
 use super::message::Message;
 use crate::core::Input;
 
-/// Who reads, and what to read.
+/// A reading of the catalogue.
 #[derive(Debug)]
 pub(crate) struct Reader {
     config: PathBuf,
     sender: Sender<Message>,
-    /// Takes the old catalogue to the thread that has read the new one.
+    /// Passes the old catalogue to the thread that has read the new one.
     retire: Option<Sender<Arc<Catalog>>>,
 }
 
@@ -25,7 +25,7 @@ impl Reader {
         Self { config, sender, retire: None }
     }
 
-    /// Starts to read. Returns the result at once if that is not possible.
+    /// Starts to read. Returns the result at once if that is impossible.
     pub(crate) fn read(&mut self, before: Arc<Catalog>) -> Option<Input> {
         let (config, sender) = (self.config.clone(), self.sender.clone());
         let (retire, retired) = mpsc::channel();
@@ -33,10 +33,10 @@ impl Reader {
             let result = before.load_again(&config).map(Arc::new);
             drop(before);
             let read = result.is_ok();
-            // Nobody receives any more only when the daemon stops.
+            // There is no receiver only while the daemon stops.
             let _ = sender.send(Message::Input(Input::CatalogRead(result)));
             if read {
-                // It takes some time to free a large catalogue; nobody waits for that either.
+                // Freeing a large catalogue takes time, so this thread does that, too.
                 drop(retired.recv());
             }
             trim_memory();
@@ -47,16 +47,16 @@ impl Reader {
         Some(Input::CatalogRead(Err(error)))
     }
 
-    /// Frees a catalogue that is not in use any more.
+    /// Frees a catalogue that is no longer in use.
     pub(crate) fn retire(&mut self, catalog: Arc<Catalog>) {
         if let Some(retire) = self.retire.take() {
-            // If the thread is gone, the catalogue is freed here.
+            // If the thread is gone, frees the catalogue here.
             let _ = retire.send(catalog);
         }
     }
 }
 
-/// Gives the memory that a catalogue took back to the system.
+/// Returns the catalogue's memory to the system.
 pub(crate) fn trim_memory() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "the C library has no safe wrapper for this call")]

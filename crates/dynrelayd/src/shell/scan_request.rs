@@ -1,5 +1,5 @@
-//! A scan of an administrator: at the ports of this host, which nobody but the daemon could open
-//! without taking them from a relay.
+//! An administrator's scan of this host's ports. Only the daemon can open them without taking them
+//! from a relay.
 
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use scan::{Listening, Media, Scan};
 use super::message::Message;
 use crate::core::{CallId, Input};
 
-/// Streams that are listened to. The caller's session does so; when that ends, so does this.
+/// The streams of a scan. The caller's session runs it, and ending the session ends it.
 #[derive(Debug)]
 pub(crate) struct ScanRequest {
     scan: Scan,
@@ -44,7 +44,7 @@ impl ScanRequest {
 
 impl Drop for ScanRequest {
     fn drop(&mut self) {
-        // Nobody receives any more only when the daemon stops.
+        // There is no receiver only while the daemon stops.
         let _ = self.sender.send(Message::Input(Input::ScanEnded(self.call)));
     }
 }

@@ -1,4 +1,4 @@
-//! One caller's connection: lines in, lines out.
+//! Serves one caller's connection, line by line.
 
 use std::io::{self, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -15,11 +15,11 @@ use super::clients::Connection;
 use super::message::{Message, ReplyTo};
 use crate::core::Answer;
 
-/// How long a caller may take to send a line, and to read one.
+/// The time that a caller may take to send a line, and to read one.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many events may wait for a caller who doesn't read.
+/// The number of events that may wait for a caller who does not read.
 const QUEUE: usize = 1024;
-/// How often a session that only sends looks whether its caller is still there.
+/// The time between two checks whether the caller is still there, in a session that only sends.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A connection that is served.
@@ -37,7 +37,7 @@ impl Session {
         Self { lines: BufReader::new(timed), connection, sender }
     }
 
-    /// Serves requests until the caller hangs up, is too slow, or sends something that is no line.
+    /// Serves requests until the caller hangs up, is too slow, or sends an invalid line.
     pub(crate) fn serve(mut self) -> io::Result<()> {
         loop {
             self.lines.get_mut().deadline = Instant::now() + PATIENCE;
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    /// Reads a request, and refuses it if this user may not do it, or not so often.
+    /// Reads a request. Refuses it if this user may not make it, or not so often.
     fn admissible(&self, line: &str) -> Result<Request, Refused> {
         let request = Request::parse(line)
             .map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
@@ -80,13 +80,13 @@ impl Session {
         Ok(request)
     }
 
-    /// Hands the request to the main thread, and waits for the answer; none if the daemon stops.
+    /// Passes the request to the main thread and waits for the answer; none if the daemon stops.
     fn ask<T>(&self, request: Request, reply: ReplyTo, answer: &mpsc::Receiver<T>) -> Option<T> {
         self.sender.send(Message::Request { request, reply }).ok()?;
         answer.recv().ok()
     }
 
-    /// Listens to streams, and returns the results as a line; none if the caller hangs up meanwhile.
+    /// Listens to streams. Returns the results as a line; none if the caller hangs up meanwhile.
     fn scan(&self, request: Request) -> io::Result<Option<String>> {
         let time = match &request {
             Request::Scan { millis, .. } => Duration::from_millis(*millis),
@@ -110,8 +110,8 @@ impl Session {
         }
     }
 
-    /// Confirms the subscription, and then sends a line for each change of a relay's state until the
-    /// caller hangs up or doesn't keep up.
+    /// Confirms the subscription, then sends a line for each change of a relay's state until the
+    /// caller hangs up or is too slow.
     fn follow(mut self) -> io::Result<()> {
         let (reply, events) = mpsc::sync_channel(QUEUE);
         let request = Message::Request { request: Request::Events, reply: ReplyTo::Follow(reply) };
@@ -143,7 +143,7 @@ impl Session {
 
 /// An answer as one line.
 pub(crate) fn line(answer: &impl Serialize) -> String {
-    // Only a map whose keys are no strings could fail.
+    // This could fail only for a map with keys that are not strings.
     serde_json::to_string(answer).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Signals, as messages.
+//! Receives signals as messages.
 
 use std::io;
 use std::sync::mpsc::Sender;

@@ -1,4 +1,4 @@
-//! The state file: the relays that run, for the daemon after a restart or a crash.
+//! The state file: the open relays, for the next daemon after a restart or a crash.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -19,11 +19,11 @@ use crate::core::RelayName;
 
 /// The version of the layout.
 const VERSION: u32 = 1;
-/// A larger file is not ours, in bytes.
+/// The daemon never writes a larger file, in bytes.
 const LARGEST: u64 = 4 << 20;
-/// After how long a failed write is tried again.
+/// The time from a failed write to the next try.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long a daemon that stops waits for the disk.
+/// The time that a stopping daemon waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Serialize, Deserialize)]
@@ -38,14 +38,14 @@ type Relays = BTreeSet<RelayName>;
 #[derive(Debug)]
 pub(crate) struct StateFile {
     relays: Relays,
-    /// Taken away at the end.
+    /// Dropped at the end.
     sender: Option<Sender<Relays>>,
-    /// Hangs up when everything is written.
+    /// Closes when everything is written.
     written: Receiver<Infallible>,
 }
 
 impl StateFile {
-    /// Reads the file. A file that can't be read as ours is set aside, and stops nothing.
+    /// Reads the file. A file that is not the daemon's is set aside, and stops nothing.
     pub(crate) fn load(path: &Path) -> io::Result<Self> {
         let relays = read(path).unwrap_or_else(|error| {
             set_aside(path, &error);
@@ -61,22 +61,22 @@ impl StateFile {
         Ok(Self { relays, sender: Some(sender), written })
     }
 
-    /// The relays that ran when this daemon began.
+    /// The relays that were open when this daemon began.
     pub(crate) fn relays(&self) -> impl Iterator<Item = &RelayName> {
         self.relays.iter()
     }
 
-    /// Writes these relays, soon.
+    /// Writes these relays soon.
     pub(crate) fn save(&self, relays: Relays) {
         if let Some(sender) = &self.sender {
-            // The thread runs for as long as there is a sender.
+            // The thread runs as long as there is a sender.
             let _ = sender.send(relays);
         }
     }
 }
 
 impl Drop for StateFile {
-    /// Waits until everything is written, but not for ever.
+    /// Waits until everything is written, up to a limit.
     fn drop(&mut self) {
         self.sender = None;
         if self.written.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
@@ -94,7 +94,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes the latest relays; tries again for as long as that fails.
+    /// Writes the latest relays, and tries again while that fails.
     fn run(mut self, received: &Receiver<Relays>) {
         let mut unwritten = None;
         loop {
@@ -111,7 +111,7 @@ impl Writer {
         }
     }
 
-    /// Writes the file, unless it holds these relays already; false if that failed.
+    /// Writes the file, unless it already has these relays; false if that failed.
     fn write(&mut self, relays: &Relays) -> bool {
         if *relays == self.holds {
             return true;
@@ -123,7 +123,7 @@ impl Writer {
             Err(error) => {
                 if !self.complained {
                     error!(
-                        "{file} can't be written ({error}): the relays that run now will not go on \
+                        "{file} can't be written ({error}): the relays that are open now will not go on \
                          after a restart"
                     );
                 }
@@ -167,7 +167,7 @@ fn read(path: &Path) -> io::Result<Relays> {
 fn set_aside(path: &Path, error: &io::Error) {
     let aside = beside(path, "bad");
     let (file, kept) = (path.display(), aside.display());
-    // An older file that was set aside is removed; a folder would be in the way.
+    // Removes an older file that was set aside. A folder would be in the way.
     let _ = fs::remove_file(&aside).or_else(|_| fs::remove_dir(&aside));
     match refuse_device(path).and_then(|()| fs::rename(path, &aside)) {
         Ok(()) => warn!("{file}: {error}: it is kept as {kept}, and no relay is resumed"),
@@ -177,24 +177,24 @@ fn set_aside(path: &Path, error: &io::Error) {
     }
 }
 
-/// Writes the file whole, or not at all.
+/// Writes the file completely or not at all.
 fn write(path: &Path, relays: &Relays) -> io::Result<()> {
     refuse_device(path)?;
     let text = serde_json::to_vec(&Layout { version: VERSION, relays: relays.clone() })?;
     let new = beside(path, "new");
-    // A daemon that was killed, or somebody else, may have left a file there.
+    // A killed daemon, or somebody else, may have left a file there.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = File::create_new(&new)?;
     file.write_all(&text)?;
-    // Otherwise a power failure could leave an empty file.
+    // Without this, a power failure could leave an empty file.
     file.sync_data()?;
     fs::rename(&new, path)
 }
 
-/// `state = "/dev/null"` must not cost the machine its /dev/null.
+/// Protects devices: `state = "/dev/null"` must not replace /dev/null.
 fn refuse_device(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.file_type().is_char_device() || there.file_type().is_block_device() => {

@@ -1,4 +1,4 @@
-//! What must hold at each step of a world.
+//! The invariants that hold at each step of a world.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ const LINGER: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub(super) struct Checks {
     pub(super) met: Met,
-    /// The calls without an answer: when they were asked, and the stream of a start.
+    /// The calls without an answer: their time, and the stream of a start.
     waiting: BTreeMap<CallId, (Duration, Option<String>)>,
     scans: HashSet<CallId>,
     asking: Vec<Question>,
     pulls: HashMap<String, u64>,
-    /// Until when a pull may run although nobody needs it.
+    /// The time until which an unneeded pull may go on.
     lingers: HashMap<String, Duration>,
     saved: BTreeSet<RelayName>,
-    /// Before the step: starts that were admitted, tokens, and relays.
+    /// Before the step: admitted starts, tokens, and relays.
     admitted: HashSet<CallId>,
     tokens: (u32, f64),
     relays: usize,
     resuming: bool,
-    /// Starts that were answered in this step.
+    /// The starts that this step answered.
     answered: HashSet<CallId>,
 }
 
@@ -152,7 +152,7 @@ impl Checks {
             assert!(now - *at <= Duration::from_secs(2), "{call:?} waits for {:?}", now - *at);
         }
         self.asking.retain(|question| core.edges.is_asking(question));
-        // A failed start of a pull is no pull.
+        // A pull that failed to start does not count.
         self.pulls.retain(|stream, id| core.pulls.runs(stream, *id));
         for stream in self.pulls.keys() {
             let sent = open.values().any(|open| open.stream == *stream);

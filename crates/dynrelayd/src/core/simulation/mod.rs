@@ -1,5 +1,5 @@
-//! Hundreds of seeded worlds around the core: edges that answer, refuse or don't, pulls that work or
-//! fail, sources that fall silent, reloads, stops, and many clients.
+//! Runs hundreds of seeded worlds around the core: edges that answer, refuse or stay silent, pulls
+//! that work or fail, sources that fall silent, reloads, stops, and many clients.
 //!
 //! `CORE_SEED=17` replays one world, step by step; `CORE_SEEDS=5000` runs more of them.
 //!
@@ -24,7 +24,7 @@ use std::env;
 
 use world::World;
 
-/// Names the seed of a world that fails.
+/// Prints the seed of a world that fails.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -53,6 +53,6 @@ fn any_world() {
     let mut met = world::Met::default();
     (0..seeds).for_each(|seed| met.add(run(seed, false)));
     println!("{met:#?}");
-    // The worlds are no good if they don't meet what they are there for.
+    // The worlds must meet the events that they are made for.
     assert!(seeds < 100 || met.all_above(seeds / 4), "{met:?}");
 }

@@ -19,19 +19,19 @@ use super::super::{
 };
 use super::checks::Checks;
 
-/// How long the clients of a world go on.
+/// The time for which the clients of a world act.
 const LENGTH: Duration = Duration::from_secs(90);
 const STREAMS: u64 = 5;
 const EDGES: [&str; 3] = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
 
-/// Something that happens at a time.
+/// An event in the future.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// A client asks something.
+    /// A client sends a request.
     Client,
     /// An edge answers a question.
     Answer(Question),
-    /// A pull comes into its next state.
+    /// A pull changes to its next state.
     Pull { stream: String, id: u64 },
     /// An event of a flow.
     Flow(RelayId),
@@ -45,17 +45,17 @@ enum Event {
     Wake,
 }
 
-/// A relay or replica as the data plane knows it.
+/// A relay or replica in the data plane.
 pub(super) struct Open {
     pub(super) stream: String,
     pub(super) pairs: Box<[Pair]>,
     flows: Vec<FlowCounts>,
-    /// How the edge treats it.
+    /// The edge's behaviour.
     refuses: bool,
     silent: bool,
 }
 
-/// What a world has met.
+/// The events that a world has met.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Met {
     pub(super) opened: u64,
@@ -130,7 +130,7 @@ impl World {
         world
     }
 
-    /// Lives to the end. Returns what it has met.
+    /// Runs to the end. Returns the events that it met.
     pub(super) fn live(mut self) -> Met {
         while let Some(Reverse((time, _, event))) = self.queue.pop() {
             if time > LENGTH {
@@ -206,7 +206,7 @@ impl World {
             33 => Request::Scan { streams: vec![stream], millis: 10, quick: false },
             34 => return self.feed(Input::Reload),
             35 => Request::Reload,
-            // A crowd at once.
+            // Many requests at once.
             _ => {
                 for _ in 0..self.random.below(8) {
                     let start = Request::Start { stream: stream.clone(), edge: None, client };
@@ -242,7 +242,7 @@ impl World {
         self.feed(Input::Pull(PullReport { stream, id, state: Ok(state) }));
     }
 
-    /// Something happens to a flow of a relay, as its edge goes.
+    /// An event of a relay's flow, by the edge's behaviour.
     fn flow(&mut self, relay: RelayId) {
         let again = self.random.millis(20, 900);
         self.at(again, Event::Flow(relay));
@@ -274,7 +274,7 @@ impl World {
         self.feed(Input::Flow { relay, flow, event });
     }
 
-    /// Hands an input to the core, as the shell does, and checks everything that comes of it.
+    /// Passes an input to the core, as the shell does, and checks all results.
     fn feed(&mut self, input: Input) {
         let resuming = matches!(input, Input::Resume(_));
         self.checks.before(&self.core, resuming, self.begin + self.now);
@@ -371,7 +371,7 @@ impl World {
 }
 
 impl Open {
-    /// The counters, a while later.
+    /// The counters after a while.
     fn count(&mut self) -> Vec<FlowCounts> {
         for FlowCounts { counters, gate, .. } in self.flows.iter_mut().filter(|_| !self.silent) {
             counters.received += 25;
@@ -385,7 +385,7 @@ impl Open {
     }
 }
 
-/// Many catalogues, each a little other than the others.
+/// Many catalogues, each a little different.
 fn catalogs() -> &'static [Arc<Catalog>] {
     static ALL: OnceLock<Vec<Arc<Catalog>>> = OnceLock::new();
     ALL.get_or_init(|| (0..40).map(|seed| any_catalog(&mut Random(seed))).collect())
@@ -430,7 +430,7 @@ fn any_catalog(random: &mut Random) -> Arc<Catalog> {
     testing::catalog(&config, &files)
 }
 
-/// Seeded chance: splitmix64.
+/// Seeded randomness: splitmix64.
 pub(super) struct Random(u64);
 
 impl Random {
