@@ -1,7 +1,7 @@
 """The manual pages are sound, by two readers of them, and tell what there is and nothing else.
 
-Options, keys, formats and defaults are compared by the crates' own tests, and metrics by those of
-status.cgi.
+Keys, formats, defaults and the daemon's options are compared by the crates' own tests, and metrics by
+those of status.cgi.
 """
 
 import os
@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import pytest
 
-from lab.manual import PAGES, Manual, source, variants
+from lab.manual import PAGES, Manual, source, variants, vocabulary
 from lab.binaries import BUILT, DYNRELAY, DYNRELAYD, PROJECT
 
 # What libraries look up, and which they are.
@@ -31,13 +31,28 @@ def test_mandoc_and_groff_accept_a_manual_page(page):
     assert said("groff", "-ww", "-mandoc", "-Tutf8", "-rLL=78n", "-Kutf8", "-z", page) == []
 
 
-@pytest.mark.parametrize("name", ["dynrelay", "dynrelayd"])
-def test_the_environment_is_what_is_looked_up(name):
-    page = Manual({"dynrelay": "dynrelay.1", "dynrelayd": "dynrelayd.8"}[name])
-    looked_up = set(re.findall(r'env::var(?:_os)?\("(\w+)"\)', source(f"crates/{name}/src")))
-    manifest = (PROJECT / "crates" / name / "Cargo.toml").read_text()
+def test_the_commands_options_and_arguments():
+    page, words = Manual("dynrelay.1"), vocabulary()
+    described = page.commands()
+    assert described.keys() == words["commands"].keys()
+    everywhere = set(words["everywhere"])
+    for name, (options, arguments) in described.items():
+        command = words["commands"][name]
+        assert options - everywhere == set(command["options"]), name
+        assert {word.rstrip(".,…") for word in command["arguments"]} <= arguments, name
+    known = everywhere.union(*(command["options"] for command in words["commands"].values()))
+    assert everywhere <= page.options() <= known
+
+
+def test_the_environment_of_the_command():
+    assert Manual("dynrelay.1").marked("ENVIRONMENT", "Ev") == set(vocabulary()["environment"])
+
+
+def test_the_environment_of_the_daemon():
+    looked_up = set(re.findall(r'env::var(?:_os)?\("(\w+)"\)', source("crates/dynrelayd/src")))
+    manifest = (PROJECT / "crates/dynrelayd/Cargo.toml").read_text()
     looked_up |= {variable for variable, library in BY_LIBRARIES.items() if library in manifest}
-    assert page.marked("ENVIRONMENT", "Ev") == looked_up
+    assert Manual("dynrelayd.8").marked("ENVIRONMENT", "Ev") == looked_up
 
 
 @pytest.mark.parametrize("name", ["relay", "status"])
@@ -68,24 +83,21 @@ def test_the_events_of_the_log():
     assert set(re.findall(r"^\.It Li (\S+)", events, re.MULTILINE)) == logged | {"note"}
 
 
-def spelled(text, enum):
-    """The words of an enum that spells them itself."""
-    return set(re.findall(r'= "([a-z-]+)"', text.partition(f"pub enum {enum} {{")[2].partition("}")[0]))
-
-
 def test_states_reasons_and_refusals():
-    model, control = source("crates/model/src"), source("crates/control/src")
-    states = spelled(model, "State") | spelled(model, "CloseReason")
+    words = vocabulary()
+    states = {*words["relay"]["states"], *words["relay"]["reasons"]}
     assert Manual("dynrelay.1").items("STATES", "Li") == states
     codes = Manual("dynrelayd.8").section("CONTROL PROTOCOL").partition("The codes of errors:")[2]
-    assert set(re.findall(r"^\.It Li (\S+)", codes, re.MULTILINE)) == variants(control, "ErrorCode")
+    codes = set(re.findall(r"^\.It Li (\S+)", codes, re.MULTILINE))
+    assert codes == set(words["protocol"]["codes"])
 
 
 def test_requests_and_answers():
     control, page = source("crates/control/src", "crates/scan/src", "crates/model/src"), Manual("dynrelayd.8")
     protocol = page.section("CONTROL PROTOCOL")
-    requests = variants(control, "Request")
-    assert set(re.findall(r'^\.It Li \{"op":"(\w+)"', protocol, re.MULTILINE)) == requests
+    words = vocabulary()["protocol"]
+    requests = set(re.findall(r'^\.It Li \{"op":"(\w+)"', protocol, re.MULTILINE))
+    assert requests == set(words["requests"])
     fields = set(re.findall(r'^\s+(?:pub )?(\w+): |rename = "(\w+)"', control, re.MULTILINE))
     fields = {name for pair in fields for name in pair}
     told = set(re.findall("[a-z_]+", " ".join(page.marked("CONTROL PROTOCOL", "Li"))))
@@ -95,7 +107,7 @@ def test_requests_and_answers():
         assert sent and sent <= told, sent - told
     enums = set(re.findall(r"enum (\w+) \{", control))
     known = fields | {"ok", "error", "op", "v"}.union(*(variants(control, enum) for enum in enums))
-    known |= set(re.findall(r'^\s+\w+ = "([a-z-]+)"', control, re.MULTILINE))
+    known = known.union(words["codes"], *words["words"])
     known |= set(re.findall(r'"([a-z-]+)"', source("crates/dynrelayd/src")))
     marked = {word.strip('{}[]":,') for word in page.marked("CONTROL PROTOCOL", "Li")}
     marked = {word for word in marked if re.fullmatch("[a-z_]+", word)}
@@ -103,16 +115,13 @@ def test_requests_and_answers():
 
 
 def test_what_check_and_scan_print():
-    page, command = Manual("dynrelay.1"), source("crates/dynrelay/src", "crates/doctor/src")
-    checks = page.section("CHECKS")
-    for word in variants(command, "Subject") | variants(command, "Severity"):
-        assert re.search(rf"\b{word}\b", checks.rpartition("A finding has")[2]), word
-    steps = set(re.findall(r'steps\.tell\("(\w+)"', command)) | variants(command, "Outcome")
-    walked = page.section("DESCRIPTION").partition("a step has")[2].partition(".It Ic")[0]
-    for word in steps:
-        assert re.search(rf"\b{word}\b", walked), word
-    verdicts = set(re.findall(r'Verdict::\w+(?: \{[^}]*\})? => "([a-z-]+)"', command))
-    assert verdicts and verdicts <= page.marked("SCANNING", "Li")
+    page, words = Manual("dynrelay.1"), vocabulary()
+    findings = page.section("CHECKS").rpartition("A finding has")[2]
+    steps = page.section("DESCRIPTION").partition("a step has")[2].partition(".It Ic")[0]
+    for text, printed in ((findings, words["check"]), (steps, words["walk"])):
+        for word in sum(printed.values(), []):
+            assert re.search(rf"\b{word}\b", text), word
+    assert set(words["scan"]) <= page.marked("SCANNING", "Li")
 
 
 def test_the_exit_codes(tmp_path):

@@ -1,5 +1,6 @@
 """The manual pages, the command's help, and the sources of what they tell of."""
 
+import json
 import re
 import subprocess
 
@@ -30,6 +31,32 @@ class Manual:
         text = self.section(section) if section else self.text
         lines = re.findall(rf"^\.(?:It |Pq |No )*{macro} (.*)", text, re.MULTILINE)
         return {word for line in lines for word in words(line)}
+
+
+    def options(self):
+        """Every long option on the page."""
+        lines = re.findall(r"^\.(?:It )?Fl .*|\bFl -[a-z-]+", self.text, re.MULTILINE)
+        return set(re.findall(r" -([a-z-]{2,})", "\n".join(lines)))
+
+    def commands(self):
+        """The options and arguments that the page describes, by command."""
+        found, current = {}, None
+        for line in self.text.splitlines():
+            if line.startswith(".It Ic "):
+                name = re.match(r"\.It Ic ((?:[a-z]+ ?)+)", line)[1].strip()
+                current = found.setdefault(name, (set(), set()))
+            elif line.startswith((".Ss", ".Sh")):
+                current = None
+            if current:
+                current[0].update(re.findall(r"\bFl -([a-z-]+)", line))
+                arguments = re.findall(r"\bAr ((?:[a-z][^ ]* ?)+)", line)
+                current[1].update(word.rstrip(".,|") for one in arguments for word in one.split())
+        return found
+
+
+def vocabulary():
+    """Every word that the command takes or prints, as it says itself."""
+    return json.loads(subprocess.run([DYNRELAY, "vocabulary"], capture_output=True, check=True).stdout)
 
 
 def words(line):

@@ -1,6 +1,5 @@
 //! Where a stream comes from, and its replicas on this host.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use model::SourceState;
@@ -21,25 +20,15 @@ pub struct Origin {
     pub replicas: Vec<ReplicaStatus>,
 }
 
-/// How a stream arrives at the origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OriginKind {
-    /// Its encoder sends to a multicast group.
-    Multicast,
-    /// Its encoder sends to an address of this host.
-    Unicast,
-    /// The daemon pulls it from an RTSP server.
-    Rtsp,
-}
-
-impl fmt::Display for OriginKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Multicast => "multicast",
-            Self::Unicast => "unicast",
-            Self::Rtsp => "rtsp",
-        })
+model::words! {
+    /// How a stream arrives at the origin.
+    pub enum OriginKind {
+        /// Its encoder sends to a multicast group.
+        Multicast = "multicast",
+        /// Its encoder sends to an address of this host.
+        Unicast = "unicast",
+        /// The daemon pulls it from an RTSP server.
+        Rtsp = "rtsp",
     }
 }
 

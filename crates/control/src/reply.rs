@@ -1,7 +1,5 @@
 //! What the daemon answers.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// An answer: `{"ok":…}` with what was asked for, or `{"error":…}`.
@@ -31,49 +29,31 @@ impl Refused {
     }
 }
 
-/// The kinds of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorCode {
-    /// The request is not one, or a name in it can't be a name.
-    BadRequest,
-    /// The catalogue has no such stream (or no such relay to stop).
-    UnknownStream,
-    /// No edge has agreed to take this stream.
-    NoConsent,
-    /// The edge, or each that could serve, does not answer.
-    EdgeUnreachable,
-    /// The catalogue has no such edge, or none at all.
-    NoEdge,
-    /// The source that the stream is pulled from is there, and doesn't give it.
-    SourceRefuses,
-    /// The source that the stream is pulled from can't be reached, or brings nothing.
-    SourceUnreachable,
-    /// The stream is being pulled, and nothing has come yet; the same request may soon succeed.
-    SourceStarting,
-    /// A limit is reached; the same request may succeed later.
-    Limit,
-    /// The caller may not do this.
-    Forbidden,
-    /// The daemon's own fault, or its machine's.
-    Internal,
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BadRequest => "bad-request",
-            Self::UnknownStream => "unknown-stream",
-            Self::NoConsent => "no-consent",
-            Self::EdgeUnreachable => "edge-unreachable",
-            Self::NoEdge => "no-edge",
-            Self::SourceRefuses => "source-refuses",
-            Self::SourceUnreachable => "source-unreachable",
-            Self::SourceStarting => "source-starting",
-            Self::Limit => "limit",
-            Self::Forbidden => "forbidden",
-            Self::Internal => "internal",
-        })
+model::words! {
+    /// The kinds of refusal.
+    pub enum ErrorCode {
+        /// The request is not one, or a name in it can't be a name.
+        BadRequest = "bad-request",
+        /// The catalogue has no such stream (or no such relay to stop).
+        UnknownStream = "unknown-stream",
+        /// No edge has agreed to take this stream.
+        NoConsent = "no-consent",
+        /// The edge, or each that could serve, does not answer.
+        EdgeUnreachable = "edge-unreachable",
+        /// The catalogue has no such edge, or none at all.
+        NoEdge = "no-edge",
+        /// The source that the stream is pulled from is there, and doesn't give it.
+        SourceRefuses = "source-refuses",
+        /// The source that the stream is pulled from can't be reached, or brings nothing.
+        SourceUnreachable = "source-unreachable",
+        /// The stream is being pulled, and nothing has come yet; the same request may soon succeed.
+        SourceStarting = "source-starting",
+        /// A limit is reached; the same request may succeed later.
+        Limit = "limit",
+        /// The caller may not do this.
+        Forbidden = "forbidden",
+        /// The daemon's own fault, or its machine's.
+        Internal = "internal",
     }
 }
 

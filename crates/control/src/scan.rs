@@ -94,19 +94,20 @@ pub enum ScanFault {
     Failed(String),
 }
 
-/// Whether a media is active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// RTP with a payload type of the media came.
-    Active,
-    /// None came.
-    NotActive,
-    /// A program on this host has the port, so the scan can't tell.
-    Busy,
-    /// Only dynrelayd may listen there, and no administrator asked it.
-    Reserved,
-    /// A source could not be listened to.
-    Failed,
+model::words! {
+    /// Whether a media is active.
+    pub enum Verdict {
+        /// RTP with a payload type of the media came.
+        Active = "active",
+        /// None came.
+        NotActive = "not-active",
+        /// A program on this host has the port, so the scan can't tell.
+        Busy = "busy",
+        /// Only dynrelayd may listen there, and no administrator asked it.
+        Reserved = "reserved",
+        /// A source could not be listened to.
+        Failed = "deaf",
+    }
 }
 
 impl ScanResult {

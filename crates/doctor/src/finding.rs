@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use catalog::Problem;
 use serde::Serialize;
 
-/// How bad a finding is, the worst last. In JSON the name in lower case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// It could not be looked at, so it may be right or wrong.
-    Unknown,
-    /// It works, but maybe not as it is meant to, or not for ever.
-    Warning,
-    /// It does not work.
-    Error,
+model::words! {
+    /// How bad a finding is, the worst last.
+    pub enum Severity {
+        /// It could not be looked at, so it may be right or wrong.
+        Unknown = "unknown",
+        /// It works, but maybe not as it is meant to, or not for ever.
+        Warning = "warning",
+        /// It does not work.
+        Error = "error",
+    }
 }
 
 impl From<catalog::Severity> for Severity {
@@ -26,28 +26,28 @@ impl From<catalog::Severity> for Severity {
     }
 }
 
-/// What a finding is about, in the order of a report. In JSON the name in lower case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Subject {
-    /// dynrelay.toml and the streams folder.
-    Files,
-    /// The interfaces that multicast arrives on.
-    Interfaces,
-    /// The groups, and this host's own addresses.
-    Groups,
-    /// The kernel's part in receiving: the reverse-path filter, buffers, limits.
-    Reception,
-    /// What a firewall on this host does to packets.
-    Firewall,
-    /// The control socket.
-    Socket,
-    /// The file in which the daemon remembers its relays.
-    State,
-    /// The daemon that runs.
-    Daemon,
-    /// The edges, and what the daemon found out about them.
-    Edges,
+model::words! {
+    /// What a finding is about, in the order of a report.
+    pub enum Subject {
+        /// dynrelay.toml and the streams folder.
+        Files = "files",
+        /// The interfaces that multicast arrives on.
+        Interfaces = "interfaces",
+        /// The groups, and this host's own addresses.
+        Groups = "groups",
+        /// The kernel's part in receiving: the reverse-path filter, buffers, limits.
+        Reception = "reception",
+        /// What a firewall on this host does to packets.
+        Firewall = "firewall",
+        /// The control socket.
+        Socket = "socket",
+        /// The file in which the daemon remembers its relays.
+        State = "state",
+        /// The daemon that runs.
+        Daemon = "daemon",
+        /// The edges, and what the daemon found out about them.
+        Edges = "edges",
+    }
 }
 
 /// One thing that is wrong, and what to do about it.

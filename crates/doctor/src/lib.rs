@@ -30,4 +30,4 @@ mod walk;
 pub use examine::{Report, examine};
 pub use finding::{Finding, Severity, Subject};
 pub use interfaces::ipv4_of;
-pub use walk::{Listen, News, NoWay, Outcome, Step, Walk};
+pub use walk::{Listen, News, NoWay, Outcome, Stage, Step, Walk};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use catalog::{Catalog, parse_duration};
 use clap::Args;
-use doctor::{Finding, News, Outcome, Report, Severity, Step, Subject, Walk};
+use doctor::{Finding, News, Outcome, Report, Severity, Step, Walk};
 
 use crate::color::Color;
 use crate::context::{Context, Daemon};
@@ -61,25 +61,13 @@ fn print(context: &mut Context<'_>, report: &Report) -> io::Result<()> {
     let mut subject = None;
     for finding in &report.findings {
         if subject.replace(finding.about) != Some(finding.about) {
-            context.heading(heading(finding.about), Color::Bold)?;
+            let word = finding.about.word();
+            let heading = format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+            context.heading(&heading, Color::Bold)?;
         }
         print_finding(context, finding)?;
     }
     context.say(&summary(report))
-}
-
-fn heading(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Files => "Files",
-        Subject::Interfaces => "Interfaces",
-        Subject::Groups => "Groups",
-        Subject::Reception => "Reception",
-        Subject::Firewall => "Firewall",
-        Subject::Socket => "Socket",
-        Subject::State => "State",
-        Subject::Daemon => "Daemon",
-        Subject::Edges => "Edges",
-    }
 }
 
 fn summary(report: &Report) -> String {
@@ -100,16 +88,16 @@ fn summary(report: &Report) -> String {
 
 /// A finding: its place, what is wrong, and what to do.
 fn print_finding(context: &mut Context<'_>, finding: &Finding) -> io::Result<()> {
-    let (word, color) = match finding.severity {
-        Severity::Error => ("error", Color::Red),
-        Severity::Warning => ("warning", Color::Yellow),
-        Severity::Unknown => ("unknown", Color::Dim),
+    let color = match finding.severity {
+        Severity::Error => Color::Red,
+        Severity::Warning => Color::Yellow,
+        Severity::Unknown => Color::Dim,
     };
     let place = finding.file.as_ref().map(|file| {
         let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         format!("{}{line}", file.display())
     });
-    let head = format!("  {}", color.on(&format!("{word:<9}"), context.colors));
+    let head = format!("  {}", color.on(&format!("{:<9}", finding.severity), context.colors));
     print_block(context, (&head, 11), place, &finding.what, &finding.advice)?;
     context.say("")
 }
@@ -177,12 +165,12 @@ fn print_news(context: &mut Context<'_>, news: &News) -> io::Result<()> {
     match news {
         News::Hint(text) => print_block(context, (&" ".repeat(STEP), STEP), None, text, "")?,
         News::Step(Step { step, outcome, what, advice, ms }) => {
-            let (mark, word, color) = match outcome {
-                Outcome::Ok => ("✓", "ok", Color::Green),
-                Outcome::Failed => ("✗", "failed", Color::Red),
-                Outcome::Unknown => ("?", "unknown", Color::Yellow),
+            let (mark, color) = match outcome {
+                Outcome::Ok => ("✓", Color::Green),
+                Outcome::Failed => ("✗", Color::Red),
+                Outcome::Unknown => ("?", Color::Yellow),
             };
-            let word = color.on(&format!("{mark} {word:<7}"), context.colors);
+            let word = color.on(&format!("{mark} {outcome:<7}"), context.colors);
             let what = format!("{what} ({})", silence(*ms));
             print_block(context, (&format!("{word} {step:<8} "), STEP), None, &what, advice)?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::completions::Shell;
 use crate::context::Context;
@@ -11,7 +11,8 @@ use crate::relay_arg::RelayArg;
 use crate::sdp::Sdp;
 use crate::start_stop::Start;
 use crate::{
-    check, completions, daemon, events, list, report, scan, show, start_stop, streams, watch,
+    check, completions, daemon, events, list, report, scan, show, start_stop, streams, vocabulary,
+    watch,
 };
 
 /// The text below the list of commands in `--help`.
@@ -160,6 +161,9 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print every word that this command takes or prints, as JSON
+    #[command(hide = true)]
+    Vocabulary,
 }
 
 impl Command {
@@ -180,6 +184,7 @@ impl Command {
             Self::Sdp(sdp) => sdp.run(context),
             Self::Report(wanted) => report::run(context, wanted),
             Self::Completions { shell } => completions::run(context, shell),
+            Self::Vocabulary => vocabulary::run(context, &Arguments::command()),
         }
     }
 }
@@ -187,8 +192,6 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
-
-    use clap::CommandFactory;
 
     use super::*;
     use crate::completions::with_names;

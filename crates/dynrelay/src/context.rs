@@ -1,11 +1,13 @@
 //! Everything outside that a command may use. Tests pass in a fake.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use control::{Client, ClientError, ErrorCode, Refused, Request, StreamList};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -109,10 +111,25 @@ impl Ask for Daemon {
     }
 }
 
+/// An environment variable that this command reads.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Variable(&'static str);
+
+impl Variable {
+    pub(crate) const SOCKET: Self = Self("DYNRELAY_SOCKET");
+    pub(crate) const NO_COLOR: Self = Self("NO_COLOR");
+    pub(crate) const TERM: Self = Self("TERM");
+    pub(crate) const ALL: [Self; 3] = [Self::SOCKET, Self::NO_COLOR, Self::TERM];
+
+    /// Its value, if it is set and not empty.
+    pub(crate) fn get(self) -> Option<OsString> {
+        env::var_os(self.0).filter(|value| !value.is_empty())
+    }
+}
+
 /// The daemon's socket where no option names one: $DYNRELAY_SOCKET, else the usual path.
 pub(crate) fn default_socket() -> PathBuf {
-    let named = env::var_os("DYNRELAY_SOCKET").filter(|path| !path.is_empty());
-    named.unwrap_or_else(|| control::DEFAULT_SOCKET.into()).into()
+    Variable::SOCKET.get().unwrap_or_else(|| control::DEFAULT_SOCKET.into()).into()
 }
 
 /// How long an answer may take. A reload reads every file before it answers, and a scan listens.

@@ -22,14 +22,12 @@ mod streams;
 mod suggest;
 mod table;
 mod text;
+mod vocabulary;
 mod watch;
 
 #[cfg(test)]
 mod fake;
-#[cfg(test)]
-mod manual;
 
-use std::env;
 use std::io::{self, BufWriter, IsTerminal};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -38,7 +36,7 @@ use clap::{CommandFactory, Parser};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::command::Arguments;
-use crate::context::{Context, Daemon};
+use crate::context::{Context, Daemon, Variable};
 use crate::failure::Failure;
 
 /// The width of a table without a terminal.
@@ -89,8 +87,7 @@ fn report(failure: &Failure, context: &mut Context<'_>) {
 
 /// Colors are for terminals, unless NO_COLOR says otherwise (<https://no-color.org>).
 fn colors() -> bool {
-    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !unwanted && !is_dumb()
+    io::stdout().is_terminal() && Variable::NO_COLOR.get().is_none() && !is_dumb()
 }
 
 /// Whether standard output is a pipe without a reader.
@@ -103,5 +100,5 @@ fn reader_left() -> bool {
 
 /// Whether the terminal can only print.
 fn is_dumb() -> bool {
-    env::var_os("TERM").is_some_and(|value| value == "dumb")
+    Variable::TERM.get().is_some_and(|value| value == "dumb")
 }

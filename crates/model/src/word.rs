@@ -13,6 +13,7 @@ impl std::fmt::Display for UnknownWord {
 impl std::error::Error for UnknownWord {}
 
 /// Declares an enum with a word for each variant: serde, `Display` and `FromStr` use that word.
+#[macro_export]
 macro_rules! words {
     (
         $(#[$about:meta])*

@@ -4,7 +4,7 @@ use control::{FlowStatus, RelayDetail};
 use model::{Acceptance, FlowKind};
 use wording::count;
 
-use super::step::Outcome;
+use super::step::{Outcome, Stage};
 use crate::refusals::PORT;
 
 /// What is known of one flow.
@@ -27,7 +27,7 @@ enum Answer {
 /// One more step to tell.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct News {
-    pub(super) step: &'static str,
+    pub(super) step: Stage,
     pub(super) outcome: Outcome,
     pub(super) what: String,
     pub(super) advice: &'static str,
@@ -128,7 +128,7 @@ impl Flow {
         let sent = self.is_rtp() && self.answer != Answer::Unsent;
         if sent && !std::mem::replace(&mut self.told_sent, true) {
             let what = format!("{} is sent to {}", self.status.media, self.status.to);
-            news.push(News { step: "packets", outcome: Outcome::Ok, what, advice: "" });
+            news.push(News { step: Stage::Packets, outcome: Outcome::Ok, what, advice: "" });
         }
         if (self.is_settled() || over) && !std::mem::replace(&mut self.told, true) {
             news.extend(self.conclusion());
@@ -180,7 +180,7 @@ impl Flow {
                 "nothing arrives from the encoder: `dynrelay scan`",
             ),
         };
-        Some(News { step: "answer", outcome, what, advice })
+        Some(News { step: Stage::Answer, outcome, what, advice })
     }
 }
 
@@ -208,11 +208,11 @@ mod tests {
         .unwrap()
     }
 
-    fn outcomes(answers: &mut Answers, over: bool) -> Vec<(&'static str, Outcome)> {
+    fn outcomes(answers: &mut Answers, over: bool) -> Vec<(Stage, Outcome)> {
         answers.news(over).iter().map(|one| (one.step, one.outcome)).collect()
     }
 
-    const SENT: (&str, Outcome) = ("packets", Outcome::Ok);
+    const SENT: (Stage, Outcome) = (Stage::Packets, Outcome::Ok);
 
     #[test]
     fn a_flow_is_accepted_when_the_daemon_says_so_and_the_edge_can_refuse() {
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(outcomes(&mut answers, false), [SENT]);
         answers.look(&detail(9, Accepted, Unknown), || true);
         assert!(answers.are_settled() && !answers.is_refused());
-        assert_eq!(outcomes(&mut answers, false), [("answer", Outcome::Ok)]);
+        assert_eq!(outcomes(&mut answers, false), [(Stage::Answer, Outcome::Ok)]);
         answers.look(&detail(9, Accepted, Unknown), || panic!("it was told"));
         assert_eq!(outcomes(&mut answers, true), []);
     }
@@ -235,7 +235,7 @@ mod tests {
             let mut answers = Answers::default();
             let detail = RelayDetail { answers: answers_at_all, ..detail(5, Accepted, Unknown) };
             answers.look(&detail, || false);
-            let expected = [SENT, ("answer", Outcome::Unknown)];
+            let expected = [SENT, (Stage::Answer, Outcome::Unknown)];
             assert_eq!(outcomes(&mut answers, false), expected);
             assert!(answers.are_settled());
         }
@@ -247,7 +247,7 @@ mod tests {
         let mut watched = detail(5, Accepted, Accepted);
         watched.relay.viewers = Some(1);
         answers.look(&watched, || panic!());
-        assert_eq!(outcomes(&mut answers, false), [SENT, ("answer", Outcome::Ok)]);
+        assert_eq!(outcomes(&mut answers, false), [SENT, (Stage::Answer, Outcome::Ok)]);
     }
 
     #[test]
@@ -258,7 +258,10 @@ mod tests {
         let news = answers.news(true);
         assert!(news[1].what.contains("(1 refusal)"), "{news:?}");
         let outcomes: Vec<_> = news.iter().map(|one| (one.step, one.outcome)).collect();
-        assert_eq!(outcomes, [SENT, ("answer", Outcome::Failed), ("answer", Outcome::Ok)]);
+        assert_eq!(
+            outcomes,
+            [SENT, (Stage::Answer, Outcome::Failed), (Stage::Answer, Outcome::Ok)]
+        );
     }
 
     #[test]
@@ -266,10 +269,10 @@ mod tests {
         let mut answers = Answers::default();
         answers.look(&detail(4, Unknown, Unknown), || panic!());
         answers.look(&detail(4, Unknown, Unknown), || panic!());
-        assert_eq!(outcomes(&mut answers, true), [("answer", Outcome::Failed)]);
+        assert_eq!(outcomes(&mut answers, true), [(Stage::Answer, Outcome::Failed)]);
         let mut answers = Answers::default();
         answers.look(&detail(4, Unknown, Unknown), || panic!());
         answers.look(&detail(5, Unknown, Unknown), || panic!());
-        assert_eq!(outcomes(&mut answers, true), [SENT, ("answer", Outcome::Unknown)]);
+        assert_eq!(outcomes(&mut answers, true), [SENT, (Stage::Answer, Outcome::Unknown)]);
     }
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use wording::count;
 
 use self::answer::Answers;
-pub use self::step::{News, Outcome, Step};
+pub use self::step::{News, Outcome, Stage, Step};
 use self::step::{Steps, Stuck};
 use crate::{refusals, rtsp};
 
@@ -109,14 +109,14 @@ impl<'a> Walk<'a> {
                 "`dynrelay sdp check {stream} {edge}` compares them, `dynrelay sdp offer {stream} \
                  {edge}` makes the edge's"
             );
-            steps.fail("files", refusal.to_string(), &advice)
+            steps.fail(Stage::Files, refusal.to_string(), &advice)
         })?;
         let ports = route.pairs.iter();
         let ports: Vec<String> = ports
             .map(|pair| format!("{} to port {}", pair.label, pair.rtp.target.port()))
             .collect();
         let what = format!("{stream}.sdp and {stream}.{edge}.sdp fit: {}", ports.join(", "));
-        steps.tell("files", Outcome::Ok, what, "");
+        steps.tell(Stage::Files, Outcome::Ok, what, "");
         Ok(())
     }
 
@@ -125,13 +125,13 @@ impl<'a> Walk<'a> {
         let Some(stream) = self.catalog.stream(self.stream) else { return Err(Stuck) };
         if let Some(source) = &stream.source {
             let what = format!("{} is pulled from {source} once it is relayed", self.stream);
-            steps.tell("source", Outcome::Unknown, what, "");
+            steps.tell(Stage::Source, Outcome::Unknown, what, "");
             return Ok(());
         }
         let heard = match listen(stream, LISTEN) {
             Ok(heard) => heard,
             Err(error) => {
-                steps.tell("source", Outcome::Unknown, format!("can't listen: {error}"), "");
+                steps.tell(Stage::Source, Outcome::Unknown, format!("can't listen: {error}"), "");
                 return Ok(());
             }
         };
@@ -145,9 +145,9 @@ impl<'a> Walk<'a> {
     fn rtsp(&self, steps: &mut Steps<'_>) -> Taken<()> {
         let url = &self.edge.url;
         let said = rtsp::options(url.as_str()).map_err(|error| {
-            steps.fail("edge", format!("{url} does not answer: {error}"), rtsp::ADVICE)
+            steps.fail(Stage::Edge, format!("{url} does not answer: {error}"), rtsp::ADVICE)
         })?;
-        steps.tell("edge", Outcome::Ok, format!("{url} answers: {said}"), "");
+        steps.tell(Stage::Edge, Outcome::Ok, format!("{url} answers: {said}"), "");
         Ok(())
     }
 
@@ -156,20 +156,20 @@ impl<'a> Walk<'a> {
         let relay = format!("{}/{}", self.stream, self.edge.name);
         let before = self.show().map_err(|error| {
             let advice = "`systemctl status dynrelayd`, and `dynrelay check` without --edge";
-            steps.fail("relay", error.to_string(), advice)
+            steps.fail(Stage::Relay, error.to_string(), advice)
         })?;
         if let Some(RelayDetail { relay: RelayStatus { state, .. }, .. }) = before.filter(runs) {
             let what = format!("{relay} runs already, and is {state}");
-            steps.tell("relay", Outcome::Ok, what, "");
+            steps.tell(Stage::Relay, Outcome::Ok, what, "");
             return Ok(true);
         }
         let (stream, edge) = (self.stream.to_owned(), Some(self.edge.name.clone()));
         let request = Request::Start { stream, edge, client: None };
         let started: Started = self.ask(&request).map_err(|error| {
-            steps.fail("relay", error.to_string(), "see the log: `journalctl -u dynrelayd`")
+            steps.fail(Stage::Relay, error.to_string(), "see the log: `journalctl -u dynrelayd`")
         })?;
         let state = started.state.unwrap_or(State::Starting);
-        steps.tell("relay", Outcome::Ok, format!("{relay} is started: {state}"), "");
+        steps.tell(Stage::Relay, Outcome::Ok, format!("{relay} is started: {state}"), "");
         Ok(false)
     }
 
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
         loop {
             let over = began.elapsed() >= self.wait;
             let relay =
-                self.show().map_err(|error| steps.fail("packets", error.to_string(), ""))?;
+                self.show().map_err(|error| steps.fail(Stage::Packets, error.to_string(), ""))?;
             let relay = match relay {
                 Some(relay) if runs(&relay) => relay,
                 relay => return Err(self.closed(steps, relay)),
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let relay = format!("{}/{}", self.stream, self.edge.name);
         let advice = format!("`dynrelay show {relay}` says more");
-        steps.fail("packets", format!("{relay} has closed{reason}"), &advice)
+        steps.fail(Stage::Packets, format!("{relay} has closed{reason}"), &advice)
     }
 
     /// Stops the relay again, unless somebody watches by now.
@@ -228,25 +228,25 @@ impl<'a> Walk<'a> {
         let viewers = self.show().ok().flatten().and_then(|relay| relay.relay.viewers);
         if viewers.is_some_and(|viewers| viewers > 0) {
             let what = format!("somebody watches {stream} at {edge} by now, so it goes on");
-            steps.tell("end", Outcome::Ok, what, "");
+            steps.tell(Stage::End, Outcome::Ok, what, "");
             return;
         }
         match self.ask::<RelayStatus>(&Request::Stop { stream, edge }) {
             Ok(_) => {
                 let what = format!("{relay} is stopped: it did not run before");
-                steps.tell("end", Outcome::Ok, what, "");
+                steps.tell(Stage::End, Outcome::Ok, what, "");
             }
             // It closed by itself.
             Err(ClientError::Refused(refused))
                 if self.show().is_ok_and(|relay| !relay.is_some_and(|relay| runs(&relay))) =>
             {
-                steps.tell("end", Outcome::Ok, refused.to_string(), "");
+                steps.tell(Stage::End, Outcome::Ok, refused.to_string(), "");
             }
             Err(error) => {
                 let advice = "only root and the daemon's user may stop it; it closes by itself \
                               when nobody watches";
                 let what = format!("{} goes on: {error}", self.stream);
-                steps.tell("end", Outcome::Unknown, what, advice);
+                steps.tell(Stage::End, Outcome::Unknown, what, advice);
             }
         }
     }
@@ -287,5 +287,5 @@ fn source_step(steps: &mut Steps<'_>, label: &str, result: &ScanResult) {
             (Outcome::Unknown, format!("can't hear whether {label} arrives: {why}"), String::new())
         }
     };
-    steps.tell("source", outcome, what, &advice);
+    steps.tell(Stage::Source, outcome, what, &advice);
 }

@@ -4,23 +4,43 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-/// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// As it should.
-    Ok,
-    /// Not as it should.
-    Failed,
-    /// It can't be told.
-    Unknown,
+model::words! {
+    /// What a step looks at, in the order of a walk.
+    pub enum Stage {
+        /// The SDP files of the stream and the edge.
+        Files = "files",
+        /// Whether the stream arrives at this host.
+        Source = "source",
+        /// Whether the edge's RTSP server answers.
+        Edge = "edge",
+        /// Whether the daemon relays the stream.
+        Relay = "relay",
+        /// Whether packets are sent to the edge.
+        Packets = "packets",
+        /// What the edge does with them.
+        Answer = "answer",
+        /// What becomes of the relay after the walk.
+        End = "end",
+    }
+}
+
+model::words! {
+    /// How a step ended.
+    pub enum Outcome {
+        /// All is well.
+        Ok = "ok",
+        /// Something is wrong.
+        Failed = "failed",
+        /// It can't be told.
+        Unknown = "unknown",
+    }
 }
 
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Its name: `files`, `source`, `edge`, `relay`, `packets`, `answer` or `end`.
-    pub step: &'static str,
+    /// What it looked at.
+    pub step: Stage,
     /// How it ended.
     pub outcome: Outcome,
     /// What was found.
@@ -61,13 +81,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Tells a step that was taken since the one before, and what to do about it.
-    pub(super) fn tell(
-        &mut self,
-        step: &'static str,
-        outcome: Outcome,
-        what: String,
-        advice: &str,
-    ) {
+    pub(super) fn tell(&mut self, step: Stage, outcome: Outcome, what: String, advice: &str) {
         let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.since = Instant::now();
         self.failed |= outcome == Outcome::Failed;
@@ -75,7 +89,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Tells a step that failed.
-    pub(super) fn fail(&mut self, step: &'static str, what: String, advice: &str) -> Stuck {
+    pub(super) fn fail(&mut self, step: Stage, what: String, advice: &str) -> Stuck {
         self.tell(step, Outcome::Failed, what, advice);
         Stuck
     }

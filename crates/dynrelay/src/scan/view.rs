@@ -34,7 +34,7 @@ struct StreamView<'a> {
 #[derive(Serialize)]
 struct MediaView<'a> {
     media: &'a str,
-    verdict: &'static str,
+    verdict: Verdict,
     active: Option<bool>,
     from: Vec<String>,
     payload_types: Vec<u8>,
@@ -95,7 +95,7 @@ fn view<'a>(media: &'a Media, result: &'a ScanResult) -> MediaView<'a> {
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     MediaView {
         media: &media.label,
-        verdict: word(result.verdict()),
+        verdict: result.verdict(),
         active: active(result),
         from: media.sources.iter().map(ToString::to_string).collect(),
         payload_types: media.formats.iter().map(|format| format.pt).collect(),
@@ -126,15 +126,5 @@ fn of_sender<'a>(media: &'a Media, sender: &'a Sender) -> SenderView<'a> {
         packets: sender.packets,
         bytes: sender.bytes,
         lost: sender.lost,
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Active => "active",
-        Verdict::NotActive => "not-active",
-        Verdict::Busy => "busy",
-        Verdict::Reserved => "reserved",
-        Verdict::Failed => "deaf",
     }
 }
