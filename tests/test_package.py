@@ -219,10 +219,18 @@ def lighttpd(*modules):
     return start
 
 
+def nginx(scene):
+    """Debian's nginx and fcgiwrap."""
+    machine = scene.machine
+    site = "/etc/nginx/sites-available/default"
+    machine.run(["sed", "-i", "s|server_name _;|&\\n\\tinclude snippets/dynrelay.conf;|", site])
+    machine.run(["systemctl", "restart", "fcgiwrap.socket", "nginx"])
+
+
 @pytest.mark.parametrize(
     "start",
-    [apache("cgid"), apache("cgi"), lighttpd(), lighttpd("cgi")],
-    ids=["apache-cgid", "apache-cgi", "lighttpd", "lighttpd-beside-cgi"],
+    [apache("cgid"), apache("cgi"), lighttpd(), lighttpd("cgi"), nginx],
+    ids=["apache-cgid", "apache-cgi", "lighttpd", "lighttpd-beside-cgi", "nginx"],
 )
 def test_the_shipped_web_server_settings_work(testbed, packages, start):
     install(testbed.machine, packages[1])

@@ -191,7 +191,7 @@ def test_the_viewers_page_has_a_link_for_each_player(watched):
     browser.open("http://localhost/cgi-bin/relay.cgi")
     assert "2 streams are on air now." in browser.text("main")
     links = browser.run("return [...document.querySelectorAll('section a')].map((a) => a.pathname)")
-    endings = ["m3u", "smil", "qtl", "xspf", "ram", "redirect"]
+    endings = ["m3u", "smil", "qtl", "xspf", "ram", "pls", "asx", "redirect"]
     assert sorted(links) == sorted(
         f"/cgi-bin/relay.cgi/{name}.{ending}" for name in ("s01", "s02") for ending in endings
     )

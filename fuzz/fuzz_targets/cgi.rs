@@ -6,9 +6,6 @@
 
 #[path = "../../cgi-bin/relay/src/answer.rs"]
 mod answer;
-#[allow(dead_code)]
-#[path = "../../cgi-bin/relay/src/daemon.rs"]
-mod daemon;
 #[path = "../../cgi-bin/relay/src/page.rs"]
 mod page;
 #[path = "../../cgi-bin/relay/src/problem.rs"]
@@ -26,11 +23,12 @@ use std::os::unix::ffi::OsStringExt;
 use control::{ClientError, ErrorCode, Refused, Started, StreamList, StreamStatus, Via};
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "REQUEST_METHOD",
     "PATH_INFO",
     "QUERY_STRING",
     "SCRIPT_NAME",
+    "REQUEST_URI",
     "REMOTE_ADDR",
     "CONTENT_LENGTH",
     "DYNRELAY_SOCKET",

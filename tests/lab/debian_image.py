@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-_PACKAGES = "systemd,apache2,lighttpd,init-system-helpers"
+_PACKAGES = "systemd,apache2,lighttpd,nginx-light,fcgiwrap,init-system-helpers"
 
 
 def release():
@@ -25,7 +25,7 @@ def fresh(folder):
         subprocess.run(
             ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
             # Its servers are for the tests to start.
-            + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd']
+            + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd nginx']
             + [release(), tree],
             check=True,
             timeout=900,

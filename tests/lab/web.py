@@ -42,6 +42,26 @@ include "/run/web/dynrelay.conf"
 """
 
 
+_NGINX = """
+user www-data;
+pid /run/web/nginx.pid;
+daemon off;
+error_log stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path /run/web/body;
+    fastcgi_temp_path /run/web/fastcgi;
+    server {
+        listen 80;
+        listen [::]:80;
+        root /run/web/pages;
+        include /run/web/dynrelay.conf;
+    }
+}
+"""
+
+
 class _Web:
     """A web server on `host`; it runs once it is made.
 
@@ -56,6 +76,7 @@ class _Web:
         host.path("/run/web/pages").mkdir(parents=True)
         snippet = (PROJECT / "share" / f"{self.name}.conf").read_text()
         snippet = snippet.replace("/usr/lib/dynrelay", "/run/web/cgi-bin")
+        snippet = self.prepared(snippet)
         if password:
             host.run(["htpasswd", "-bc", "/run/web/htpasswd", "prometheus", password])
             snippet = _with_password(snippet)
@@ -64,12 +85,16 @@ class _Web:
         self.program = host.start(self.name, self.command)
         self.program.wait_for(self.greeting)
 
+    def prepared(self, snippet):
+        """Starts other programs that the server needs. Returns the snippet with their addresses."""
+        return snippet
+
 
 def _with_password(snippet):
     """The snippet with the lines in force that ask for a password."""
     snippet = re.sub(r'"/etc/\w+/dynrelay\.htpasswd"', '"/run/web/htpasswd"', snippet)
-    instead = re.sub(r"^ *url\.access-deny = .*\n", "", snippet, flags=re.MULTILINE)
-    for_passwords = r'Auth|auth\.|Require valid-user|server\.modules .*"mod_auth"'
+    instead = re.sub(r"^ *(url\.access-deny = |allow |deny ).*\n", "", snippet, flags=re.MULTILINE)
+    for_passwords = r'Auth|auth[._]|Require valid-user|server\.modules .*"mod_auth"'
     return re.sub(rf"^( *)#(?={for_passwords})", r"\1", instead, flags=re.MULTILINE)
 
 
@@ -89,6 +114,32 @@ class Lighttpd(_Web):
     site = _LIGHTTPD
     command = ["lighttpd", "-D", "-f", "/run/web/site.conf"]
     greeting = "server started"
+
+
+class Nginx(_Web):
+    """nginx with fcgiwrap."""
+
+    name = "nginx"
+    site = _NGINX
+    command = ["nginx", "-c", "/run/web/site.conf"]
+    greeting = "start worker processes"
+
+    def prepared(self, snippet):
+        host = self.host
+        host.install("/etc/nginx/fastcgi_params", "/run/web/fastcgi_params")
+        host.run(["install", "-d", "-o", "www-data", "/run/web/fcgiwrap"])
+        socket = "unix:/run/web/fcgiwrap/socket"
+        host.start("fcgiwrap", ["fcgiwrap", "-c", "4", "-s", socket], "www-data", "www-data")
+        host.run(["sh", "-c", "until test -S /run/web/fcgiwrap/socket; do sleep 0.05; done"])
+        return snippet.replace("unix:/run/fcgiwrap.socket", socket)
+
+
+class StockNginx(Nginx):
+    """nginx with its stock parameters, which have no PATH_INFO."""
+
+    def prepared(self, snippet):
+        kept = re.sub(r"^.*(fastcgi_split_path_info|PATH_INFO).*\n", "", snippet, flags=re.MULTILINE)
+        return super().prepared(kept)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 //! makes it panic, hang, or end without an answer.
 
 mod answer;
-mod daemon;
 mod page;
 mod problem;
 #[cfg(test)]
@@ -15,10 +14,9 @@ mod wanted;
 use std::io::stderr;
 
 use cgi::{Environment, Socket};
-use daemon::PATIENCE;
 
 fn main() {
     let environment = Environment::new(|name| std::env::var_os(name));
-    let mut daemon = Socket::new(&environment.socket, PATIENCE);
+    let mut daemon = Socket::new(&environment.socket, answer::PATIENCE);
     cgi::serve(&environment, &answer::answer(&environment, &mut daemon, &mut stderr()));
 }

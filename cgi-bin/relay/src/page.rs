@@ -15,12 +15,14 @@ pub(crate) const STYLE: Asset = Asset::new(
 );
 
 /// The links to a stream: the ending of each, and the players that follow it.
-const LINKS: [(&str, &str, &str); 6] = [
+const LINKS: [(&str, &str, &str); 8] = [
     (Format::M3u.extension(), "M3U", "mpv, VLC"),
     (Format::Smil.extension(), "SMIL", "MPlayer, Totem"),
     (Format::QuickTime.extension(), "QuickTime link", "QuickTime, xine"),
     (Format::Xspf.extension(), "XSPF", "VLC, Audacious"),
     (Format::Ram.extension(), "RAM", "RealPlayer"),
+    (Format::Pls.extension(), "PLS", "Winamp, XMMS"),
+    (Format::Asx.extension(), "ASX", "Windows Media Player"),
     ("redirect", "RTSP address", "any other player"),
 ];
 

@@ -3,6 +3,7 @@
 use cgi::Response;
 use cgi::http::{HeaderValue, StatusCode, header};
 use control::{ClientError, ErrorCode};
+use playlist::Format;
 
 /// An error. The viewer learns this much and no more. The daemon's message about edges and files
 /// goes to the web server's error log.
@@ -54,53 +55,56 @@ impl From<ClientError> for Problem {
 }
 
 impl Problem {
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadName | Self::UnknownFormat => StatusCode::BAD_REQUEST,
-            Self::UnknownStream => StatusCode::NOT_FOUND,
-            Self::NoConsent => StatusCode::FORBIDDEN,
-            Self::EdgeUnreachable
-            | Self::NoEdge
-            | Self::SourceRefuses
-            | Self::SourceUnreachable => StatusCode::BAD_GATEWAY,
-            Self::SourceStarting | Self::Limit | Self::Unavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Method => "Ask for a stream with GET or HEAD.\n",
-            Self::BadName => {
-                "A stream's name is made of 1 to 64 letters, digits, dots, underscores and hyphens, \
-                 and does not begin with a dot.\n"
-            }
-            Self::UnknownFormat => "The format can be smil, qtl, ram, m3u, xspf or redirect.\n",
-            Self::UnknownStream => "There is no stream of that name here.\n",
-            Self::NoConsent => "No streaming server has agreed to show this stream.\n",
-            Self::EdgeUnreachable => {
-                "The streaming server that shows this stream does not answer. Try again later.\n"
-            }
-            Self::NoEdge => "There is no streaming server that could show this stream.\n",
-            Self::SourceRefuses => {
-                "The server that this stream comes from refuses it. Try again later.\n"
-            }
-            Self::SourceUnreachable => {
-                "The server that this stream comes from does not send it. Try again later.\n"
-            }
-            Self::SourceStarting => {
-                "The stream is being fetched from its source. Try again in a moment.\n"
-            }
-            Self::Limit => "Too many streams are being started. Try again in a few seconds.\n",
-            Self::Unavailable => "Streams can't be started at the moment. Try again later.\n",
-        }
-    }
-
     /// The response for this error.
     pub(crate) fn response(self) -> Response {
-        let mut response = cgi::text_response(self.status(), self.text());
+        let unknown_format = format!("The format can be {} or redirect.", formats(""));
+        let unknown_stream = format!(
+            "There is no stream of that name here. A document has a stream's name with one of these \
+             endings: {} or .redirect.",
+            formats(".")
+        );
+        let (status, text) = match self {
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Ask for a stream with GET or HEAD."),
+            Self::BadName => (
+                StatusCode::BAD_REQUEST,
+                "A stream's name is made of 1 to 64 letters, digits, dots, underscores and hyphens, \
+                 and does not begin with a dot.",
+            ),
+            Self::UnknownFormat => (StatusCode::BAD_REQUEST, unknown_format.as_str()),
+            Self::UnknownStream => (StatusCode::NOT_FOUND, unknown_stream.as_str()),
+            Self::NoConsent => {
+                (StatusCode::FORBIDDEN, "No streaming server has agreed to show this stream.")
+            }
+            Self::EdgeUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                "The streaming server that shows this stream does not answer. Try again later.",
+            ),
+            Self::NoEdge => (
+                StatusCode::BAD_GATEWAY,
+                "There is no streaming server that could show this stream.",
+            ),
+            Self::SourceRefuses => (
+                StatusCode::BAD_GATEWAY,
+                "The server that this stream comes from refuses it. Try again later.",
+            ),
+            Self::SourceUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                "The server that this stream comes from does not send it. Try again later.",
+            ),
+            Self::SourceStarting => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The stream is being fetched from its source. Try again in a moment.",
+            ),
+            Self::Limit => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many streams are being started. Try again in a few seconds.",
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Streams can't be started at the moment. Try again later.",
+            ),
+        };
+        let mut response = cgi::text_response(status, format!("{text}\n"));
         let (name, value) = match self {
             Self::Method => (header::ALLOW, "GET, HEAD"),
             Self::SourceStarting => (header::RETRY_AFTER, "2"),
@@ -111,4 +115,9 @@ impl Problem {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
         response
     }
+}
+
+/// All formats of documents, each after `prefix`.
+fn formats(prefix: &str) -> String {
+    Format::ALL.map(|format| format!("{prefix}{}", format.extension())).join(", ")
 }

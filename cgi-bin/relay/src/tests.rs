@@ -13,8 +13,7 @@ use control::{ClientError, ErrorCode, LineError, Refused, Started, StreamList, S
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::answer::answer;
-use crate::daemon::Daemon;
+use crate::answer::{Daemon, answer};
 use reply::Reply;
 
 /// A daemon that always gives the same answer.
@@ -94,6 +93,7 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
         "stream=news&format=xspf",
         "stream=%6eews&format=",
         "/relay.cgi",
+        "/relay.cgi/news.ASX",
         "10",
         "203.0.113.9",
         "fe80::1%eth0",
@@ -110,6 +110,7 @@ fn environments() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
         "PATH_INFO",
         "QUERY_STRING",
         "SCRIPT_NAME",
+        "REQUEST_URI",
         "REMOTE_ADDR",
         "CONTENT_LENGTH",
         "HTTP_TRANSFER_ENCODING",

@@ -1,6 +1,6 @@
 //! What a request asks for.
 
-use cgi::Environment;
+use cgi::{Environment, percent_decode};
 use model::is_name;
 use playlist::Format;
 
@@ -29,7 +29,7 @@ pub(crate) enum Form {
 
 impl Form {
     fn from_extension(extension: &str) -> Option<Self> {
-        if extension == "redirect" {
+        if extension.eq_ignore_ascii_case("redirect") {
             return Some(Self::Redirect);
         }
         Format::from_extension(extension).map(Self::Document)
@@ -54,6 +54,8 @@ impl Wanted {
         }
         match parameter(query, b"stream") {
             Some(stream) => Ok(Self::Stream(name(&stream)?, format(query)?)),
+            // A player that asks for a document must not get the page.
+            None if parameter(query, b"format").is_some() => Err(Problem::BadName),
             None => Ok(Self::List),
         }
     }
@@ -94,30 +96,11 @@ fn parameter(query: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Decodes percent-encoding, and `+` as a space. A `%` without two digits stays.
+/// Removes percent-encoding. `+` is a space.
 fn decode(encoded: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        decoded.push(match (first, after) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            (other, _) => *other,
-        });
-    }
-    decoded
-}
-
-/// The value of a hexadecimal digit.
-fn digit(char: u8) -> Option<u8> {
-    char::from(char).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    let spaced: Vec<u8> =
+        encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced)
 }
 
 #[cfg(test)]
@@ -143,7 +126,9 @@ mod tests {
         let m3u = Form::Document(Format::M3u);
         assert_eq!(read(b"/news.smil", b""), stream("news", DEFAULT));
         assert_eq!(read(b"/news.one.m3u", b"stream=x&format=ram"), stream("news.one", m3u));
-        assert_eq!(read(b"/news.redirect", b""), stream("news", Form::Redirect));
+        assert_eq!(read(b"/news.Redirect", b""), stream("news", Form::Redirect));
+        assert_eq!(read(b"/news.SMI", b""), stream("news", DEFAULT));
+        assert_eq!(read(b"/news.m3u8", b""), stream("news", m3u));
         assert_eq!(read(b"/news", b"format=m3u"), stream("news", m3u));
         assert_eq!(read(b"/news.sdp", b""), stream("news.sdp", DEFAULT));
         let longest = "x".repeat(64);
@@ -159,7 +144,7 @@ mod tests {
         }
         assert_eq!(read(b"/", b"stream=a&format=redirect"), stream("a", Form::Redirect));
         assert_eq!(read(b"", b"stream=news.m3u"), stream("news.m3u", DEFAULT));
-        for query in ["", "f=\"a\"", "stre", "format=m3u"] {
+        for query in ["", "f=\"a\"", "stre"] {
             assert_eq!(read(b"", query.as_bytes()), Ok(Wanted::List), "{query}");
         }
     }
@@ -182,21 +167,23 @@ mod tests {
         }
         assert_eq!(read(b"/caf\xe9", b""), Err(Problem::BadName));
         assert_eq!(read(b"/caf.\xe9", b""), Err(Problem::BadName));
-        for query in ["stream", "stream=", "stream=a+b", "stream=%", "stream=%zz", "stream=%00"] {
+        for query in [
+            "stream",
+            "stream=",
+            "stream=a+b",
+            "stream=%",
+            "stream=%zz",
+            "stream=%00",
+            "format=m3u",
+        ] {
             assert_eq!(read(b"", query.as_bytes()), Err(Problem::BadName), "{query}");
         }
     }
 
     #[test]
     fn an_unknown_format_is_refused() {
-        for query in ["format", "format=", "format=SMIL", "format=%ff", "format=sdp"] {
+        for query in ["format", "format=", "format=%ff", "format=sdp"] {
             assert_eq!(read(b"/news", query.as_bytes()), Err(Problem::UnknownFormat), "{query}");
         }
-    }
-
-    #[test]
-    fn percent_encoding_is_decoded_once() {
-        assert_eq!(decode(b"a+b%2Bc%2bd%252B%4"), b"a b+c+d%2B%4");
-        assert_eq!(decode(b"%+1%"), b"% 1%");
     }
 }

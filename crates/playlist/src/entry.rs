@@ -1,6 +1,8 @@
 //! A place to watch, and the documents that lead a player there.
 
-use crate::{Format, escape};
+use std::borrow::Cow;
+
+use crate::format::Format;
 
 /// A URL to open, with a title for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,14 @@ impl Entry {
                  </trackList>\n\
                  </playlist>\n"
             ),
+            Format::Pls => format!(
+                "[playlist]\nNumberOfEntries=1\nFile1={url}\nTitle1={title}\nLength1=-1\n\
+                 Version=2\n"
+            ),
+            Format::Asx => format!(
+                "<asx version=\"3.0\">\n<title>{xml_title}</title>\n<entry>\n\
+                 <title>{xml_title}</title>\n<ref href=\"{xml_url}\"/>\n</entry>\n</asx>\n"
+            ),
         }
     }
 }
@@ -98,9 +108,35 @@ fn is_absolute(url: &str) -> bool {
         && rest.bytes().all(in_rest)
 }
 
+/// `text` with the five special characters of XML and HTML as references. `'` becomes `&#39;`,
+/// because HTML 4 has no `&apos;`.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn special_characters_are_escaped() {
+        assert_eq!(escape("plain – text"), "plain – text");
+        assert_eq!(escape(r#"<a b="c">'&amp;"#), "&lt;a b=&quot;c&quot;&gt;&#39;&amp;amp;");
+    }
 
     #[test]
     fn smil_is_what_the_most_players_take() {
@@ -140,6 +176,11 @@ mod tests {
         assert_eq!(
             entry.document(Format::M3u),
             "#EXTM3U\n#EXTINF:-1,\u{feff}The  news\nrtsp://dss2.example.net/news.sdp\n"
+        );
+        assert_eq!(
+            entry.document(Format::Pls),
+            "[playlist]\nNumberOfEntries=1\nFile1=rtsp://dss2.example.net/news.sdp\n\
+             Title1=\u{feff}The  news\nLength1=-1\nVersion=2\n"
         );
         assert_eq!(entry.document(Format::Ram), "rtsp://dss2.example.net/news.sdp\n");
     }

@@ -28,6 +28,7 @@ proptest! {
             (Format::Smil, "video", Some("src"), 3),
             (Format::QuickTime, "embed", Some("src"), 1),
             (Format::Xspf, "location", None, 6),
+            (Format::Asx, "ref", Some("href"), 5),
         ] {
             let document = entry.document(format);
             let xml = Document::parse(&document).unwrap();
@@ -53,10 +54,16 @@ proptest! {
     fn lists_have_the_lines_they_should(title in any::<String>()) {
         let entry = Entry::new("rtsp://host/news.sdp", &title).unwrap();
         let m3u = entry.document(Format::M3u);
-        let lines: Vec<&str> = m3u.split(['\n', '\r', '\u{2028}', '\u{2029}', '\u{85}']).collect();
+        let breaks = ['\n', '\r', '\u{2028}', '\u{2029}', '\u{85}'];
+        let lines: Vec<&str> = m3u.split(breaks).collect();
         prop_assert_eq!(lines.len(), 4);
         prop_assert_eq!(lines[2], "rtsp://host/news.sdp");
         prop_assert_eq!(entry.document(Format::Ram).lines().count(), 1);
+        let pls = entry.document(Format::Pls);
+        let lines: Vec<&str> = pls.split(breaks).collect();
+        prop_assert_eq!(lines.len(), 7);
+        prop_assert_eq!(lines[2], "File1=rtsp://host/news.sdp");
+        prop_assert!(lines[3].starts_with("Title1="));
     }
 
     #[test]

@@ -28,6 +28,8 @@ fn each_document_sends_the_player_on() {
         ("ram", "audio/x-pn-realaudio"),
         ("m3u", "audio/x-mpegurl"),
         ("xspf", "application/xspf+xml"),
+        ("pls", "audio/x-scpls"),
+        ("asx", "video/x-ms-wvx"),
     ] {
         let by_path = get(&daemon, &format!("/news.{extension}"), "");
         let by_query = get(&daemon, "", &format!("stream=news&format={extension}"));
@@ -36,13 +38,13 @@ fn each_document_sends_the_player_on() {
             let disposition = format!("inline; filename=\"news.{extension}\"");
             assert_eq!(reply.header("content-disposition"), disposition);
             assert!(reply.text().contains(URL), "{reply:?}");
-            if ["smil", "qtl", "xspf"].contains(&extension) {
+            if ["smil", "qtl", "xspf", "asx"].contains(&extension) {
                 assert!(Document::parse(reply.text()).is_ok(), "{reply:?}");
             }
         }
     }
     let question = r#"{"op":"start","stream":"news","client":"203.0.113.9"}"#;
-    assert_eq!(daemon.questions(), vec![question; 10]);
+    assert_eq!(daemon.questions(), vec![question; 14]);
 }
 
 #[test]
@@ -54,6 +56,37 @@ fn smil_is_the_default_and_names_may_have_dots() {
     }
     let question = r#"{"op":"start","stream":"news.one","client":"203.0.113.9"}"#;
     assert_eq!(daemon.questions(), vec![question; 3]);
+}
+
+#[test]
+fn other_endings_lead_to_the_nearest_document() {
+    let daemon = Daemon::sending_to(URL);
+    for (path, content_type) in [
+        ("/news.m3u8", "audio/x-mpegurl"),
+        ("/news.smi", "application/smil+xml"),
+        ("/news.SMIL", "application/smil+xml"),
+        ("/news.ASX", "video/x-ms-wvx"),
+    ] {
+        let reply = get(&daemon, path, "");
+        assert_eq!((reply.status, reply.header("content-type")), (200, content_type));
+    }
+    let question = r#"{"op":"start","stream":"news","client":"203.0.113.9"}"#;
+    assert_eq!(daemon.questions(), vec![question; 4]);
+    let unknown = r#"{"error":{"code":"unknown-stream","message":"no stream"}}"#;
+    let reply = get(&Daemon::saying(format!("{unknown}\n")), "/news.sdp", "");
+    assert_eq!(reply.status, 404);
+    assert!(reply.text().contains(".smil, .qtl, .ram, .m3u, .xspf, .pls, .asx or .redirect"));
+}
+
+#[test]
+fn a_document_is_found_without_path_info() {
+    let daemon = Daemon::sending_to(URL);
+    let path = b"/cgi-bin/relay.cgi/news.m3u";
+    for script in [&b"/cgi-bin/relay.cgi"[..], path] {
+        let reply = request(daemon.path(), &[("SCRIPT_NAME", script), ("REQUEST_URI", path)]);
+        assert_eq!((reply.status, reply.header("content-type")), (200, "audio/x-mpegurl"));
+    }
+    assert_eq!(daemon.questions(), vec![r#"{"op":"start","stream":"news"}"#; 2]);
 }
 
 #[test]
