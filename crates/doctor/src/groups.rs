@@ -45,6 +45,11 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
 }
 
 fn arrivals_of(media: &Media, interface: Option<&str>) -> Vec<Arrival> {
+    let mut senders: Vec<Option<IpAddr>> =
+        media.allowed_senders().iter().map(|sender| Some(sender.to_canonical())).collect();
+    if senders.is_empty() {
+        senders.push(None);
+    }
     let own = media.connections.iter().flat_map(|connection| {
         connection.addresses().map(move |address| (address, connection.zone.as_deref()))
     });
@@ -53,10 +58,10 @@ fn arrivals_of(media: &Media, interface: Option<&str>) -> Vec<Arrival> {
         .map(|(address, zone)| (address.to_canonical(), zone))
         .filter(|(address, _)| !address.is_unspecified())
         .take(MAX_ADDRESSES)
-        .map(|(address, zone)| Arrival {
-            address,
-            sender: media.allowed_sender().map(|sender| sender.to_canonical()),
-            interface: zone.or(interface).map(str::to_owned),
+        .flat_map(|(address, zone)| {
+            let interface = zone.or(interface).map(str::to_owned);
+            let of = move |sender| Arrival { address, sender, interface: interface.clone() };
+            senders.iter().copied().map(of)
         })
         .collect()
 }

@@ -107,7 +107,7 @@ impl Memberships {
             .streams()
             .flat_map(|stream| stream.routes().map(move |route| (&stream.name, route)))
             .flat_map(|(name, route)| route.paths().map(move |path| (name, &path.source)));
-        let specific = sources.filter(|(_, source)| source.sender.is_some());
+        let specific = sources.filter(|(_, source)| !source.senders.is_empty());
         let mut found: BTreeMap<&str, &str> = BTreeMap::new();
         for (stream, source) in specific {
             let old = source.interface.as_deref().filter(|name| {
@@ -147,7 +147,7 @@ mod tests {
         let source = |address: &str, interface: Option<&str>| Source {
             address: address.parse().unwrap(),
             port: 5004,
-            sender: None,
+            senders: Box::default(),
             interface: interface.map(Into::into),
         };
         assert!(memberships.holds(&source("239.1.2.3", Some("studio"))));

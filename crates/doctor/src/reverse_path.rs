@@ -63,11 +63,16 @@ fn arrivals(catalog: &Catalog, stream: &Stream) -> Vec<(String, Sender)> {
     let sources = stream.sources().into_iter().flatten().flatten();
     let groups = sources.filter(|one| one.address.is_multicast() && one.address.is_ipv4());
     let owner = catalog.session(&stream.name).ok().and_then(|session| owner(session.original()));
-    let sender = |source: &Source| match source.sender {
-        Some(sender) => Some(Sender::Only(sender)),
-        None => owner.map(Sender::Likely),
+    let senders = |source: &Source| -> Vec<Sender> {
+        match &source.senders[..] {
+            [] => owner.map(Sender::Likely).into_iter().collect(),
+            senders => senders.iter().copied().map(Sender::Only).collect(),
+        }
     };
-    groups.filter_map(|source| Some((interface(source)?, sender(source)?))).collect()
+    let interfaces = groups.filter_map(|source| Some((source, interface(source)?)));
+    interfaces
+        .flat_map(|(source, name)| senders(source).into_iter().map(move |one| (name.clone(), one)))
+        .collect()
 }
 
 fn interface(source: &Source) -> Option<String> {

@@ -23,28 +23,38 @@ pub(crate) fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> 
         .map_err(failed("opening a socket"))?;
     prepare(&socket, source, buffer).map_err(failed("setting the socket's options"))?;
     socket.bind(&address.into()).map_err(failed("binding the socket"))?;
-    join(&socket, source, index).map_err(failed("joining the group"))?;
+    for sender in memberships(source) {
+        join(&socket, source, sender, index).map_err(failed("joining the group"))?;
+    }
     Ok(socket)
 }
 
 /// Joins the group again. True if the membership was lost with its interface, false if it was
 /// still there.
 pub(crate) fn rejoin(socket: &Socket, source: &Source) -> Result<bool, OpenError> {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable};
     let index = interface_index(source)?;
-    match join(socket, source, index) {
-        Ok(()) => Ok(source.address.is_multicast()),
-        // Already a member: EADDRINUSE for a group, EADDRNOTAVAIL for a group and sender.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
-            ) =>
-        {
-            Ok(false)
+    let mut lost = false;
+    for sender in memberships(source) {
+        match join(socket, source, sender, index) {
+            Ok(()) => lost = true,
+            // Already a member: EADDRINUSE for a group, EADDRNOTAVAIL for a group and sender.
+            Err(error) if matches!(error.kind(), AddrInUse | AddrNotAvailable) => {}
+            Err(error) => {
+                let source_ = source.clone();
+                return Err(OpenError::Source { source_, step: "joining the group", error });
+            }
         }
-        Err(error) => {
-            Err(OpenError::Source { source_: source.clone(), step: "joining the group", error })
-        }
+    }
+    Ok(lost)
+}
+
+/// The senders that a group is joined for, or none once for all senders. Nothing for unicast.
+fn memberships(source: &Source) -> Vec<Option<IpAddr>> {
+    match &source.senders[..] {
+        _ if !source.address.is_multicast() => Vec::new(),
+        [] => vec![None],
+        senders => senders.iter().copied().map(Some).collect(),
     }
 }
 
@@ -73,7 +83,10 @@ fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
         socket.set_only_v6(true)?;
     }
     if !source.address.is_multicast() {
-        return source.sender.map_or(Ok(()), |sender| socket.attach_filter(&only_from(sender)));
+        return match &source.senders[..] {
+            [] => Ok(()),
+            senders => socket.attach_filter(&only_from(senders)),
+        };
     }
     socket.set_reuse_address(true)?;
     match (source.address, &source.interface) {
@@ -102,11 +115,10 @@ pub(crate) fn granted_buffer(bytes: usize) -> io::Result<usize> {
     Ok(socket.recv_buffer_size()? / 2)
 }
 
-fn join(socket: &Socket, source: &Source, index: u32) -> io::Result<()> {
-    match (source.address, source.sender) {
-        (group, _) if !group.is_multicast() => Ok(()),
-        (group, Some(sender)) => join_source(socket.as_fd(), group, sender, index),
-        (group, None) => join_group(socket, group, index),
+fn join(socket: &Socket, source: &Source, sender: Option<IpAddr>, index: u32) -> io::Result<()> {
+    match sender {
+        Some(sender) => join_source(socket.as_fd(), source.address, sender, index),
+        None => join_group(socket, source.address, index),
     }
 }
 
@@ -120,29 +132,31 @@ pub(crate) fn join_group(socket: &Socket, group: IpAddr, index: u32) -> io::Resu
     }
 }
 
-/// A socket filter (classic BPF) that accepts one sender's packets. Unicast needs it, because it has
+/// A socket filter (classic BPF) that accepts these senders' packets. Unicast needs it, because it has
 /// no source-specific join.
-fn only_from(sender: IpAddr) -> Vec<SockFilter> {
+fn only_from(senders: &[IpAddr]) -> Vec<SockFilter> {
     const LOAD_WORD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
     // SKF_NET_OFF: an offset that counts from the IP header.
     const IP_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
-    let (offset, octets) = match sender {
-        IpAddr::V4(sender) => (12, sender.octets().to_vec()),
-        IpAddr::V6(sender) => (8, sender.octets().to_vec()),
-    };
-    let words =
-        octets.chunks_exact(4).map(|word| word.iter().fold(0, |n, b| n << 8 | u32::from(*b)));
-    let mut left = u8::try_from(octets.len() / 4).unwrap_or(0);
     let mut filter = Vec::new();
-    for (at, word) in (IP_HEADER + offset..).step_by(4).zip(words) {
-        left -= 1;
-        // Unequal: skip the remaining words (two instructions each) and the "accept".
-        filter.push(SockFilter::new(LOAD_WORD, 0, 0, at));
-        filter.push(SockFilter::new(JUMP_IF_EQUAL, 0, left * 2 + 1, word));
+    for sender in senders {
+        let (offset, octets) = match sender {
+            IpAddr::V4(sender) => (12, sender.octets().to_vec()),
+            IpAddr::V6(sender) => (8, sender.octets().to_vec()),
+        };
+        let words =
+            octets.chunks_exact(4).map(|word| word.iter().fold(0, |n, b| n << 8 | u32::from(*b)));
+        let mut left = u8::try_from(octets.len() / 4).unwrap_or(0);
+        for (at, word) in (IP_HEADER + offset..).step_by(4).zip(words) {
+            left -= 1;
+            // Unequal: skip the remaining words (two instructions each) and the "accept".
+            filter.push(SockFilter::new(LOAD_WORD, 0, 0, at));
+            filter.push(SockFilter::new(JUMP_IF_EQUAL, 0, left * 2 + 1, word));
+        }
+        filter.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
     }
-    filter.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
     filter.push(SockFilter::new(RETURN, 0, 0, 0));
     filter
 }

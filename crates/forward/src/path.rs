@@ -10,8 +10,9 @@ pub struct Source {
     pub address: IpAddr,
     /// The UDP port.
     pub port: u16,
-    /// Accept only this sender's packets; for a group by a source-specific join (RFC 4607).
-    pub sender: Option<IpAddr>,
+    /// Accept only these senders' packets; for a group by source-specific joins (RFC 4607). Empty:
+    /// everybody's.
+    pub senders: Vec<IpAddr>,
     /// The name of the interface to join a group on; `None` lets the routes decide.
     pub interface: Option<String>,
 }
@@ -19,8 +20,8 @@ pub struct Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", SocketAddr::new(self.address, self.port))?;
-        if let Some(sender) = self.sender {
-            write!(f, " from {sender}")?;
+        for (at, sender) in self.senders.iter().enumerate() {
+            write!(f, "{}{sender}", if at == 0 { " from " } else { ", " })?;
         }
         if let Some(interface) = &self.interface {
             write!(f, " on {interface}")?;

@@ -143,22 +143,23 @@ fn interfaces_do_not_mix() {
 }
 
 #[test]
-fn only_the_chosen_sender_passes() {
-    alone("only_the_chosen_sender_passes", || {
-        for (address, wanted, other) in [
-            ("232.1.1.1", "192.0.2.9", "192.0.2.1"),
-            ("ff35::4000:1", "2001:db8::9", "2001:db8::1"),
-            ("192.0.2.1", "192.0.2.9", "192.0.2.1"),
-            ("2001:db8::1", "2001:db8::9", "2001:db8::1"),
+fn only_the_chosen_senders_pass() {
+    alone("only_the_chosen_senders_pass", || {
+        for (address, wanted, second, other) in [
+            ("232.1.1.1", "192.0.2.9", "192.0.2.8", "192.0.2.1"),
+            ("ff35::4000:1", "2001:db8::9", "2001:db8::8", "2001:db8::1"),
+            ("192.0.2.1", "192.0.2.9", "192.0.2.8", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::9", "2001:db8::8", "2001:db8::1"),
         ] {
             let (relay, edge) = (Relay::start(), edge());
-            let source = Source { sender: Some(wanted.parse().unwrap()), ..group(address, 5004) };
+            let senders = [second, wanted].map(|sender| sender.parse().unwrap()).to_vec();
+            let source = Source { senders, ..group(address, 5004) };
             let _flow = relay.flow(&source, edge.local_addr().unwrap());
             for (sender, packet) in [
                 (other, b"other 1"),
                 (wanted, b"wanted1"),
                 (other, b"other 2"),
-                (wanted, b"wanted2"),
+                (second, b"wanted2"),
             ] {
                 encoder_at(sender).send_to(packet, (source.address, source.port)).unwrap();
             }

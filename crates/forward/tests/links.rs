@@ -74,7 +74,10 @@ fn a_group_is_received_again_when_its_interface_returns() {
             (group("239.1.1.1", 5004), "192.0.2.1"),
             (Source { interface: None, ..group("239.1.1.2", 5004) }, "192.0.2.1"),
             (
-                Source { sender: Some("192.0.2.9".parse().unwrap()), ..group("232.1.1.1", 5004) },
+                Source {
+                    senders: ["192.0.2.7", "192.0.2.9"].map(|one| one.parse().unwrap()).to_vec(),
+                    ..group("232.1.1.1", 5004)
+                },
                 "192.0.2.9",
             ),
             (group("ff15::1", 5004), "2001:db8::1"),

@@ -43,7 +43,7 @@ impl Media {
             let interface = path.multicast.as_ref().and_then(|one| one.interface.as_deref());
             let interface = interface.map(str::to_owned);
             let (address, port) = (path.target.ip(), path.target.port());
-            Some(Source { address, port, sender: None, interface })
+            Some(Source { address, port, senders: Vec::new(), interface })
         };
         let mut medias = Self::of(stream).ok()?;
         for media in &mut medias {
@@ -65,6 +65,10 @@ impl Media {
 
 /// The data plane has a type of its own, since it knows no catalogue.
 fn source(source: &catalog::Source) -> Source {
-    let catalog::Source { address, port, sender, .. } = *source;
-    Source { address, port, sender, interface: source.interface.as_deref().map(str::to_owned) }
+    Source {
+        address: source.address,
+        port: source.port,
+        senders: source.senders.to_vec(),
+        interface: source.interface.as_deref().map(str::to_owned),
+    }
 }

@@ -129,7 +129,7 @@ fn counts_only_the_allowed_sender() {
             [("232.1.1.1", "192.0.2.9", "192.0.2.1"), ("ff35::1", "2001:db8::9", "2001:db8::1")]
         {
             let any = group(address, 5004);
-            let one = Source { sender: Some(allowed.parse().unwrap()), ..any.clone() };
+            let one = Source { senders: vec![allowed.parse().unwrap()], ..any.clone() };
             let mut scan = open(vec![media(&one, 96), media(&any, 96)]);
             send(&encoder_at(other), &any, 96, 1, &[1, 2]);
             send(&encoder_at(allowed), &any, 96, 2, &[1, 2]);

@@ -196,12 +196,13 @@ impl Media {
         self.connections.iter().map(|connection| connection.count).max().unwrap_or(1)
     }
 
-    /// The first sender that a filter allows; none if everybody may send.
-    pub fn allowed_sender(&self) -> Option<IpAddr> {
-        self.source_filters.iter().filter(|filter| filter.include).find_map(|filter| {
-            let about = self.connections.iter().any(|c| filter.covers(c.address));
-            filter.senders.first().copied().filter(|_| about)
-        })
+    /// The senders that the filters allow; none if everybody may send.
+    pub fn allowed_senders(&self) -> Vec<IpAddr> {
+        let about = |filter: &&SourceFilter| {
+            filter.include && self.connections.iter().any(|c| filter.covers(c.address))
+        };
+        let filters = self.source_filters.iter().filter(about);
+        filters.flat_map(|filter| &filter.senders).copied().collect()
     }
 }
 

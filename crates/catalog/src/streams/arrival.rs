@@ -1,5 +1,6 @@
 //! Where a stream's packets arrive at the origin.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -156,9 +157,9 @@ fn arrival(
                 "has the address {address}: name its group, or this host's address"
             ));
         }
-        let sender = sender(media, connection.address, address)?;
+        let senders = senders(media, connection.address, address)?;
         let interface = interface.clone().filter(|_| address.is_multicast());
-        Ok(Arc::new(Source { address, port, sender, interface }))
+        Ok(Arc::new(Source { address, port, senders, interface }))
     };
     let port = |first: u16| first.checked_add(step);
     let rtp = port(media.port).ok_or_else(|| "has ports above 65535".to_owned())?;
@@ -170,20 +171,16 @@ fn arrival(
     })
 }
 
-/// The only sender that the filters allow for a group, which is `base` or one of its layers.
-fn sender(media: &Media, base: IpAddr, group: IpAddr) -> Result<Option<IpAddr>, String> {
+/// The senders that the filters allow for a group, which is `base` or one of its layers; none: any.
+fn senders(media: &Media, base: IpAddr, group: IpAddr) -> Result<Box<[IpAddr]>, String> {
     let covering = || media.source_filters.iter().filter(|f| f.covers(group) || f.covers(base));
     if covering().any(|filter| !filter.include) {
         return Err("has a source filter that excludes; only `incl` can be relayed".into());
     }
-    let mut senders: Vec<IpAddr> =
-        covering().flat_map(|f| &f.senders).map(IpAddr::to_canonical).collect();
-    senders.sort();
-    senders.dedup();
-    match senders[..] {
-        [] => Ok(None),
-        [sender] if sender.is_ipv4() == group.is_ipv4() => Ok(Some(sender)),
-        [sender] => Err(format!("has the sender {sender} for {group}, of another family")),
-        _ => Err(format!("has a source filter with {} senders; one can be relayed", senders.len())),
+    let senders = covering().flat_map(|filter| &filter.senders).map(IpAddr::to_canonical);
+    let senders: BTreeSet<IpAddr> = senders.collect();
+    match senders.iter().find(|sender| sender.is_ipv4() != group.is_ipv4()) {
+        Some(sender) => Err(format!("has the sender {sender} for {group}, of another family")),
+        None => Ok(senders.into_iter().collect()),
     }
 }

@@ -118,8 +118,14 @@ impl Section {
         let address = self.group.filter(|_| self.run == Run::Elsewhere)?;
         let ports = targets(of.arrivals, self.ports.as_deref(), "ports").ok()?;
         let interface = self.interface(interface);
-        let source =
-            |port| Arc::new(Source { address, port, sender: None, interface: interface.clone() });
+        let source = |port| {
+            Arc::new(Source {
+                address,
+                port,
+                senders: Box::default(),
+                interface: interface.clone(),
+            })
+        };
         let arrival = |&(rtp, rtcp): &Ports| Arrival { rtp: source(rtp), rtcp: rtcp.map(source) };
         Some(ports.iter().map(|media| media.iter().map(arrival).collect()).collect())
     }

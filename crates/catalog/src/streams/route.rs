@@ -55,8 +55,8 @@ pub struct Source {
     pub address: IpAddr,
     /// The UDP port. For a pull: the flow's index, see [`Source::pulled`].
     pub port: u16,
-    /// The only sender whose packets are taken (source-specific multicast); none: any sender.
-    pub sender: Option<IpAddr>,
+    /// The senders whose packets are taken (source-specific multicast), sorted; none: any sender.
+    pub senders: Box<[IpAddr]>,
     /// The interface to join the group on; none: the routing table decides.
     pub interface: Option<Arc<str>>,
 }
@@ -66,7 +66,7 @@ impl Source {
     /// are known only while the pull runs.
     pub(crate) fn of_pull(index: u16) -> Self {
         let address = Ipv4Addr::UNSPECIFIED.into();
-        Self { address, port: index, sender: None, interface: None }
+        Self { address, port: index, senders: Box::default(), interface: None }
     }
 
     /// The index among the flows of a pull; none for a stream that arrives by itself.
@@ -81,9 +81,10 @@ impl Source {
 
     /// Whether a packet could arrive at both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        let senders =
-            self.sender.is_none() || other.sender.is_none() || self.sender == other.sender;
-        senders && self.socket() == other.socket()
+        let (ours, theirs) = (&self.senders, &other.senders);
+        let anybody = ours.is_empty() || theirs.is_empty();
+        self.socket() == other.socket()
+            && (anybody || ours.iter().any(|sender| theirs.contains(sender)))
     }
 }
 

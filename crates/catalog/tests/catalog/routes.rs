@@ -253,7 +253,6 @@ fn streams_that_cannot_be_relayed_say_why() {
     assert!(of(&[C, "m=application 9 UDP/DTLS/SCTP webrtc"]).contains("only RTP"));
     let filter = |filter| of(&[C, VIDEO[0], VIDEO[1], filter]);
     assert!(filter("a=source-filter: excl IN IP4 * 10.0.0.1").contains("excludes"));
-    assert!(filter("a=source-filter: incl IN IP4 * 10.0.0.1 10.0.0.2").contains("2 senders"));
     assert!(filter("a=source-filter: incl IN IP6 * ::1").contains("another family"));
 }
 
@@ -279,24 +278,28 @@ fn sections_that_are_not_rtp_are_left_out() {
 }
 
 #[test]
-fn groups_are_joined_for_their_sender_on_their_interface() {
+fn groups_are_joined_for_their_senders_on_their_interface() {
     let config = format!("[origin]\ninterface = \"eth0\"\n{EDGE}");
     let source = |lines: &[&str]| {
         let world =
             World::with(&config).file("news.sdp", sdp(lines)).file("news.dss2.sdp", sdp(VIDEO));
         let source = world.load().route("news", "dss2").unwrap().pairs[0].rtp.source.clone();
-        (source.sender.map(|ip| ip.to_string()), source.interface.as_deref().map(str::to_owned))
+        let senders: Vec<_> = source.senders.iter().map(ToString::to_string).collect();
+        (senders.join(","), source.interface.as_deref().map(str::to_owned))
     };
     let some = |text: &str| Some(text.to_owned());
     let ssm = "a=source-filter: incl IN IP4 239.1.2.3 10.0.0.1";
     let other = "a=source-filter: incl IN IP4 239.9.9.9 10.0.0.1";
     let all = "a=source-filter:incl IN IP4 * 10.0.0.2";
-    assert_eq!(source(&[&[C], VIDEO].concat()), (None, some("eth0")));
-    assert_eq!(source(&[&[C, ssm], VIDEO].concat()), (some("10.0.0.1"), some("eth0")));
-    assert_eq!(source(&[&[C, other], VIDEO].concat()), (None, some("eth0")));
-    assert_eq!(source(&[&[C, ssm], VIDEO, &[all]].concat()), (some("10.0.0.2"), some("eth0")));
-    assert_eq!(source(&[&["c=IN IP6 ff12::1%eth7"], VIDEO].concat()), (None, some("eth7")));
-    assert_eq!(source(&[&["c=IN IP4 127.0.0.1"], VIDEO].concat()), (None, None));
+    let of = |senders: &str, interface| (senders.to_owned(), some(interface));
+    let both = "a=source-filter:incl IN IP4 239.1.2.3 10.0.0.2 10.0.0.1 10.0.0.2";
+    assert_eq!(source(&[&[C], VIDEO].concat()), of("", "eth0"));
+    assert_eq!(source(&[&[C, ssm], VIDEO].concat()), of("10.0.0.1", "eth0"));
+    assert_eq!(source(&[&[C, other], VIDEO].concat()), of("", "eth0"));
+    assert_eq!(source(&[&[C, ssm], VIDEO, &[all]].concat()), of("10.0.0.2", "eth0"));
+    assert_eq!(source(&[&[C], VIDEO, &[both]].concat()), of("10.0.0.1,10.0.0.2", "eth0"));
+    assert_eq!(source(&[&["c=IN IP6 ff12::1%eth7"], VIDEO].concat()), of("", "eth7"));
+    assert_eq!(source(&[&["c=IN IP4 127.0.0.1"], VIDEO].concat()), (String::new(), None));
 }
 
 #[test]

@@ -16,9 +16,10 @@ fn summary(session: &Session) -> String {
             1 => String::new(),
             count => format!(" n={count}"),
         };
-        let sender = media.allowed_sender().map(|sender| format!(" from {sender}"));
+        let senders: Vec<_> = media.allowed_senders().iter().map(ToString::to_string).collect();
+        let from = if senders.is_empty() { "" } else { " from " };
         let (kind, port, ports) = (&media.kind, media.port, media.ports);
-        format!("{kind}:{port}/{ports}@{addresses}{count}{}", sender.unwrap_or_default())
+        format!("{kind}:{port}/{ports}@{addresses}{count}{from}{}", senders.join(","))
     });
     media.collect::<Vec<_>>().join(";")
 }

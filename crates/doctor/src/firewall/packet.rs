@@ -80,7 +80,7 @@ impl Packet {
             v6: source.address.is_ipv6(),
             protocol: Protocol::Udp(source.port),
             target: Some(source.address),
-            sender: source.sender,
+            sender: source.senders.first().copied(),
             interface: source.interface.as_deref().map(str::to_owned),
         }
     }

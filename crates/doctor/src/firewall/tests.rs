@@ -38,7 +38,7 @@ fn media() -> Packet {
     Packet::media(&Source {
         address: "239.1.2.3".parse().unwrap(),
         port: 5004,
-        sender: None,
+        senders: Box::default(),
         interface: Some("studio".into()),
     })
 }

@@ -50,7 +50,10 @@ fn relay(
     let from = ports(&sources(replica)?)?;
     let to = ports(&targets(replica)?)?;
     let first = replica.pairs.first().ok_or("it has no media")?;
-    let sender = first.rtp.source.sender.map(|sender| pref("source_addr", sender));
+    let sender = match first.rtp.source.senders[..] {
+        [sender] => Some(pref("source_addr", sender)),
+        _ => None,
+    };
     let multicast = first.rtp.multicast.as_ref();
     let out = match multicast.and_then(|multicast| multicast.interface.as_deref()) {
         None => None,

@@ -30,7 +30,9 @@ pub(super) fn run(context: &mut Context<'_>, file: &Path) -> Result<(), Failure>
         Column::text("FORMATS"),
     ]);
     for media in &session.media {
-        let sender = media.allowed_sender().map_or_else(|| "any".into(), |one| one.to_string());
+        let senders: Vec<String> =
+            media.allowed_senders().iter().map(ToString::to_string).collect();
+        let sender = if senders.is_empty() { "any".to_owned() } else { senders.join(" ") };
         let formats: Vec<String> = media.formats.iter().map(ToString::to_string).collect();
         let formats = if formats.is_empty() { media.proto.clone() } else { formats.join(", ") };
         let cells = [media.kind.clone(), ports(media), addresses(media), sender, formats];
@@ -51,15 +53,20 @@ fn shape(session: &Session) -> Value {
             }
             shape
         };
-        json!({
+        let senders = media.allowed_senders();
+        let mut shape = json!({
             "kind": media.kind,
             "port": media.port,
             "ports": media.ports,
             "addresses": media.connections.iter().map(|one| one.address).collect::<Vec<_>>(),
             "address_count": media.address_count(),
-            "source": media.allowed_sender(),
+            "source": senders.first(),
             "formats": media.formats.iter().map(format).collect::<Vec<_>>(),
-        })
+        });
+        if senders.len() > 1 {
+            shape["sources"] = json!(senders);
+        }
+        shape
     });
     json!({ "name": session.name, "media": media.collect::<Vec<_>>() })
 }

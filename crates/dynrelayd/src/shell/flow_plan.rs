@@ -36,7 +36,7 @@ fn path(path: &catalog::Path, pulled: &[SocketAddr]) -> forward::Path {
         source: forward::Source {
             address: at.ip(),
             port: at.port(),
-            sender: path.source.sender,
+            senders: path.source.senders.to_vec(),
             interface: path.source.interface.as_deref().map(str::to_owned),
         },
         target: path.target,

@@ -20,7 +20,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os("FORWARD_TEST_ALONE").is_some() {
         run("ip link set lo up");
         add_air();
-        await_local(&["2001:db8::1", "2001:db8::9"]);
+        await_local(&["2001:db8::1", "2001:db8::8", "2001:db8::9"]);
         while encoder_at("2001:db8::1").send_to(b"", "[ff15::f]:9").is_err() {}
         return body();
     }
@@ -40,10 +40,10 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
 /// Adds the interface that carries multicast. (A loopback interface carries none of IPv6.)
 pub(crate) fn add_air() {
     run("ip link add air0 mtu 65535 type veth peer name air1 mtu 65535");
-    for address in ["192.0.2.1/24", "192.0.2.9/24"] {
+    for address in ["192.0.2.1/24", "192.0.2.8/24", "192.0.2.9/24"] {
         run(&format!("ip addr add {address} dev air0"));
     }
-    for address in ["2001:db8::1/64", "2001:db8::9/64"] {
+    for address in ["2001:db8::1/64", "2001:db8::8/64", "2001:db8::9/64"] {
         run(&format!("ip addr add {address} dev air0 nodad"));
     }
     run("ip link set air1 up");
@@ -115,7 +115,7 @@ impl Relay {
 /// A group on `air0`.
 pub(crate) fn group(address: &str, port: u16) -> Source {
     let interface = Some("air0".to_owned());
-    Source { address: address.parse().unwrap(), port, sender: None, interface }
+    Source { address: address.parse().unwrap(), port, senders: Vec::new(), interface }
 }
 
 /// A socket that sends multicast over `air0`.
