@@ -115,7 +115,7 @@ def test_check_finds_receive_buffers_that_the_kernel_limits(light_testbed):
     config.write_text(config.read_text().replace("[origin]", "receive_buffer = 1000000000\n[origin]"))
     ((severity, what),) = findings(testbed, "reception")
     assert severity == "warning"
-    assert "of the 1.0 GB that are asked for; that holds" in what
+    assert "of the 1.0 GB in the configuration; that holds" in what
     assert "of s01's video H264 (4.0 Mbit/s)" in what
 
 

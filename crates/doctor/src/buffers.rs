@@ -1,4 +1,4 @@
-//! Receive buffers, against the rates of the streams.
+//! Compares receive buffers with the rates of the streams.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use crate::finding::{Finding, Subject};
 use wording::{count, rate, silence, size};
 
 const ABOUT: Subject = Subject::Reception;
-/// A buffer that is full sooner than this loses packets whenever the host is busy, in milliseconds.
+/// A buffer that fills sooner than this loses packets whenever the host is busy, in milliseconds.
 const SHORTEST: u64 = 200;
 
-/// A media and the bytes a second that it takes.
+/// A media and its bytes a second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Load {
     stream: String,
@@ -24,8 +24,8 @@ struct Load {
     bytes: u64,
 }
 
-/// Buffers that are smaller than was asked for, or too small for a stream; and packets that were
-/// lost that way.
+/// Buffers that are smaller than configured, or too small for a stream; and packets that were lost
+/// for that reason.
 pub(crate) fn findings(
     catalog: &Catalog,
     written: &Written,
@@ -44,22 +44,22 @@ pub(crate) fn findings(
             findings.extend(finding.map(|finding| finding.at(place)));
         }
         Err(error) => {
-            let what = format!("can't try how large a receive buffer may be: {error}");
+            let what = format!("can't find out how large a receive buffer may be: {error}");
             findings.push(Finding::unknown(ABOUT, what, "see `sysctl net.core.rmem_max`"));
         }
     }
     findings
 }
 
-/// What a socket gets that asks for so many bytes without being privileged: as much as
-/// net.core.rmem_max allows. The kernel doubles it for its own bookkeeping.
+/// The buffer that an unprivileged socket gets if it asks for this many bytes: at most
+/// net.core.rmem_max. The kernel doubles it for its own bookkeeping.
 fn granted(asked: usize) -> io::Result<usize> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
     socket.set_recv_buffer_size(asked)?;
     Ok((socket.recv_buffer_size()? / 2).min(asked))
 }
 
-/// Each media's rate: the `b=` line's, or what its relays measure, if that is more.
+/// Each media's rate: of the `b=` line, or of its relays, if that is higher.
 fn loads(catalog: &Catalog, running: Option<&Running>) -> Vec<Load> {
     let mut loads: Vec<Load> = catalog
         .streams()
@@ -93,26 +93,26 @@ fn small(asked: usize, granted: usize, heaviest: Option<&Load>) -> Option<Findin
     if granted < asked {
         let holds = holds.map(|holds| format!("; that holds {holds}")).unwrap_or_default();
         let what = format!(
-            "each receive buffer gets {} of the {} that are asked for{holds}",
+            "each receive buffer gets only {} of the {} in the configuration{holds}",
             size(bytes(granted)),
             size(bytes(asked))
         );
         let advice = format!(
             "`echo net.core.rmem_max={asked} >/etc/sysctl.d/dynrelay.conf`, `sysctl -p` that file, \
-             and restart dynrelayd; or ask for less: receive_buffer in [daemon]"
+             and restart dynrelayd; or set a smaller receive_buffer in [daemon]"
         );
         return Some(Finding::warning(ABOUT, what, advice));
     }
     let (load, _) = heaviest.filter(|(_, time)| *time < SHORTEST)?;
     let what = format!("a receive buffer holds no more than {}", holds?);
     let advice = format!(
-        "ask for more: receive_buffer = {} in [daemon], and as much in net.core.rmem_max",
+        "set receive_buffer = {} in [daemon], and net.core.rmem_max to as much",
         (load.bytes / 2).next_power_of_two()
     );
     Some(Finding::warning(ABOUT, what, advice))
 }
 
-/// Relays that lost packets here, by the kernel's own count.
+/// Relays that lost packets on this host, as the kernel counts them.
 fn lost(catalog: &Catalog, running: Option<&Running>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for detail in running.into_iter().flat_map(Running::open) {
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_that_is_cut_short_or_full_too_soon() {
+    fn a_buffer_that_is_too_small_or_fills_too_soon() {
         let load = |bytes| Load { stream: "news".into(), media: "video H264".into(), bytes };
         assert_eq!(small(1 << 20, 1 << 20, None), None);
         assert_eq!(small(1 << 20, 1 << 20, Some(&load(1 << 20))), None);

@@ -1,4 +1,4 @@
-//! The daemon that runs: what it says, its process, and whether it has what it needs.
+//! The running daemon: its answers, its process, and its limits.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -15,17 +15,17 @@ use wording::{age, grouped};
 
 use crate::finding::{Finding, Subject};
 
-/// How long the daemon may take to answer.
+/// The time that the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Of more streams than this, those that are relayed are not all looked at flow by flow.
+/// The most relayed streams whose flows are examined one by one.
 const MOST_STREAMS: usize = 256;
 
-/// A daemon that answers.
+/// A daemon that answered.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// Who it is.
+    /// Its version and process.
     pub(crate) pong: Pong,
-    /// Its relays, those that closed lately too.
+    /// Its relays, with the recently closed ones.
     pub(crate) relays: Vec<RelayDetail>,
 }
 
@@ -44,36 +44,36 @@ impl Running {
         Ok(running)
     }
 
-    /// The relays that are not closed.
+    /// The open relays.
     pub(crate) fn open(&self) -> impl Iterator<Item = &RelayDetail> {
         self.relays.iter().filter(|detail| detail.relay.state != State::Closed)
     }
 }
 
-/// The bit of CAP_NET_ADMIN, which makes a receive buffer as large as it is asked for.
+/// The bit of CAP_NET_ADMIN, which allows a receive buffer of any size.
 const NET_ADMIN: u64 = 1 << 12;
 
-/// A process of this host that is dynrelayd.
+/// A dynrelayd process of this host.
 #[derive(Debug)]
 pub(crate) struct Process {
     folder: PathBuf,
 }
 
 impl Process {
-    /// The daemon's, by the number that it gives itself; none if that is another's here, since it
-    /// runs in another process namespace, or if other users' processes are hidden.
+    /// The daemon's process, by the number that it reports. None if that is another program here,
+    /// because the daemon runs in another process namespace, or if other users' processes are hidden.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let folder = PathBuf::from(format!("/proc/{pid}"));
         let name = fs::read_to_string(folder.join("comm")).ok()?;
         (name.trim() == "dynrelayd").then_some(Self { folder })
     }
 
-    /// Who it runs as.
+    /// Its user.
     pub(crate) fn user(&self) -> Option<Uid> {
         Some(Uid::from_raw(fs::metadata(&self.folder).ok()?.uid()))
     }
 
-    /// How many files it may have open.
+    /// The number of files that it may open.
     pub(crate) fn file_limit(&self) -> Option<u64> {
         open_files(&fs::read_to_string(self.folder.join("limits")).ok()?)
     }
@@ -85,7 +85,7 @@ impl Process {
         Some(u64::from_str_radix(line.trim(), 16).ok()? & NET_ADMIN != 0)
     }
 
-    /// Whether its network is the one that is looked at here.
+    /// Whether it uses the network namespace of this check.
     pub(crate) fn shares_our_network(&self) -> Option<bool> {
         let its = fs::read_link(self.folder.join("ns/net")).ok()?;
         Some(its == fs::read_link("/proc/self/ns/net").ok()?)
@@ -102,12 +102,12 @@ fn open_files(limits: &str) -> Option<u64> {
 }
 
 const ABOUT: Subject = Subject::Daemon;
-/// Files that a daemon has open with no relay, roughly: epoll, timers, logs.
+/// About the number of files that a daemon opens without relays: epoll, timers, logs.
 const OWN_FILES: usize = 64;
-/// How far a clock may be off before it is said, in seconds.
+/// The clock's error that is still tolerated, in seconds.
 const CLOCK_TOLERANCE: u64 = 60;
 
-/// What is wrong with the daemon behind `socket`, or that none answers.
+/// The faults of the daemon at `socket`, or that none answers.
 pub(crate) fn findings(
     catalog: &Catalog,
     socket: &Path,
@@ -141,12 +141,12 @@ fn silent(socket: &Path, error: &ClientError) -> Finding {
         Some(io::ErrorKind::NotFound) => Finding::warning(
             ABOUT,
             format!("dynrelayd does not run: there is no {shown}"),
-            "`systemctl start dynrelayd`, then check again: what only it knows was not looked at",
+            "`systemctl start dynrelayd`, then check again: some checks need the daemon",
         ),
         Some(io::ErrorKind::ConnectionRefused) => Finding::warning(
             ABOUT,
-            format!("dynrelayd does not run: nobody listens at {shown}, which was left behind"),
-            "`systemctl start dynrelayd`, then check again: what only it knows was not looked at",
+            format!("dynrelayd does not run: {shown} is left over from an earlier one"),
+            "`systemctl start dynrelayd`, then check again: some checks need the daemon",
         ),
         Some(io::ErrorKind::PermissionDenied) => Finding::unknown(
             ABOUT,
@@ -156,8 +156,8 @@ fn silent(socket: &Path, error: &ClientError) -> Finding {
         _ => Finding::error(
             ABOUT,
             error.to_string(),
-            "see its log: `journalctl -u dynrelayd`; `systemctl restart dynrelayd` takes the \
-             relays up again",
+            "see its log: `journalctl -u dynrelayd`; `systemctl restart dynrelayd` \
+             resumes the relays",
         ),
     }
 }
@@ -173,7 +173,7 @@ fn version(Pong { version, pid, uptime, .. }: &Pong) -> Option<Finding> {
     })
 }
 
-/// A clock that was set back spoils ages, and the order of the log.
+/// After a clock was set back, ages and the order of the log are wrong.
 fn clock(running: &Running, now: u64) -> Option<Finding> {
     let latest = running.relays.iter().map(|detail| detail.relay.since).max()?;
     (latest > now + CLOCK_TOLERANCE).then(|| {
@@ -185,7 +185,7 @@ fn clock(running: &Running, now: u64) -> Option<Finding> {
             ABOUT,
             what,
             "keep the clock right by NTP; times in `list` and in logs \
-            are off",
+            are wrong",
         )
     })
 }
@@ -202,19 +202,19 @@ fn elsewhere(process: &Process) -> Option<Finding> {
         Some(true) => None,
         Some(false) => Some(Finding::warning(
             ABOUT,
-            "dynrelayd runs in another network namespace, and what is said here of interfaces, \
-             groups, reception and firewall is about this one",
+            "dynrelayd runs in another network namespace; findings about interfaces, groups, \
+             reception and firewall are about this one",
             "check from inside: `nsenter --net --target $(pidof dynrelayd) dynrelay check`",
         )),
         None => Some(Finding::unknown(
             ABOUT,
-            "can't see whether dynrelayd uses the network that was looked at here",
+            "can't see whether dynrelayd uses this network namespace",
             "check as root to see more",
         )),
     }
 }
 
-/// The most files that it needs at a time: a socket for each source and each flow, and one for each
+/// The most files that the daemon needs: a socket for each source and each flow, and one for each
 /// connection to it.
 fn needed(catalog: &Catalog) -> u64 {
     let limits = &catalog.config().limits;
@@ -256,7 +256,7 @@ mod tests {
     use crate::finding::Severity;
 
     #[test]
-    fn a_daemon_that_is_not_there_is_told_from_one_that_hangs() {
+    fn a_missing_daemon_and_a_hanging_one_are_told_apart() {
         let severity = |error: ClientError| silent(Path::new("/run/x"), &error).severity;
         let away = |kind: io::ErrorKind| ClientError::Unreachable {
             path: "/run/x".into(),

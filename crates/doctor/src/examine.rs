@@ -1,4 +1,4 @@
-//! The whole examination, subject by subject.
+//! Examines everything, subject by subject.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::{
     buffers, daemon, edges, firewall, groups, interfaces, memberships, reverse_path, socket, state,
 };
 
-/// What an examination found.
+/// The result of an examination.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// dynrelay.toml.
+    /// The path of dynrelay.toml.
     #[serde(skip)]
     pub config: PathBuf,
     /// How many streams the catalogue has.
@@ -24,13 +24,13 @@ pub struct Report {
     /// How many edges the catalogue has.
     #[serde(skip)]
     pub edges: usize,
-    /// What is wrong: subject by subject, errors first.
+    /// The findings, subject by subject, errors first.
     pub findings: Vec<Finding>,
     /// How many findings are errors.
     pub errors: usize,
     /// How many findings are warnings.
     pub warnings: usize,
-    /// How many things could not be looked at.
+    /// How many findings are unknown.
     pub unknown: usize,
 }
 
@@ -50,12 +50,12 @@ impl Report {
     }
 }
 
-/// Examines the configuration in the file `config`, and the system. `web_user` is the user that the
-/// web server runs as, if that is not www-data; `now` is the time in seconds since 1970. Takes up to
-/// twelve seconds, the time that edges have to answer.
+/// Examines the configuration in the file `config`, and the system. `web_user` is the web server's
+/// user, if that is not www-data; `now` is the time in seconds since 1970. Takes up to twelve seconds,
+/// the time that edges have to answer.
 ///
-/// A section of dynrelay.toml with a fault has its default values, so its subjects are left out: a
-/// finding would be about the default.
+/// Leaves out the subjects of a faulty section of dynrelay.toml: the section has its default values,
+/// and findings would be about these.
 pub fn examine(config: &Path, web_user: Option<&str>, now: u64) -> Report {
     let (catalog, faults) = match Catalog::salvage(config) {
         Ok(read) => read,

@@ -7,19 +7,19 @@ use catalog::{Catalog, ConfigError, Fault, Problem, Severity};
 use crate::finding::{Finding, Subject};
 
 const UNUSABLE: &str = "fix it: dynrelayd accepts no dynrelay.toml with a fault";
-const IDLE: &str = "have that file put in place on the edge, save it here, and `dynrelay reload`";
+const IDLE: &str = "have that file saved on the edge, save it here, and `dynrelay reload`";
 
-/// What is wrong in dynrelay.toml.
+/// The faults of dynrelay.toml.
 pub(crate) fn faults(file: &Path, faults: &[Fault]) -> Vec<Finding> {
     faults.iter().map(|fault| of_fault(file, fault, UNUSABLE)).collect()
 }
 
-/// What is wrong in the streams folder, by the catalogue, and streams that go nowhere. RelayArg ones
-/// those are can't be told of a catalogue that is not `whole`.
+/// The catalogue's problems in the streams folder, and streams without an edge. Streams without an edge
+/// are known only if the catalogue is `whole`.
 pub(crate) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     let advice = |problem: &Problem| match problem.severity {
         Severity::Error => {
-            "fix the file, then `dynrelay reload`; until then its last good content is used, if it ever had any"
+            "fix the file, then `dynrelay reload`; until then its last good version stays in use, if it ever had one"
         }
         Severity::Warning => "fix the file, then `dynrelay reload`, unless this is intended",
     };
@@ -28,8 +28,8 @@ pub(crate) fn findings(catalog: &Catalog, whole: bool) -> Vec<Finding> {
     found.chain(idle.map(|problem| Finding::of(&problem, IDLE))).collect()
 }
 
-/// What to say where dynrelay.toml can't be read at all. The streams it would name can't be known
-/// then, but the SDP files beside it can be read one by one.
+/// The findings if dynrelay.toml can't be read at all. The streams are unknown then, but the SDP files
+/// beside it can be read one by one.
 pub(crate) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
     let mut findings = match error {
         ConfigError::Unreadable { file, error } => {
@@ -39,7 +39,7 @@ pub(crate) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
         }
         ConfigError::Invalid { file, faults } => {
             let advice = format!(
-                "{UNUSABLE}. Then check again: it is not TOML, so nothing else in it was looked at"
+                "{UNUSABLE}. Then check again: it is not TOML, so nothing else in it could be read"
             );
             faults.iter().map(|fault| of_fault(file, fault, &advice)).collect()
         }
@@ -60,7 +60,7 @@ pub(crate) fn file_of(catalog: &Catalog, stream: &str) -> PathBuf {
     catalog.config().streams.join(format!("{stream}.sdp"))
 }
 
-/// dynrelay.toml as it is written, to find the line that says a thing.
+/// The text of dynrelay.toml, to find the line of a key.
 #[derive(Debug)]
 pub(crate) struct Written {
     file: PathBuf,
@@ -68,7 +68,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Reads the file once more; without it, places have no lines.
+    /// Reads the file once more. Without it, findings have no lines.
     pub(crate) fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         Self { file: file.to_owned(), text }
@@ -86,7 +86,7 @@ impl Written {
         self.lines(section).any(|(number, _)| faults.iter().any(|fault| fault.line == number))
     }
 
-    /// The lines of `[section]`, its header too, without what is a comment.
+    /// The lines of `[section]`, with its header and without comments.
     fn lines(&self, section: &str) -> impl Iterator<Item = (usize, &str)> {
         let mut inside = false;
         let lines = self.text.lines().map(|text| text.split('#').next().unwrap_or_default().trim());

@@ -47,7 +47,7 @@ pub fn ipv4_of(name: &str) -> Option<Ipv4Addr> {
     interface(name)?.address
 }
 
-/// What is wrong with the interfaces that the configuration names.
+/// The faults of the interfaces that the configuration names.
 pub(crate) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
     named(catalog, written)
         .into_iter()
@@ -55,7 +55,7 @@ pub(crate) fn findings(catalog: &Catalog, written: &Written) -> Vec<Finding> {
         .collect()
 }
 
-/// Each interface that is named, and where it is named first: in `[origin]`, in a `[replica]`, or
+/// Each interface that the configuration names, with the first place: `[origin]`, a `[replica]`, or
 /// after the `%` of an address.
 fn named(catalog: &Catalog, written: &Written) -> BTreeMap<String, (PathBuf, Option<usize>)> {
     let mut named = BTreeMap::new();
@@ -92,7 +92,7 @@ fn about(name: &str, interface: Option<Interface>) -> Option<Finding> {
         return Some(Finding::error(about, what, advice));
     }
     if !flags.intersects(InterfaceFlags::IFF_MULTICAST | InterfaceFlags::IFF_LOOPBACK) {
-        let what = format!("the interface {name} does not take part in multicast");
+        let what = format!("the interface {name} does not support multicast");
         let advice = format!("switch it on: `ip link set {name} multicast on`");
         return Some(Finding::warning(about, what, advice));
     }
@@ -111,18 +111,18 @@ fn names() -> String {
     names.join(", ")
 }
 
-/// The way to an address, as the routing table says.
+/// The route to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It is this host's own.
+    /// It is an address of this host.
     Here,
     /// Over this interface.
     Over(String),
-    /// No route leads there, or it is shut off.
+    /// There is no route, or it is blocked.
     None(io::ErrorKind),
 }
 
-/// Asks the kernel for a way. Nothing is sent.
+/// Asks the kernel for the route. Sends nothing.
 pub(crate) fn way(to: IpAddr) -> Way {
     let any: IpAddr = match to {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

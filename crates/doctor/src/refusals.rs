@@ -1,22 +1,22 @@
-//! Whether an edge's refusals come back, and often enough: a port of it where nobody listens is sent a
-//! few packets. A relay that is refused is told from one that is taken by nothing else.
+//! Tests whether an edge's refusals come back, and often enough, by a few packets to a port where nobody
+//! listens. Only refusals tell a refused relay from an accepted one.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// traceroute's first port: nobody listens there as a rule, and no stream is disturbed.
+/// traceroute's first port. Usually nobody listens there, and no stream is disturbed.
 pub(crate) const PORT: u16 = 33434;
-/// What is sent, for whoever sees it come in.
+/// The packet's text explains itself to an observer.
 const PACKET: &[u8] = b"dynrelay check: is this port closed?";
-/// Linux sends this many ICMP errors to a host at once, and then only as often as its limit allows.
+/// Linux sends this many ICMP errors to a host at once, and further ones at its limit.
 const BURST: u32 = 6;
-/// A relay is probed once a second, and on IPv6 an answer is waited for half a second
-/// (ARCHITECTURE.md): this is a little more.
+/// A little more than the time between two probes of a relay: a second, or on IPv6 the half second for
+/// an answer (ARCHITECTURE.md).
 const PAUSE_V4: Duration = Duration::from_millis(1100);
 const PAUSE_V6: Duration = Duration::from_millis(600);
-/// One of so many packets may get lost, or its answer.
+/// Some of these packets, or their answers, may get lost.
 const TRIES: u32 = 3;
 
 /// How refusals come back.
@@ -30,14 +30,14 @@ pub(crate) enum Hearing {
     Never,
 }
 
-/// Finds out how refusals come back from a host. Takes two seconds or three.
+/// Finds out how refusals come back from a host. Takes two or three seconds.
 pub(crate) fn hear(host: IpAddr) -> io::Result<Hearing> {
     hear_port(SocketAddr::new(host, PORT))
 }
 
 fn hear_port(port: SocketAddr) -> io::Result<Hearing> {
     let mut closed = Closed::of(port)?;
-    // What the host has saved up for a burst says nothing about its limit.
+    // The first errors come from the host's burst allowance, not from its limit.
     for _ in 0..BURST {
         closed.send()?;
     }
@@ -53,17 +53,17 @@ fn hear_port(port: SocketAddr) -> io::Result<Hearing> {
     Ok(if closed.heard { Hearing::Seldom } else { Hearing::Never })
 }
 
-/// Whether refusals come back from a host just now.
+/// Whether refusals come back from a host now.
 pub(crate) fn are_heard(host: IpAddr) -> bool {
     let Ok(mut closed) = Closed::of(SocketAddr::new(host, PORT)) else { return false };
     (0..TRIES).any(|_| closed.refuses_one().unwrap_or(false))
 }
 
-/// A closed port, as far as anybody knows.
+/// A port that is probably closed.
 struct Closed {
     socket: UdpSocket,
     pause: Duration,
-    /// When it was sent a packet last.
+    /// When the last packet was sent there.
     sent: Instant,
     /// Whether any packet was refused.
     heard: bool,
@@ -81,12 +81,12 @@ impl Closed {
         Ok(Self { socket, pause, sent: Instant::now(), heard: false })
     }
 
-    /// What is left of the pause after the last packet.
+    /// The rest of the pause after the last packet.
     fn rest(&self) -> Duration {
         self.pause.saturating_sub(self.sent.elapsed())
     }
 
-    /// Sends a packet. An error that comes back instead is an earlier one's.
+    /// Sends a packet. An error belongs to an earlier packet.
     fn send(&mut self) -> io::Result<()> {
         for _ in 0..=BURST {
             match self.socket.send(PACKET) {
@@ -97,12 +97,12 @@ impl Closed {
         Ok(())
     }
 
-    /// Sends a packet; whether one is refused before the pause is over.
+    /// Sends a packet. True if one is refused before the pause is over.
     fn refuses_one(&mut self) -> io::Result<bool> {
         self.send()?;
         self.sent = Instant::now();
         match self.socket.recv(&mut [0; 1]) {
-            // Somebody listens there, and answers.
+            // Somebody listens there and answers.
             Ok(_) => Ok(false),
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
@@ -121,8 +121,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_hosts_own_refusals_are_heard() {
-        // The loopback limits no ICMP errors.
+    fn refusals_of_this_host_are_received() {
+        // The kernel does not limit ICMP errors on the loopback.
         let host = "127.0.0.77".parse().unwrap();
         assert_eq!(hear(host).unwrap(), Hearing::Often);
         assert!(are_heard(host));

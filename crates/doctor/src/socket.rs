@@ -1,4 +1,4 @@
-//! The control socket: whether the web server will get through to it.
+//! Whether the web server can open the control socket.
 
 use std::fs;
 use std::io;
@@ -14,16 +14,16 @@ use crate::visitor::{Visitor, WEB_USER};
 
 const ABOUT: Subject = Subject::Socket;
 
-/// What keeps the web server from opening the socket: its user, `web_user` if one was named; where
-/// this host has no such user, the group in `[daemon] socket_group`.
+/// Reasons why the web server can't open the socket. Its user is `web_user`, if given. If that user does
+/// not exist, the group in `[daemon] socket_group` is judged.
 pub(crate) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str>) -> Vec<Finding> {
     let socket = &daemon.socket;
     let place = written.place("daemon", "socket");
     let mut findings = Vec::new();
     if socket.is_relative() {
         let what = format!("the socket's path {} is relative", socket.display());
-        let advice = "write an absolute path, such as /run/dynrelay/control.sock; nobody else \
-                      would look for it where the daemon happens to start";
+        let advice = "write an absolute path, such as /run/dynrelay/control.sock: the daemon \
+                      may start in any folder";
         findings.push(Finding::error(ABOUT, what, advice).at(place.clone()));
         return findings;
     }
@@ -70,38 +70,39 @@ fn visiting(named: Option<&str>) -> Result<Visitor, Finding> {
             Err(Finding::error(
                 ABOUT,
                 what,
-                "name the web server's user: its configuration says \
-                which it is",
+                "give the web server's user, which its configuration \
+                names",
             ))
         }
         Ok(None) => {
             let what = format!(
                 "can't tell whether the web server can open the socket: there is no user {name}"
             );
-            let advice = "say which user it runs as: --web-user apache, nginx, http or lighttpd, \
-                for example";
+            let advice = "give its user: --web-user apache, nginx, http or lighttpd, for \
+                example";
             Err(Finding::unknown(ABOUT, what, advice))
         }
         Err(error) => {
             let what = format!("the user {name} can't be looked up: {error}");
-            Err(Finding::unknown(ABOUT, what, "see that the system's user database works"))
+            Err(Finding::unknown(ABOUT, what, "check that the system's user database works"))
         }
     }
 }
 
-/// A socket that isn't there yet will belong to its group.
+/// Judges a socket that does not exist yet: it will belong to the configured group.
 fn outside(visitor: &Visitor, group: &Group) -> Option<Finding> {
     (!visitor.is_member(group.gid)).then(|| {
         let (who, group) = (&visitor.name, &group.name);
-        let what = format!("{who} is no member of {group}, the socket's group, and can't open it");
+        let what =
+            format!("{who} is not a member of {group}, the socket's group, and can't open it");
         let advice = "set socket_group to the web server's own group, or add the user to it";
         Finding::error(ABOUT, what, advice)
     })
 }
 
 fn nobody_named() -> Finding {
-    let what = "[daemon] socket_group is not set, so that only the daemon's own group may open \
-                the socket";
+    let what = "[daemon] socket_group is not set, so only the daemon's own group may open the \
+                socket";
     let advice = "set it to the web server's group, unless the web server's user is a member of \
                   the daemon's";
     Finding::warning(ABOUT, what, advice)
@@ -118,12 +119,12 @@ fn found(name: &str) -> Result<Group, Finding> {
         }
         Err(error) => {
             let what = format!("the group {name} can't be looked up: {error}");
-            Err(Finding::unknown(ABOUT, what, "see that the system's user database works"))
+            Err(Finding::unknown(ABOUT, what, "check that the system's user database works"))
         }
     }
 }
 
-/// Every folder on the way to the socket must be there, and let the visitor through.
+/// Every folder on the path to the socket must exist, and the visitor must be able to pass it.
 fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
     let mut ancestors: Vec<&Path> = socket.ancestors().skip(1).collect();
     ancestors.reverse();
@@ -133,14 +134,14 @@ fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
         match fs::metadata(folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 let what = format!("{shown} is not a folder, so no socket can be made in it");
-                findings.push(Finding::error(ABOUT, what, "name another path"));
+                findings.push(Finding::error(ABOUT, what, "set another path"));
                 break;
             }
             Ok(metadata) => {
                 if let Some(Visitor { name, .. }) = visitor.filter(|who| !who.may(&metadata, 0o1)) {
                     let what = format!("{shown} does not let {name} through");
                     let advice = format!(
-                        "`chmod o+x {shown}`, or give it to a group of theirs and `chmod g+x`"
+                        "`chmod o+x {shown}`, or give it to one of their groups and `chmod g+x`"
                     );
                     findings.push(Finding::error(ABOUT, what, advice));
                 }
@@ -158,33 +159,33 @@ fn unseen(folder: &Path, error: &io::Error) -> Finding {
     let shown = folder.display();
     if error.kind() == io::ErrorKind::NotFound {
         let what = format!("there is no folder {shown} for the socket yet");
-        let advice = "the systemd unit makes it when it starts (RuntimeDirectory); without that, \
-                      make it, and give it to the daemon's user";
+        let advice = "the systemd unit creates it (RuntimeDirectory); without systemd, create it \
+                      and give it to the daemon's user";
         return Finding::warning(ABOUT, what, advice);
     }
     let what = format!("{shown} can't be looked at: {error}");
     Finding::unknown(ABOUT, what, "check as root, or as the daemon's user, to see more")
 }
 
-/// What is already at the socket's path.
+/// Judges the file at the socket's path.
 fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     let shown = socket.display();
     let metadata = fs::metadata(socket).ok()?;
     if !metadata.file_type().is_socket() {
-        let what = format!("{shown} is there and is not a socket");
-        return Some(Finding::error(ABOUT, what, "move it away, or name another path"));
+        let what = format!("{shown} exists and is not a socket");
+        return Some(Finding::error(ABOUT, what, "move it away, or set another path"));
     }
     if metadata.mode() & 0o002 != 0 {
         let what = format!("everybody on this host may open {shown}, and so start relays");
-        let advice = "restart dynrelayd, which makes its socket 0660; if systemd makes it, set \
-                      SocketMode=0660 in dynrelayd.socket, and restart that";
+        let advice = "restart dynrelayd, which creates its socket with mode 0660; if systemd creates \
+                      it, set SocketMode=0660 in dynrelayd.socket, and restart that";
         return Some(Finding::warning(ABOUT, what, advice));
     }
     let visitor = visitor.filter(|who| !who.may(&metadata, 0o2))?;
     let (owner, mode) = (metadata.gid(), metadata.mode() & 0o777);
     let advice = if visitor.is_member(owner.into()) {
-        "the group is right, and the mode should be 660: restart dynrelayd, which makes its socket \
-         so; if systemd makes it, set SocketMode=0660 in dynrelayd.socket, and restart that"
+        "the group is right, but the mode should be 660: restart dynrelayd, which creates its \
+         socket so; if systemd creates it, set SocketMode=0660 in dynrelayd.socket, and restart that"
     } else {
         "set socket_group (and SocketGroup= in dynrelayd.socket) to the web server's group, and \
          restart dynrelayd, whose user must be a member of it, too"

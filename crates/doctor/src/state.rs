@@ -1,4 +1,4 @@
-//! The state file: whether the daemon will be able to write it.
+//! Whether the daemon can write the state file.
 
 use std::fs;
 use std::io;
@@ -15,19 +15,19 @@ use crate::visitor::Visitor;
 
 const ABOUT: Subject = Subject::State;
 
-/// The user that the systemd unit runs the daemon as.
+/// The daemon's user in the systemd unit.
 const USER: &str = "dynrelay";
 
-/// Who would write the file.
+/// The user who would write the file.
 #[derive(Debug)]
 struct Writer {
     user: User,
-    /// Whether that is the daemon's user; else it is whoever asks.
+    /// Whether that is the daemon's user; otherwise it is the caller.
     known: bool,
 }
 
-/// What keeps the daemon from remembering its relays. It replaces the file by a new one, so that
-/// it must be able to write into the folder. Access lists are not looked at.
+/// Reasons why the daemon can't keep its relays. It replaces the file by a new one, so it must be able
+/// to write into the folder. Ignores access control lists.
 pub(crate) fn findings(
     daemon: &Daemon,
     written: &Written,
@@ -37,7 +37,7 @@ pub(crate) fn findings(
     found.map(|finding| finding.at(written.place("daemon", "state"))).into_iter().collect()
 }
 
-/// Whom the daemon runs as; else the unit's user if this host has one, else whoever asks.
+/// The daemon's user; else the unit's user, if it exists; else the caller.
 fn writer(running: Option<&Running>) -> Option<Writer> {
     let process = running.and_then(|running| Process::of(running.pong.pid));
     let its = process.and_then(|process| User::from_uid(process.user()?).ok()?);
@@ -50,11 +50,11 @@ fn writer(running: Option<&Running>) -> Option<Writer> {
 }
 
 fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
-    const LOST: &str = "relays that run will not go on after a restart";
+    const LOST: &str = "open relays will not go on after a restart";
     if state.is_relative() {
         let what = format!("the path of the state file {} is relative", state.display());
-        let advice = "write an absolute path, such as /var/lib/dynrelay/state.json; the daemon may \
-                      start anywhere";
+        let advice = "write an absolute path, such as /var/lib/dynrelay/state.json: the daemon may \
+                      start in any folder";
         return Some(Finding::warning(ABOUT, what, advice));
     }
     let folder = state.parent()?;
@@ -62,8 +62,8 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
     match fs::metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let what = format!("there is no folder {shown} for the state file yet, so {LOST}");
-            let advice = "the systemd unit makes it when it starts (StateDirectory); without that, \
-                          make it, and give it to the daemon's user";
+            let advice = "the systemd unit creates it (StateDirectory); without systemd, create it and \
+                          give it to the daemon's user";
             Some(Finding::warning(ABOUT, what, advice))
         }
         Err(error) => {
@@ -73,17 +73,17 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
         }
         Ok(metadata) if !metadata.is_dir() => {
             let what = format!("{shown} is not a folder, so {LOST}");
-            Some(Finding::warning(ABOUT, what, "name another path"))
+            Some(Finding::warning(ABOUT, what, "set another path"))
         }
         Ok(metadata) => {
-            // To make a file in a folder takes the rights to write and to pass.
+            // Creating a file in a folder needs the permissions to write and to pass.
             let may = |writer: &&Writer| Visitor::user(&writer.user).may(&metadata, 0o3);
             let Writer { user, known } = writer.filter(|writer| !may(writer))?;
             let name = &user.name;
             if !known {
                 let what = format!(
-                    "the user {name} may not write into {shown}; which user the daemon runs as, and \
-                     whether that may, is not known"
+                    "the user {name} may not write into {shown}; the daemon's user, and whether that \
+                     user may, is unknown"
                 );
                 let advice = "check as root while it runs, or as its user";
                 return Some(Finding::unknown(ABOUT, what, advice));

@@ -1,4 +1,4 @@
-//! Who comes to the socket, and what file modes let them do. Access lists are not looked at.
+//! A visitor of the socket, and their permissions by file modes. Ignores access control lists.
 
 use std::ffi::CString;
 use std::fs::Metadata;
@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-/// The web server's user where nothing else is said.
+/// The default user of the web server.
 pub(crate) const WEB_USER: &str = "www-data";
 
-/// A user with their groups, or a member of a group of whom nothing else is known.
+/// A user with their groups, or an otherwise unknown member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Visitor {
     /// `the user www-data`
@@ -30,13 +30,13 @@ impl Visitor {
         }
     }
 
-    /// Anybody in a group.
+    /// Any member of a group.
     pub(crate) fn member(group: &Group) -> Self {
         let (name, gid) = (&group.name, group.gid);
         Self { name: format!("the group {name} ({gid})"), uid: None, gids: vec![gid] }
     }
 
-    /// Whether the file's mode gives the right: 1 to pass, 2 to write, or both.
+    /// Whether the file's mode gives the permission: 1 to pass, 2 to write, or both.
     pub(crate) fn may(&self, file: &Metadata, right: u32) -> bool {
         let shift = if self.uid == Some(Uid::from_raw(file.uid())) {
             6

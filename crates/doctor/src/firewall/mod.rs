@@ -1,5 +1,5 @@
-//! What this host's firewall does to the packets that relaying lives by: a stream's as they come and
-//! go, what edges refuse with, and the queries that keep a group alive.
+//! Whether this host's firewall passes the packets that relaying needs: a stream's packets in and out,
+//! the edges' refusals, and the queries that keep a group alive.
 
 mod packet;
 mod ruleset;
@@ -20,10 +20,10 @@ use crate::interfaces::{Way, way};
 use wording::count;
 
 const ABOUT: Subject = Subject::Firewall;
-/// The program that lists the rules, wherever an unprivileged user's PATH leads.
+/// The program that lists the rules. An unprivileged user's PATH may not find it.
 const NFT: [&str; 3] = ["nft", "/usr/sbin/nft", "/sbin/nft"];
 
-/// What drops packets that are needed, or that the rules can't be seen.
+/// Rules that drop needed packets, or that the rules can't be seen.
 pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rules() {
@@ -119,7 +119,7 @@ fn named(names: &[String], noun: &str) -> String {
     }
 }
 
-/// Edges that packets don't get out to, by what drops them.
+/// Edges that packets cannot reach, by the rule that drops them.
 fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut findings = Vec::new();
     for edge in catalog.edges() {
@@ -168,14 +168,14 @@ fn streams(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
              after minutes"
         );
         let finding = fate.finding(what, "let it through first: `ip protocol igmp accept`");
-        // Where no switch asks, all is well without.
+        // Without a switch that asks, IGMP is not needed.
         findings.extend(finding.map(|one| Finding { severity: Severity::Warning, ..one }));
     }
     findings
 }
 
 impl Fate {
-    /// A finding about packets that don't pass.
+    /// A finding about packets that do not pass.
     fn finding(&self, what: String, advice: &str) -> Option<Finding> {
         match self {
             Self::Passes => None,

@@ -1,8 +1,8 @@
 //! A ruleset as `nft -j list ruleset` prints it (libnftables-json(5)), and what happens to a packet
 //! in it.
 //!
-//! A rule with an expression that isn't understood may or may not be about a packet. It never
-//! certainly drops it.
+//! A rule with an unknown expression may or may not match a packet. It never counts as certain to drop
+//! the packet.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +69,7 @@ struct Met {
 }
 
 impl Ruleset {
-    /// Reads a listing; none if it is none.
+    /// Reads a listing; none if it is invalid.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         let listing: Value = serde_json::from_slice(json).ok()?;
         let mut chains: BTreeMap<String, Chain> = BTreeMap::new();
@@ -162,7 +162,7 @@ impl Verdict {
     }
 }
 
-/// What a rule is to a packet.
+/// A rule's effect on a packet.
 struct Rule {
     meant: Meant,
     /// Whether something in it is certain to be about such packets, and not about all.

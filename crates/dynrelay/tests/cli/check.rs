@@ -189,7 +189,7 @@ fn a_socket_that_the_web_server_cannot_open() {
     let ended = world.run(&["check", "--config", &config, "--web-user", "nobody"]);
     assert_eq!(ended.code, Some(1), "{}", ended.out);
     assert!(ended.out.contains("does not let the user nobody through"), "{}", ended.out);
-    assert!(ended.out.contains("nobody is no member of root"), "{}", ended.out);
+    assert!(ended.out.contains("nobody is not a member of root"), "{}", ended.out);
 }
 
 #[test]

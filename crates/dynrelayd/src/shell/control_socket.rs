@@ -140,7 +140,7 @@ fn clear_stale(path: &Path) -> Result<()> {
             return Err(error).with_context(|| format!("can't look at {}", path.display()));
         }
         Ok(there) if !there.file_type().is_socket() => {
-            bail!("{} is there and is not a socket: move it away", path.display())
+            bail!("{} exists and is not a socket: move it away", path.display())
         }
         Ok(_) => {}
     }
