@@ -1,6 +1,6 @@
 //! Everything that touches the system: sockets, threads, files, signals.
 //!
-//!  [`Shell::run`] takes one message after the other, passes it to the core, and performs the
+//! [`Shell::run`] takes one message after the other, passes it to the core, and performs the
 //! core's effects at once.
 
 mod clients;
