@@ -162,6 +162,9 @@ pub struct Limits {
     /// New relays a second.
     #[serde(deserialize_with = "at_least_one")]
     pub starts_per_second: u32,
+    /// New relays a second that the clients of one network start: a /24 of IPv4, a /56 of IPv6.
+    #[serde(deserialize_with = "at_least_one")]
+    pub starts_per_network: u32,
     /// Connections to the control socket at a time.
     #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
@@ -178,6 +181,7 @@ impl Default for Limits {
         Self {
             relays: 1000,
             starts_per_second: 20,
+            starts_per_network: 5,
             connections: 128,
             connections_per_user: 96,
             requests_per_second: 1000,

@@ -17,8 +17,8 @@ pub(crate) enum LogEvent {
     Closed(Box<Closed>),
     /// An edge keeps refusing a relay's packets.
     Refusals { stream: String, edge: String, live: bool, count: u64 },
-    /// A relay cannot be opened.
-    Failed { stream: String, edge: String, cause: OpenCause, why: String },
+    /// A relay can't be opened; so many starts failed since the last entry.
+    Failed { stream: String, edge: String, cause: OpenCause, why: String, count: u64 },
     /// Viewers were sent to a server.
     Start { stream: String, edge: Option<String>, client: Option<IpAddr>, count: u64 },
     /// Viewers were turned away, with the reason of the first.

@@ -12,7 +12,9 @@ mod input;
 mod log_event;
 mod log_summary;
 mod loop_warning;
+mod network_limit;
 mod on_air;
+mod open_failures;
 mod pulls;
 mod rate_history;
 mod rate_limit;
@@ -303,6 +305,9 @@ impl Core {
         if stream.source.is_some() {
             match self.pulls.coming(&stream.name) {
                 Coming::Yes => {}
+                Coming::Soon if self.starts.is_crowded(&stream.name) => {
+                    return Err(self.pulls.late(&stream.name));
+                }
                 Coming::Soon => return Ok(Some(WaitsFor::Pull)),
                 Coming::Idle => {
                     self.starts.admit(start, relays, limits, at.now)?;
@@ -327,6 +332,10 @@ impl Core {
                     Refused::new(ErrorCode::NoConsent, refusal.to_string())
                 };
                 let route = catalog.route(&stream.name, edge).map_err(unfit)?;
+                let name = RelayName { stream: stream.name.clone(), edge: edge.to_owned() };
+                if let Some(refused) = self.starts.failures.answer(&name, at.now) {
+                    return Err(refused);
+                }
                 self.starts.admit(start, relays, limits, at.now)?;
                 let opened = self.open(Arc::clone(route), OpenCause::Start, at);
                 opened.map(|id| Some(WaitsFor::Opened(id))).ok_or_else(|| unknown_edge(edge))
@@ -417,6 +426,7 @@ impl Core {
             Ok(ends) => {
                 let Some(relay) = self.relays.get_mut(id) else { return };
                 relay.opened(ends, at.now);
+                self.starts.failures.forget(&relay.name);
                 let tried = self.tried.get(&relay.name).copied();
                 let (RelayName { stream, edge }, address) = (relay.name.clone(), relay.address);
                 let (kinds, rules) = (relay.kinds(), self.catalog.rules(&stream));
@@ -429,7 +439,8 @@ impl Core {
             }
             Err(failure) => {
                 let Some(relay) = self.relays.remove(id) else { return };
-                let (RelayName { stream, edge }, why) = (relay.name, failure.to_string());
+                let (name, why) = (relay.name, failure.to_string());
+                let RelayName { stream, edge } = name.clone();
                 let refused = Refused::new(
                     match failure {
                         OpenFailure::Limit(_) => ErrorCode::Limit,
@@ -438,8 +449,11 @@ impl Core {
                     format!("{stream}/{edge}: {why}"),
                 );
                 let cause = relay.opening.unwrap_or(OpenCause::Start);
-                self.log(LogEvent::Failed { stream, edge, cause, why });
+                if let Some(count) = self.starts.failures.record(&name, refused.clone(), at.now) {
+                    self.log(LogEvent::Failed { stream, edge, cause, why, count });
+                }
                 for start in waiting {
+                    self.starts.give_back(&start);
                     self.answer_start(&start, Err(refused.clone()), at);
                 }
             }
@@ -453,7 +467,7 @@ impl Core {
                 Ok(route) => drop(self.open(Arc::clone(route), OpenCause::Resume, at)),
                 Err(refusal) => {
                     let (cause, why) = (OpenCause::Resume, refusal.to_string());
-                    self.log(LogEvent::Failed { stream, edge, cause, why });
+                    self.log(LogEvent::Failed { stream, edge, cause, why, count: 1 });
                 }
             }
         }

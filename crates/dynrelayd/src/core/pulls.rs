@@ -137,11 +137,13 @@ impl Pulls {
 
     /// Whether a pulled stream comes.
     pub(crate) fn coming(&self, stream: &str) -> Coming {
-        match self.running.get(stream).map(|pull| &pull.state) {
-            None => Coming::Idle,
-            Some(State::Connecting) => Coming::Soon,
-            Some(State::Playing { .. }) => Coming::Yes,
-            Some(State::Waiting { why, .. }) => Coming::Failed(refusal(stream, why)),
+        let Some(pull) = self.running.get(stream) else { return Coming::Idle };
+        match (&pull.state, &pull.fault) {
+            (State::Playing { .. }, _) => Coming::Yes,
+            (State::Waiting { why, .. }, _) | (State::Connecting, Some(why)) => {
+                Coming::Failed(refusal(stream, why))
+            }
+            (State::Connecting, None) => Coming::Soon,
         }
     }
 

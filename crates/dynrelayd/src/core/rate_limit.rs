@@ -33,6 +33,11 @@ impl RateLimit {
         Err(Duration::from_secs_f64(wait))
     }
 
+    /// Gives a token back.
+    pub(crate) fn give_back(&mut self) {
+        self.left = (self.left + 1.0).min(f64::from(self.per_second));
+    }
+
     /// Takes more tokens afterwards. The bucket may then be below zero for a while.
     pub(crate) fn charge(&mut self, more: u32) {
         self.left -= f64::from(more);

@@ -8,10 +8,16 @@ use control::{ErrorCode, Refused};
 use super::edge_cache::Question;
 use super::edge_choice::Wish;
 use super::input::{CallId, RelayId};
+use super::network_limit::NetworkLimit;
+use super::open_failures::OpenFailures;
 use super::rate_limit::RateLimit;
 
 /// The time that a start may wait for edges and pulls. relay.cgi waits for two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How many starts may wait for the source of one stream. A dead camera must not take the places of
+/// other viewers.
+const CROWD: usize = 10;
 
 /// A viewer's start.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ pub(crate) enum WaitsFor {
 pub(crate) struct Starts {
     waiting: Vec<(Start, WaitsFor)>,
     pub(crate) rate: RateLimit,
+    networks: NetworkLimit,
+    pub(crate) failures: OpenFailures,
 }
 
 impl Start {
@@ -51,7 +59,19 @@ impl Start {
 impl Starts {
     /// No starts yet.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        Self { waiting: Vec::new(), rate: RateLimit::new(per_second, now) }
+        Self {
+            waiting: Vec::new(),
+            rate: RateLimit::new(per_second, now),
+            networks: NetworkLimit::default(),
+            failures: OpenFailures::default(),
+        }
+    }
+
+    /// Whether as many starts as may wait for this stream's source do so.
+    pub(crate) fn is_crowded(&self, stream: &str) -> bool {
+        let waits =
+            |(start, on): &&(Start, WaitsFor)| *on == WaitsFor::Pull && start.wish.stream == stream;
+        self.waiting.iter().filter(waits).count() >= CROWD
     }
 
     /// Lets a start wait.
@@ -102,18 +122,31 @@ impl Starts {
             );
             return Err(Refused::new(ErrorCode::Limit, message));
         }
-        if !start.admitted {
-            self.rate.take(now).map_err(|wait| {
-                let wait = wait.as_secs_f64();
-                let message = format!(
-                    "{stream}: more starts than starts_per_second in [limits] allows; try again in \
-                     {wait:.1} s"
-                );
-                Refused::new(ErrorCode::Limit, message)
-            })?;
+        if start.admitted {
+            return Ok(());
         }
+        let refuse = |limit: &str, wait: Duration| {
+            let wait = wait.as_secs_f64();
+            let message = format!(
+                "{stream}: more starts than {limit} in [limits] allows; try again in {wait:.1} s"
+            );
+            Refused::new(ErrorCode::Limit, message)
+        };
+        if let Some(client) = start.wish.client {
+            let taken = self.networks.take(client, limits.starts_per_network, now);
+            taken.map_err(|wait| refuse("starts_per_network", wait))?;
+        }
+        self.rate.take(now).map_err(|wait| refuse("starts_per_second", wait))?;
         start.admitted = true;
         Ok(())
+    }
+
+    /// Gives back what a start took whose relay could not be opened.
+    pub(crate) fn give_back(&mut self, start: &Start) {
+        if start.admitted {
+            self.rate.give_back();
+            start.wish.client.into_iter().for_each(|client| self.networks.give_back(client));
+        }
     }
 
     /// The waiting starts that are admitted.

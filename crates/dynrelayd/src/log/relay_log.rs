@@ -23,9 +23,9 @@ pub(crate) fn write(event: &LogEvent) {
             let level = if *live { Level::WARN } else { Level::INFO };
             log_at!(level, name: "refusals", stream, edge, count, "the edge goes on refusing packets");
         }
-        LogEvent::Failed { stream, edge, cause, why } => match cause {
+        LogEvent::Failed { stream, edge, cause, why, count } => match cause {
             OpenCause::Start => {
-                error!(name: "failed", stream, edge, error = %why, "the relay can't start");
+                error!(name: "failed", stream, edge, count, error = %why, "the relay can't start");
             }
             OpenCause::Reroute => {
                 error!(name: "failed", stream, edge, error = %why, "the changed relay can't start");
