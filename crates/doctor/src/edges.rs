@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// What an edge answered to a question.
 enum Answer {
     /// Its RTSP server, to OPTIONS.
-    Rtsp(io::Result<String>),
+    Rtsp(Result<String, ::rtsp::Error>),
     /// Its kernel, to packets to a closed port.
     Refusals(io::Result<Hearing>),
 }
@@ -155,7 +155,7 @@ fn no_route(edge: &str, address: IpAddr, error: io::ErrorKind) -> Finding {
     Finding::error(ABOUT, what, "see `ip route get` for that address, and the edge's `address`")
 }
 
-fn unanswered(edge: &Edge, error: &io::Error) -> Finding {
+fn unanswered(edge: &Edge, error: &::rtsp::Error) -> Finding {
     let what = format!("{} does not answer at {}: {error}", edge.name, edge.url);
     Finding::warning(ABOUT, what, rtsp::ADVICE)
 }

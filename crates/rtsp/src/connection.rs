@@ -1,4 +1,4 @@
-//! The TCP connection to a server, and what has come over it.
+//! The TCP connection to an RTSP server.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -6,111 +6,91 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use catalog::RtspSource;
-use rtsp_types::Url;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Error;
-use crate::reader::{Item, Reader};
+use crate::reader::Reader;
+use crate::timed::{Timed, left};
+use crate::url::Url;
 
-/// RTSP's port (RFC 2326).
-const RTSP_PORT: u16 = 554;
-/// How long a connection may take.
-const CONNECTING: Duration = Duration::from_secs(3);
-
-/// A connection that never waits but in [`Connection::fill_until`].
+/// A connection. Each call has a deadline.
+#[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
-    reader: Reader,
+    stream: Timed<TcpStream>,
+    /// The other end.
     pub(crate) server: SocketAddr,
+    /// This host's end.
     pub(crate) local: SocketAddr,
 }
 
 impl Connection {
-    /// Connects to the first of a host's addresses that answers.
-    pub(crate) fn to(url: &Url) -> Result<Self, Error> {
-        let stream = connect(url)?;
+    /// Connects to the first of the host's addresses that answers. Each gets an equal part of the
+    /// time that is left.
+    pub(crate) fn open(url: &Url, deadline: Instant) -> Result<Self, Error> {
+        let stream = connect(url, deadline)?;
         let (server, local) = (|| Ok((stream.peer_addr()?, stream.local_addr()?)))()
             .map_err(Error::local("asking for the connection's ends"))?;
         let _ = stream.set_nodelay(true);
-        stream.set_nonblocking(true).map_err(Error::local("setting up the connection"))?;
-        Ok(Self { stream, reader: Reader::default(), server, local })
+        Ok(Self { stream: Timed { stream, deadline: None }, server, local })
     }
 
-    /// Whether the server at the other end has the stream from here.
+    /// Whether the server at the other end receives the stream from this host.
     pub(crate) fn is_fed_by_us(&self, source: &RtspSource, url: &Url) -> bool {
         let (server, local) = (self.server.ip(), self.local.ip());
         let here = (server == local).then_some(Ipv4Addr::LOCALHOST.into());
         [Some(server), here].into_iter().flatten().any(|at| source.is_fed_by_us(at, url.as_str()))
     }
 
-    /// Sends bytes. There is always room for the little that is said, unless nobody reads it.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        match self.stream.write(bytes) {
-            Ok(written) if written == bytes.len() => Ok(()),
-            Ok(_) => Err(Error::Stuck),
-            Err(error) if is_no_news(&error) => Err(Error::Stuck),
-            Err(error) => Err(Error::HungUp { why: Some(error.to_string()) }),
-        }
+    /// Sends bytes. A server that does not read them all by the deadline is an error.
+    pub(crate) fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Error> {
+        self.stream.deadline = Some(deadline);
+        self.stream.write_all(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Error::NotReading,
+            _ => Error::HungUp { why: Some(error.to_string()) },
+        })
     }
 
-    /// Takes in what came, once.
-    pub(crate) fn fill(&mut self) -> Result<(), Error> {
-        match self.stream.read(self.reader.room()) {
+    /// Whether there is room for a few hundred bytes more.
+    pub(crate) fn can_write(&self) -> bool {
+        let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLOUT)];
+        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1))
+    }
+
+    /// Reads once, by the deadline; false if nothing came until then.
+    pub(crate) fn read(&mut self, into: &mut Reader, deadline: Instant) -> Result<bool, Error> {
+        self.stream.deadline = Some(deadline);
+        match self.stream.read(into.room()) {
             Ok(0) => Err(Error::HungUp { why: None }),
             Ok(read) => {
-                self.reader.filled(read);
-                Ok(())
+                into.filled(read);
+                Ok(true)
             }
-            Err(error) if is_no_news(&error) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) => Err(Error::HungUp { why: Some(error.to_string()) }),
         }
-    }
-
-    /// Waits for something to come, and takes it in. False once it is too late, or the connection
-    /// is over.
-    pub(crate) fn fill_until(&mut self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero()
-            || self.stream.set_nonblocking(false).is_err()
-            || self.stream.set_read_timeout(Some(left)).is_err()
-        {
-            return false;
-        }
-        match self.stream.read(self.reader.room()) {
-            Ok(0) | Err(_) => false,
-            Ok(read) => {
-                self.reader.filled(read);
-                true
-            }
-        }
-    }
-
-    /// The next of what was taken in, if it is there as a whole.
-    pub(crate) fn next(&mut self) -> Result<Option<Item<'_>>, Error> {
-        Ok(self.reader.next()?)
     }
 }
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.stream.stream.as_fd()
     }
 }
 
-fn connect(url: &Url) -> Result<TcpStream, Error> {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let unresolved = |why: String| Error::Unresolved { host: host.to_owned(), why };
-    let addresses = (host, url.port().unwrap_or(RTSP_PORT)).to_socket_addrs();
+fn connect(url: &Url, deadline: Instant) -> Result<TcpStream, Error> {
+    let unresolved = |why: String| Error::Unresolved { host: url.host.clone(), why };
+    let addresses = (url.host.as_str(), url.port).to_socket_addrs();
+    let addresses = addresses.map_err(|error| unresolved(error.to_string()))?;
     let mut last = unresolved("it has no address".into());
-    for address in addresses.map_err(|error| unresolved(error.to_string()))? {
-        match TcpStream::connect_timeout(&address, CONNECTING) {
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    for (index, address) in addresses.iter().enumerate() {
+        let parts = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        let wait = left(Some(deadline)).ok().flatten().unwrap_or_default() / parts;
+        match TcpStream::connect_timeout(address, wait.max(Duration::from_millis(1))) {
             Ok(stream) => return Ok(stream),
-            Err(error) => last = Error::Unreachable { address, why: error.to_string() },
+            Err(error) => last = Error::Unreachable { address: *address, why: error.to_string() },
         }
     }
     Err(last)
-}
-
-fn is_no_news(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

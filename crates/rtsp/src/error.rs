@@ -1,49 +1,53 @@
-//! Why a pull brings nothing.
+//! Why an RTSP server does not send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::reader::ReadError;
 
-/// Why a source could not be pulled, or no longer. It repeats nothing that the server has sent.
+/// Why a source can't be pulled, or no longer. Of the server's own words it repeats only a line of
+/// its offer, without passwords.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The host's name could not be resolved.
+    /// The text is no RTSP URL.
+    #[error("that is no RTSP URL")]
+    NoUrl,
+    /// The host's name has no address.
     #[error("{host} can't be resolved: {why}")]
     Unresolved {
         /// The name.
         host: String,
-        /// What the system said.
+        /// The system's reason.
         why: String,
     },
     /// There is no connection.
     #[error("no connection to {address}: {why}")]
     Unreachable {
-        /// Where to.
+        /// The address that was tried last.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's reason.
         why: String,
     },
     /// The connection broke, or the server closed it.
     #[error("it hung up{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     HungUp {
-        /// What the system said; none if the server closed the connection in peace.
+        /// The system's reason; `None` if the server closed the connection.
         why: Option<String>,
     },
     /// A request was not answered in time.
-    #[error("{method} is not answered within {} s", patience.as_secs())]
+    #[error("{method} is not answered within {} s", patience.as_secs_f32())]
     NoAnswer {
         /// The request.
         method: &'static str,
-        /// How long that was awaited.
+        /// How long the answer was awaited.
         patience: Duration,
     },
-    /// It answered this and that, and never came to the point.
+    /// The server answers, but does not play in time.
     #[error("it does not play within {} s", .0.as_secs())]
-    Dawdles(Duration),
-    /// It doesn't read what it is sent.
-    #[error("it does not read what it is sent")]
-    Stuck,
+    NotPlaying(Duration),
+    /// The server reads no requests.
+    #[error("it does not read its requests")]
+    NotReading,
     /// A request was refused.
     #[error("{method} is refused: {code} {}", meaning(*code))]
     Refused {
@@ -52,16 +56,16 @@ pub enum Error {
         /// The RTSP status.
         code: u16,
     },
-    /// It wants a user and a password, and there are none in `source`.
+    /// The server wants a login, and `source` has none.
     #[error("it wants a user and a password (401), and the source names none")]
     WantsPassword,
-    /// It doesn't take the user and the password.
+    /// The server refuses the login.
     #[error("it refuses the user or the password (401)")]
     WrongPassword,
-    /// It wants to be convinced in a way that isn't known here.
+    /// The server wants an authentication that is not known here.
     #[error("it wants an authentication other than Basic or Digest (401)")]
     StrangeAuthentication,
-    /// It sends whoever asks to another host, or round in circles.
+    /// The server redirects to another host, or in circles.
     #[error("it redirects ({code}) {}", if *elsewhere {
         "to another host: put the right URL into the source, if you trust it"
     } else {
@@ -73,16 +77,16 @@ pub enum Error {
         /// To another host.
         elsewhere: bool,
     },
-    /// It is sent the stream by this host.
+    /// The server receives the stream from this host.
     #[error(
         "it is at {server}, which has the stream from here: its packets would go round for \
          ever; name the server that has it first"
     )]
     FedByUs {
-        /// Its address, now known.
+        /// The server's address.
         server: SocketAddr,
     },
-    /// It sends what is no RTSP, or too much of it.
+    /// The server's bytes can't be read.
     #[error("it sends what can't be read: {0}")]
     Unreadable(#[from] ReadError),
     /// The answer lacks what it must have.
@@ -93,43 +97,57 @@ pub enum Error {
         /// What is wrong with the answer.
         what: &'static str,
     },
-    /// What it describes isn't SDP.
-    #[error("its description can't be read as SDP (line {line})")]
-    BadDescription {
+    /// The offer, the server's SDP, can't be used.
+    #[error("line {line} of its offer ({text}) can't be used: {what}")]
+    BadOffer {
         /// The line, counted from 1.
         line: usize,
+        /// The line's text in quotes, cleaned and cut.
+        text: String,
+        /// What is wrong with it.
+        what: String,
     },
-    /// What it describes isn't what the stream's own SDP file says.
-    #[error("it has no {media}, which the stream's SDP file has as media {number}")]
+    /// The offer lacks a media of the stream's own SDP file.
+    #[error(
+        "it has no {media}, which the stream's SDP file has as media {number}{}",
+        nearest.as_ref().map(|nearest| format!(": {nearest}")).unwrap_or_default()
+    )]
     Unfit {
-        /// The media that lacks, counted from 1.
+        /// The wanted media, counted from 1.
         number: usize,
         /// That media, from the stream's own file.
         media: String,
+        /// The offered media that comes nearest, with its line.
+        nearest: Option<String>,
     },
-    /// It can't, or doesn't want to, send over UDP.
-    #[error("it does not send over UDP (461)")]
-    RefusesUdp,
-    /// Everything was agreed upon, and nothing came.
+    /// The server plays, and no packet came.
     #[error("it plays, and no packet comes over {transport} in {} s", patience.as_secs())]
-    BringsNothing {
-        /// How packets should have come.
+    NoPackets {
+        /// The transport that was agreed upon.
         transport: crate::Transport,
-        /// How long that was awaited.
+        /// How long packets were awaited.
         patience: Duration,
     },
-    /// No packet came any more.
+    /// Neither transport works.
+    #[error("over UDP: {udp}; over TCP: {tcp}")]
+    NoTransport {
+        /// What went wrong over UDP.
+        udp: Box<Error>,
+        /// What went wrong over TCP.
+        tcp: Box<Error>,
+    },
+    /// Packets stopped.
     #[error("no packet came for {} s", .0.as_secs())]
     Silent(Duration),
-    /// It has ended what was set up.
+    /// The server ended the session.
     #[error("it has ended the session")]
     SessionOver,
-    /// This host can't.
+    /// This host failed.
     #[error("{step}: {why}")]
     Local {
         /// What failed.
         step: &'static str,
-        /// What the system said.
+        /// The system's reason.
         why: String,
     },
     /// The thread that pulls has panicked.
@@ -140,17 +158,18 @@ pub enum Error {
 /// Whose fault it is, as far as a viewer can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The source is there and doesn't give the stream.
+    /// The source is there and does not give the stream.
     Refuses,
-    /// The source can't be reached, or brings nothing.
+    /// The source can't be reached, or sends nothing.
     Silent,
 }
 
 impl Error {
-    /// Whether the source refuses, or is just not there.
+    /// Whether the source refuses, or sends nothing.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Refused { .. }
+            Self::NoUrl
+            | Self::Refused { .. }
             | Self::WantsPassword
             | Self::WrongPassword
             | Self::StrangeAuthentication
@@ -158,20 +177,20 @@ impl Error {
             | Self::FedByUs { .. }
             | Self::Unreadable(_)
             | Self::BadAnswer { .. }
-            | Self::BadDescription { .. }
-            | Self::Unfit { .. }
-            | Self::RefusesUdp => Fault::Refuses,
+            | Self::BadOffer { .. }
+            | Self::Unfit { .. } => Fault::Refuses,
+            Self::NoTransport { tcp, .. } => tcp.fault(),
             _ => Fault::Silent,
         }
     }
 
-    /// Something that this host can't do.
+    /// A failure of this host in a step.
     pub(crate) fn local(step: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |error| Self::Local { step, why: error.to_string() }
     }
 }
 
-/// What a status means, in our own words.
+/// The meaning of a status, in our own words.
 fn meaning(code: u16) -> &'static str {
     match code {
         400 => "(bad request)",
@@ -182,7 +201,7 @@ fn meaning(code: u16) -> &'static str {
         454 => "(no such session)",
         455 => "(not in this state)",
         459 => "(only media by media)",
-        460 => "(only for all medias at once)",
+        460 => "(only for all media at once)",
         461 => "(not by that transport)",
         462 => "(it can't reach this host)",
         500 => "(an error of its own)",
@@ -204,7 +223,7 @@ mod tests {
             Error::Refused { method: "PLAY", code: 299 },
             Error::Redirects { code: 302, elsewhere: true },
             Error::WrongPassword,
-            Error::Unfit { number: 2, media: "audio MPA/90000 pt 14".into() },
+            Error::NoAnswer { method: "PLAY", patience: Duration::from_secs(10) },
         ];
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -216,7 +235,7 @@ mod tests {
                 "it redirects (302) to another host: put the right URL into the source, if you \
                  trust it",
                 "it refuses the user or the password (401)",
-                "it has no audio MPA/90000 pt 14, which the stream's SDP file has as media 2",
+                "PLAY is not answered within 10 s",
             ]
         );
         assert_eq!(Error::WrongPassword.fault(), Fault::Refuses);

@@ -1,32 +1,38 @@
-//! Pulling a stream from an RTSP server (RFC 2326), for as long as somebody wants it.
+//! Conversations with RTSP servers (RFC 2326).
 //!
-//! A [`Pull`] is a thread of its own that asks the server for the stream, over UDP or, where that
-//! brings nothing, interleaved in the TCP connection, and sends every RTP and RTCP packet on,
-//! unchanged, to the sockets that its [`Order`] names. What goes wrong is told, and tried again
-//! after a [`backoff`]. Dropping the pull ends it with a TEARDOWN.
+//! [`ask`] puts one question to a server: whether it listens, its options, or whether it has a
+//! stream. A [`Pull`] brings a stream for as long as somebody wants it: a thread of its own asks the
+//! server, over UDP or else interleaved in TCP, and hands every RTP and RTCP packet, unchanged, to
+//! the outputs of its [`Order`]. It reports what goes wrong, and tries again. Dropping the pull ends
+//! it with a TEARDOWN.
 //!
-//! Nothing that a server sends can make it panic, wait for ever, or take more than some hundred
-//! kilobytes; and no error repeats what a server has sent, so that none can repeat a password.
+//! Requests, responses and time-outs are decided without socket and clock. No server can make this
+//! crate panic, wait for ever or take more than some hundred kilobytes a session. No error repeats a
+//! password.
 
-mod backoff;
+mod client;
 mod connection;
-mod dialogue;
+mod conversation;
 mod error;
-mod lane;
-mod leash;
 mod login;
+mod media;
+mod message;
 mod offer;
-mod outlet;
+mod output;
+mod probe;
 mod pull;
 mod reader;
-mod reception;
-mod report;
 mod session;
+mod stop_signal;
+mod timed;
 mod transport;
+mod url;
 
-pub use backoff::backoff;
 pub use error::{Error, Fault};
-pub use outlet::Outlet;
-pub use pull::{Ending, Order, Pull, State};
-pub use reader::{Item, MAX_BODY, MAX_HEAD, ReadError, Reader};
+pub use message::{MAX_BODY, Message, Start};
+pub use output::{Hop, Output};
+pub use probe::{Answer, Question, ask};
+pub use pull::{Ending, Pull, State};
+pub use reader::{Item, MAX_GARBAGE, MAX_HEAD, ReadError, Reader};
+pub use session::Order;
 pub use transport::Transport;

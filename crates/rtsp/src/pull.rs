@@ -3,36 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalog::RtspSource;
-use catalog::sdp::MediaFormat;
+use catalog::RtspTransport;
 
-use crate::backoff::backoff;
 use crate::error::Error;
-use crate::leash::{Hold, Leash, leash};
-use crate::outlet::Outlet;
-use crate::session::{self, chance};
+use crate::session::{self, Failure, Order, random};
+use crate::stop_signal::{StopSignal, Stopper, stop_signal};
 use crate::transport::Transport;
 
 /// A session that played for so long was no failure.
 const LONG: Duration = Duration::from_secs(10);
-
-/// What is to be pulled, and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// Where from.
-    pub source: RtspSource,
-    /// Which medias: at least one, and 128 at most. Only their kinds and formats count.
-    pub medias: Vec<Arc<MediaFormat>>,
-    /// Where each media goes, in the same order.
-    pub outlets: Vec<Outlet>,
-    /// How packets are asked for at first.
-    pub transport: Transport,
-}
+/// The wait after the first failure.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait, without the luck.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
 /// What a pull is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +28,12 @@ pub enum State {
     Connecting,
     /// Packets come.
     Playing {
-        /// How.
+        /// Their transport.
         transport: Transport,
-        /// From where: the server's end of the connection.
+        /// The server's end of the connection.
         from: SocketAddr,
+        /// How many bytes of the connection were skipped so far: they are neither RTSP nor packets.
+        skipped: u64,
     },
     /// It has failed, and will try again.
     Waiting {
@@ -55,10 +44,10 @@ pub enum State {
     },
 }
 
-/// A pull. Dropping it ends it, soon: a TEARDOWN is sent first, and nobody waits for that.
+/// A pull. Dropping it ends it soon; it sends TEARDOWN first, and nobody waits for that.
 #[derive(Debug)]
 pub struct Pull {
-    hold: Hold,
+    stopper: Stopper,
     /// Hangs up when the thread has ended.
     ended: Receiver<()>,
 }
@@ -66,18 +55,18 @@ pub struct Pull {
 impl Pull {
     /// Begins to pull. `tell` is called on the pull's thread with each change of its state.
     pub fn start(order: Order, tell: impl Fn(State) + Send + 'static) -> io::Result<Self> {
-        let (hold, leash) = leash()?;
+        let (stopper, signal) = stop_signal()?;
         let (ending, ended) = mpsc::channel();
         thread::Builder::new().name("pull".into()).spawn(move || {
             let _ending = ending;
-            pull(&order, &leash, &tell);
+            pull(&order, &signal, &tell);
         })?;
-        Ok(Self { hold, ended })
+        Ok(Self { stopper, ended })
     }
 
-    /// Ends it; whoever wants to can wait for that.
+    /// Ends it. The caller may wait for that.
     pub fn ending(self) -> Ending {
-        drop(self.hold);
+        drop(self.stopper);
         Ending(self.ended)
     }
 }
@@ -87,77 +76,174 @@ impl Pull {
 pub struct Ending(Receiver<()>);
 
 impl Ending {
-    /// Waits until it has said goodbye, but no longer than this; true if it has.
+    /// Waits until it has ended, but no longer than this; true if it has.
     pub fn wait(&self, patience: Duration) -> bool {
         self.0.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
-/// Tries until it is told to end.
-fn pull(order: &Order, leash: &Leash, tell: &dyn Fn(State)) {
-    let (mut transport, mut failures) = (order.transport, 0);
+/// Tries until it is told to stop.
+fn pull(order: &Order, stop: &StopSignal, tell: &dyn Fn(State)) {
+    let mut choice = Choice::new(order.source.transport(), order.transport);
+    let mut failures = 0;
     loop {
-        tell(State::Connecting);
+        let transport = choice.transport;
+        if choice.udp.is_none() {
+            tell(State::Connecting);
+        }
         let mut played = None;
-        let mut first = |from| {
-            played = Some(Instant::now());
-            tell(State::Playing { transport, from });
+        let mut progress = |session::Progress { from, skipped }| {
+            played.get_or_insert_with(Instant::now);
+            tell(State::Playing { transport, from, skipped });
         };
         let tried =
-            catch_unwind(AssertUnwindSafe(|| session::run(order, transport, leash, &mut first)));
-        let why = match tried.unwrap_or(Err(Error::Panicked)) {
+            catch_unwind(AssertUnwindSafe(|| session::run(order, transport, stop, &mut progress)));
+        let failure = match tried.unwrap_or_else(|_| Err(Error::Panicked.into())) {
             Ok(()) => return,
-            Err(why) => why,
+            Err(failure) => failure,
         };
         if played.is_some_and(|since| since.elapsed() >= LONG) {
             failures = 0;
         }
-        if let Some(other) = instead(transport, &why, played.is_some()) {
-            let at_once = transport == Transport::Udp;
-            transport = other;
-            if at_once && !leash.pulled_within(Duration::ZERO) {
-                continue;
+        let Some(why) = choice.next(failure, played.is_some()) else {
+            if stop.within(Duration::ZERO) {
+                return;
             }
-        }
+            continue;
+        };
         failures += 1;
-        let [luck, ..] = chance().to_be_bytes();
+        let [luck, ..] = random().to_be_bytes();
         let wait = backoff(failures, luck);
         tell(State::Waiting { why, wait });
-        if leash.pulled_within(wait) {
+        if stop.within(wait) {
             return;
         }
     }
 }
 
-/// The transport to try next, if it is another one.
-fn instead(now: Transport, why: &Error, played: bool) -> Option<Transport> {
-    match (now, why) {
-        (Transport::Udp, Error::RefusesUdp | Error::BringsNothing { .. }) => Some(Transport::Tcp),
-        // Neither brings anything, or the server changed its mind.
-        (Transport::Tcp, Error::BringsNothing { .. }) => Some(Transport::Udp),
-        (Transport::Tcp, Error::Refused { method: "SETUP", code: 461 }) if !played => {
-            Some(Transport::Udp)
-        }
-        _ => None,
+/// Which transport is tried next.
+#[derive(Debug)]
+struct Choice {
+    allowed: RtspTransport,
+    transport: Transport,
+    /// Why UDP failed, while TCP is tried in its place.
+    udp: Option<Error>,
+}
+
+impl Choice {
+    fn new(allowed: RtspTransport, first: Transport) -> Self {
+        let transport = match allowed {
+            RtspTransport::Auto => first,
+            RtspTransport::Udp => Transport::Udp,
+            RtspTransport::Tcp => Transport::Tcp,
+        };
+        Self { allowed, transport, udp: None }
     }
+
+    /// Takes in a failure: the error to tell before the next try, or `None` if TCP is to be tried at
+    /// once, because UDP failed in whatever way before it brought a packet.
+    fn next(&mut self, Failure { why, negotiated }: Failure, played: bool) -> Option<Error> {
+        if self.allowed != RtspTransport::Auto {
+            return Some(why);
+        }
+        if played {
+            self.udp = None;
+            return Some(why);
+        }
+        match (self.transport, self.udp.take()) {
+            (Transport::Udp, _) if negotiated => {
+                (self.transport, self.udp) = (Transport::Tcp, Some(why));
+                None
+            }
+            (_, udp) => {
+                if negotiated || udp.is_some() {
+                    self.transport = Transport::Udp;
+                }
+                match udp {
+                    Some(udp) if udp != why => {
+                        Some(Error::NoTransport { udp: udp.into(), tcp: why.into() })
+                    }
+                    _ => Some(why),
+                }
+            }
+        }
+    }
+}
+
+/// The wait after so many failures in a row: half a second at first, twice as long each time, and
+/// eight seconds at most. `luck` makes it up to a quarter longer, so that the pulls of a server that
+/// went down don't come back all at once.
+fn backoff(failures: u32, luck: u8) -> Duration {
+    let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    let wait = FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT);
+    wait + wait / 4 * u32::from(luck) / u32::from(u8::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const UDP: Transport = Transport::Udp;
+    const TCP: Transport = Transport::Tcp;
+
+    fn failure(why: Error, negotiated: bool) -> Failure {
+        Failure { why, negotiated }
+    }
+
+    fn refused(code: u16) -> Error {
+        Error::Refused { method: "SETUP", code }
+    }
+
     #[test]
-    fn udp_comes_first_and_tcp_where_that_brings_nothing() {
-        let (udp, tcp) = (Transport::Udp, Transport::Tcp);
-        let nothing = |transport| Error::BringsNothing { transport, patience: LONG };
-        assert_eq!(instead(udp, &Error::RefusesUdp, false), Some(tcp));
-        assert_eq!(instead(udp, &nothing(udp), false), Some(tcp));
-        assert_eq!(instead(tcp, &nothing(tcp), false), Some(udp));
-        for other in [Error::Silent(LONG), Error::WrongPassword, Error::SessionOver] {
-            assert_eq!(instead(udp, &other, true), None);
-            assert_eq!(instead(tcp, &other, true), None);
+    fn tcp_is_tried_once_if_udp_brings_no_packet() {
+        let nothing = Error::NoPackets { transport: UDP, patience: LONG };
+        let over_udp = [461, 400, 403, 406, 500, 551].map(refused).into_iter();
+        for why in over_udp.chain([nothing, Error::HungUp { why: None }, Error::WrongPassword]) {
+            let mut choice = Choice::new(RtspTransport::Auto, UDP);
+            assert_eq!(choice.next(failure(why.clone(), true), false), None, "{why}");
+            assert_eq!(choice.transport, TCP);
+            let both = Error::NoTransport { udp: why.clone().into(), tcp: refused(404).into() };
+            assert_eq!(choice.next(failure(refused(404), true), false), Some(both));
+            assert_eq!(choice.transport, UDP);
+            choice.next(failure(why.clone(), true), false);
+            assert_eq!(choice.next(failure(why.clone(), true), false), Some(why));
         }
-        let refused = Error::Refused { method: "SETUP", code: 461 };
-        assert_eq!(instead(tcp, &refused, false), Some(udp));
+    }
+
+    #[test]
+    fn a_transport_that_played_or_was_not_asked_for_is_kept() {
+        let gone = || Error::HungUp { why: None };
+        for first in [UDP, TCP] {
+            let mut choice = Choice::new(RtspTransport::Auto, first);
+            assert_eq!(choice.next(failure(gone(), true), true), Some(gone()));
+            assert_eq!(choice.transport, first);
+        }
+        let mut choice = Choice::new(RtspTransport::Auto, UDP);
+        assert_eq!(choice.next(failure(gone(), false), false), Some(gone()));
+        assert_eq!(choice.transport, UDP);
+        let mut choice = Choice::new(RtspTransport::Auto, TCP);
+        assert_eq!(choice.next(failure(refused(461), true), false), Some(refused(461)));
+        assert_eq!(choice.transport, UDP, "the server may have changed its mind");
+    }
+
+    #[test]
+    fn no_other_transport_is_tried_than_the_one_that_is_set() {
+        for (allowed, only) in [(RtspTransport::Udp, UDP), (RtspTransport::Tcp, TCP)] {
+            for first in [UDP, TCP] {
+                let mut choice = Choice::new(allowed, first);
+                for _ in 0..2 {
+                    assert_eq!(choice.transport, only);
+                    assert!(choice.next(failure(refused(461), true), false).is_some());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let waits: Vec<u128> = (0..8).map(|failures| backoff(failures, 0).as_millis()).collect();
+        assert_eq!(waits, [500, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+        assert_eq!(backoff(u32::MAX, u8::MAX), Duration::from_secs(10));
+        assert_eq!(backoff(1, u8::MAX), Duration::from_millis(625));
     }
 }

@@ -136,6 +136,28 @@ pub(crate) fn is_authority(text: &str) -> bool {
     host_is_good && port_is_good
 }
 
+/// A URL is shown up to the first of these, since cameras take logins there.
+const SECRETS: [&str; 7] = ["user=", "password=", "passwd=", "pwd=", "pass=", "token=", "key="];
+
+/// A text as it may be shown: its URLs have no user and password, and it ends after the first
+/// `user=`, `password=`, `pwd=`, `pass=`, `token=` or `key=`.
+pub fn without_secrets(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let ends = SECRETS.iter().filter_map(|key| Some(lower.find(key)? + key.len()));
+    let end = ends.min();
+    let mut shown = text[..end.unwrap_or(text.len())].to_owned();
+    let mut from = 0;
+    while let Some(at) = shown[from..].find("://") {
+        from += at + 3;
+        let rest = &shown[from..];
+        let authority = rest.find(['/', '?', '#', ' ']).unwrap_or(rest.len());
+        if let Some(login) = rest[..authority].rfind('@') {
+            shown.replace_range(from..=from + login, "");
+        }
+    }
+    shown + end.map_or("", |_| "…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

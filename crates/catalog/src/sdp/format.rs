@@ -50,7 +50,7 @@ pub struct Format {
 
 impl Format {
     /// A payload type with what RFC 3551 says about it.
-    pub(super) fn of(pt: u8) -> Self {
+    pub fn of(pt: u8) -> Self {
         let (codec, clock) = static_type(pt).unzip();
         // L16 has two static types, and this one is stereo.
         let channels = if pt == 10 { 2 } else { 1 };
@@ -59,7 +59,7 @@ impl Format {
 
     /// Applies an `a=rtpmap`. Some files name no clock: then the codec counts, and the clock stays
     /// unknown.
-    pub(super) fn map(&mut self, encoding: &str) {
+    pub fn map(&mut self, encoding: &str) {
         let mut parts = encoding.splitn(3, '/').map(str::trim);
         let mut next = || parts.next().filter(|part| !part.is_empty());
         self.codec = next().map(str::to_owned);

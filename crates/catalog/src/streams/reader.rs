@@ -237,15 +237,19 @@ fn read_settings(path: &Path) -> Result<Settings, Vec<Problem>> {
     if !faults.is_empty() {
         return Err(faults.into_iter().map(problem).collect());
     }
-    match (settings.source.take(), &settings.password_file) {
-        (Some(source), Some(password)) => {
-            let source = source.with_password_file(password, path);
-            settings.source = Some(source.map_err(|problem| vec![problem])?);
-        }
-        (None, Some(_)) => {
-            return Err(vec![Problem::error(path, "has a `password_file` and no `source`")]);
-        }
-        (source, None) => settings.source = source,
+    let Some(mut source) = settings.source.take() else {
+        let password = settings.password_file.as_ref().map(|_| "password_file");
+        return match password.or(settings.transport.map(|_| "transport")) {
+            Some(key) => Err(vec![Problem::error(path, format!("has a `{key}` and no `source`"))]),
+            None => Ok(settings),
+        };
+    };
+    if let Some(transport) = settings.transport {
+        source = source.with_transport(transport);
     }
+    if let Some(password) = &settings.password_file {
+        source = source.with_password_file(password, path).map_err(|problem| vec![problem])?;
+    }
+    settings.source = Some(source);
     Ok(settings)
 }

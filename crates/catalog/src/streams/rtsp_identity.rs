@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::config::url::without_secrets;
+
 /// A stream at an RTSP server: its host, and its path there. The port does not count, because one server
 /// listens on several (Darwin Streaming Server on 554, 7070, 8000 and 8001), and neither does the query.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +49,7 @@ fn written(address: IpAddr) -> String {
 
 impl fmt::Display for RtspIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rtsp://{}/{}", self.host, self.path)
+        f.write_str(&without_secrets(&format!("rtsp://{}/{}", self.host, self.path)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::{fmt, fs};
 use serde::Deserialize;
 
 use super::rtsp_identity::RtspIdentity;
-use crate::config::url::is_authority;
+use crate::config::url::{is_authority, without_secrets};
 use crate::file;
 use crate::problem::Problem;
 
@@ -17,8 +17,7 @@ use crate::problem::Problem;
 const LONGEST: usize = 1024;
 
 /// The `source` of a NAME.toml: an RTSP URL, with a user and a password if the server wants them.
-/// Neither `Display` nor `Debug` shows the password, or the query, which some cameras put passwords
-/// into. Clones share their content.
+/// Neither `Display` nor `Debug` shows a password, wherever it stands in the URL. Clones share their content.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RtspSource(Arc<Inner>);
@@ -29,8 +28,22 @@ struct Inner {
     url: String,
     user: Option<String>,
     password: Option<String>,
+    transport: RtspTransport,
     /// Where the stream is sent, directly or through other streams.
     fed: Box<[RtspIdentity]>,
+}
+
+/// `transport` in NAME.toml: how the server sends its packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RtspTransport {
+    /// Over UDP, or over TCP if UDP brings nothing.
+    #[default]
+    Auto,
+    /// Over UDP only.
+    Udp,
+    /// Interleaved in the RTSP connection only.
+    Tcp,
 }
 
 impl RtspSource {
@@ -49,10 +62,16 @@ impl RtspSource {
         self.0.password.as_deref()
     }
 
-    /// Whether both ask the same server for the same stream as the same user.
+    /// How the server sends its packets.
+    pub fn transport(&self) -> RtspTransport {
+        self.0.transport
+    }
+
+    /// Whether both ask the same server for the same stream as the same user, in the same way.
     pub fn asks_like(&self, other: &Self) -> bool {
         let (one, two) = (&self.0, &other.0);
-        (&one.url, &one.user, &one.password) == (&two.url, &two.user, &two.password)
+        let login = (&one.user, &one.password) == (&two.user, &two.password);
+        login && (&one.url, one.transport) == (&two.url, two.transport)
     }
 
     /// Whether this origin itself sends the server the stream that `url` names, so that a pull would
@@ -64,6 +83,11 @@ impl RtspSource {
     /// This source, with all places where the stream is sent.
     pub(crate) fn feeding(self, fed: Box<[RtspIdentity]>) -> Self {
         Self(Inner { fed, ..Arc::unwrap_or_clone(self.0) }.into())
+    }
+
+    /// This source, with another transport.
+    pub(crate) fn with_transport(self, transport: RtspTransport) -> Self {
+        Self(Inner { transport, ..Arc::unwrap_or_clone(self.0) }.into())
     }
 
     /// This source, with the password that the file beside `toml` holds.
@@ -89,7 +113,9 @@ impl RtspSource {
 
     /// Warns of a password that every user of this host can read, in `toml` or in the file beside it.
     pub(crate) fn exposed(&self, password: Option<&Path>, toml: &Path) -> Option<Problem> {
-        self.password()?;
+        if self.password().is_none() && without_secrets(self.url()) == self.url() {
+            return None;
+        }
         let file = password.map_or_else(|| toml.to_owned(), |password| beside(toml, password));
         let mode = fs::metadata(&file).ok()?.permissions().mode();
         let what = "holds a password, and everybody on this host can read it: chmod o-r";
@@ -104,10 +130,10 @@ fn beside(toml: &Path, file: &Path) -> PathBuf {
 
 impl fmt::Display for RtspSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.url().split_once('?') {
-            Some((url, _)) => write!(f, "{url}?…"),
-            None => f.write_str(self.url()),
-        }
+        let (path, query) = self.url().split_at(self.url().find('?').unwrap_or(self.url().len()));
+        let shown = without_secrets(path);
+        f.write_str(&shown)?;
+        f.write_str(if query.is_empty() || shown != path { "" } else { "?…" })
     }
 }
 
@@ -152,7 +178,8 @@ impl TryFrom<String> for RtspSource {
         };
         let password = password.filter(|password| !password.is_empty());
         let (url, fed) = (format!("rtsp://{place}{path}"), Box::default());
-        Ok(Self(Inner { url, user, password, fed }.into()))
+        let transport = RtspTransport::default();
+        Ok(Self(Inner { url, user, password, transport, fed }.into()))
     }
 }
 
@@ -230,6 +257,12 @@ mod tests {
         let source = read("rtsp://u:secret@cam/live?user=u&password=secret").unwrap();
         assert_eq!(source.to_string(), "rtsp://cam/live?…");
         assert_eq!(format!("{source:?}"), "RtspSource(rtsp://cam/live?…)");
+        let source = read("rtsp://cam/user=admin_password=secret_channel=1?x=secret").unwrap();
+        assert_eq!(source.to_string(), "rtsp://cam/user=…");
+        let source = read("rtsp://cam/live/Token=secret/x").unwrap();
+        assert_eq!(source.to_string(), "rtsp://cam/live/Token=…");
+        let shown = without_secrets("a=x rtsp://u:p@cam/a@b and rtsp://v@");
+        assert_eq!(shown, "a=x rtsp://cam/a@b and rtsp://");
     }
 
     proptest! {

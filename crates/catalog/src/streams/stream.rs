@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::arrival::Arrivals;
 use super::replica::{Replica, Section};
 use super::route::{Route, Source};
-use super::rtsp_source::RtspSource;
+use super::rtsp_source::{RtspSource, RtspTransport};
 use crate::config::edge::Edge;
 use crate::config::url::AudioUrl;
 use crate::config::{Rtcp, Shutdown};
@@ -95,6 +95,7 @@ pub(crate) struct Settings {
     pub(crate) title: Option<String>,
     pub(crate) source: Option<RtspSource>,
     pub(crate) password_file: Option<PathBuf>,
+    pub(crate) transport: Option<RtspTransport>,
     pub(crate) audio: Option<AudioUrl>,
     pub(crate) rtcp: Option<Rtcp>,
     pub(crate) shutdown: Shutdown,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::scan::Media;
 use catalog::{RtspSource, Stream};
 use control::ScanResult;
-use rtsp::{Ending, Order, Outlet, Pull, State, Transport};
+use rtsp::{Ending, Order, Output, Pull, State, Transport};
 
 /// How long to wait for the servers to take the end of a session.
 const LEAVING: Duration = Duration::from_millis(1500);
@@ -37,15 +37,15 @@ impl Pulls {
         source: &RtspSource,
         medias: &mut [Media],
     ) -> io::Result<()> {
-        let (outlets, reserved) = Outlet::reserve(medias.len())?;
-        for (media, outlet) in medias.iter_mut().zip(&outlets) {
+        let (outputs, reserved) = Output::reserve(medias.len())?;
+        for (media, output) in medias.iter_mut().zip(&outputs) {
             for source in &mut media.sources {
-                (source.address, source.port) = (outlet.rtp.ip(), outlet.rtp.port());
+                (source.address, source.port) = (output.rtp.to.ip(), output.rtp.to.port());
             }
         }
         self.reserved.extend(reserved);
-        let (source, medias) = (source.clone(), stream.media.to_vec());
-        let order = Order { source, medias, outlets, transport: Transport::Udp };
+        let (source, media) = (source.clone(), stream.media.to_vec());
+        let order = Order { source, media, outputs, transport: Transport::Udp };
         self.orders.push((stream.name.clone(), order));
         Ok(())
     }

@@ -37,6 +37,8 @@ pub(crate) enum LogEvent {
     Pull { stream: String, source: String },
     /// A pull delivers packets.
     PullPlays { stream: String, source: String, transport: Transport, from: SocketAddr },
+    /// A server sends bytes that are neither RTSP nor packets.
+    PullStray { stream: String, source: String, skipped: u64 },
     /// A pull failed.
     PullFailed { stream: String, source: String, why: String },
     /// A pull ended, because nobody needs it.

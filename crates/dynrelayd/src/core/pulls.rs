@@ -175,15 +175,25 @@ impl Pulls {
         };
         let news = match &state {
             State::Connecting => PullNews::None,
-            State::Playing { transport, from } => {
+            State::Playing { transport, from, skipped } => {
+                let (transport, from, skipped) = (*transport, *from, *skipped);
                 pull.fault = None;
-                if *transport == Transport::Tcp {
+                if transport == Transport::Tcp {
                     self.by_tcp.insert(stream.clone());
                 } else {
                     self.by_tcp.remove(&stream);
                 }
-                let (transport, from) = (*transport, *from);
-                log(LogEvent::PullPlays { stream, source, transport, from });
+                let before = match pull.state {
+                    State::Playing { skipped, .. } => Some(skipped),
+                    _ => None,
+                };
+                if skipped > 0 && before.unwrap_or(0) == 0 {
+                    let (stream, source) = (stream.clone(), source.clone());
+                    log(LogEvent::PullStray { stream, source, skipped });
+                }
+                if before.is_none() {
+                    log(LogEvent::PullPlays { stream, source, transport, from });
+                }
                 PullNews::Settled
             }
             State::Waiting { why, .. } => {
@@ -259,8 +269,12 @@ impl Pulls {
             return (SourceState::Idle, source.to_string());
         };
         match (&pull.state, &pull.fault) {
-            (State::Playing { transport, from }, _) => {
-                (SourceState::Running, format!("{source}, over {transport} from {from}"))
+            (State::Playing { transport, from, skipped }, _) => {
+                let stray = match skipped {
+                    0 => String::new(),
+                    bytes => format!(", {bytes} stray bytes skipped"),
+                };
+                (SourceState::Running, format!("{source}, over {transport} from {from}{stray}"))
             }
             (State::Waiting { why, wait }, _) => {
                 let wait = wait.as_secs_f32();

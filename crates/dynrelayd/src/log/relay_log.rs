@@ -45,6 +45,7 @@ pub(crate) fn write(event: &LogEvent) {
         }
         LogEvent::Pull { .. }
         | LogEvent::PullPlays { .. }
+        | LogEvent::PullStray { .. }
         | LogEvent::PullFailed { .. }
         | LogEvent::PullEnded { .. } => write_pull(event),
         LogEvent::Returned { stream, sender, returned } => {
@@ -171,6 +172,13 @@ fn write_pull(event: &LogEvent) {
             info!(
                 name: "pull-plays", stream, source, %transport, %from,
                 "the stream comes over {transport}"
+            );
+        }
+        LogEvent::PullStray { stream, source, skipped } => {
+            warn!(
+                name: "pull-stray", stream, source, skipped,
+                "the source of {stream} sends bytes that are neither RTSP nor packets; dynrelayd \
+                 skips them"
             );
         }
         LogEvent::PullFailed { stream, source, why } => {

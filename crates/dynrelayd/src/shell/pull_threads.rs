@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use rtsp::{Ending, Order, Outlet, Pull};
+use rtsp::{Ending, Order, Output, Pull};
 
 use super::message::Message;
 use crate::core::{Input, PullOrder, PullReport};
@@ -26,7 +26,7 @@ pub(crate) struct PullThreads {
 struct Running {
     /// Dropping this ends the pull.
     pull: Pull,
-    outputs: Vec<Outlet>,
+    outputs: Vec<Output>,
     /// The ports of the outputs, kept free until the data plane opens them.
     reserved: Vec<UdpSocket>,
 }
@@ -46,10 +46,10 @@ impl PullThreads {
             let kept = known.filter(|known| known.outputs.len() == media.len());
             let (outputs, reserved) = match kept {
                 Some(known) => (known.outputs, known.reserved),
-                None => Outlet::reserve(media.len())?,
+                None => Output::reserve(media.len())?,
             };
-            let order =
-                Order { source, medias: media.to_vec(), outlets: outputs.clone(), transport };
+            let media = media.to_vec();
+            let order = Order { source, media, outputs: outputs.clone(), transport };
             let (sender, name) = (self.sender.clone(), stream.clone());
             let pull = Pull::start(order, move |state| {
                 let report = PullReport { stream: name.clone(), id, state: Ok(state) };
@@ -73,7 +73,7 @@ impl PullThreads {
     pub(crate) fn outputs(&mut self, stream: &str) -> Vec<SocketAddr> {
         let Some(running) = self.running.get_mut(stream) else { return Vec::new() };
         running.reserved.clear();
-        running.outputs.iter().flat_map(|output| [output.rtp, output.rtcp]).collect()
+        running.outputs.iter().flat_map(|output| [output.rtp.to, output.rtcp.to]).collect()
     }
 
     /// Ends the pull of a stream soon, after TEARDOWN.

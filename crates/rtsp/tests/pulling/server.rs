@@ -1,4 +1,4 @@
-//! An RTSP server that does as it is told.
+//! A scripted RTSP server.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -6,10 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rtsp_types::{Message, ParseError, Request};
-
-/// What one connection is about: answers requests, and may send more on its own.
-pub(crate) type Script = Box<dyn FnMut(&Request<Vec<u8>>, &mut TcpStream) -> Option<String> + Send>;
+/// Answers the requests of one connection, and may send more; `None` hangs up.
+pub(crate) type Script = Box<dyn FnMut(&Request, &mut TcpStream) -> Option<String> + Send>;
 
 /// A server on this host. Each connection gets the next script; without one it is closed.
 pub(crate) struct Server {
@@ -38,7 +36,7 @@ impl Server {
     /// Waits for a request with this method.
     pub(crate) fn wait_for(&self, method: &str) -> String {
         loop {
-            let request = self.asked.recv_timeout(Duration::from_secs(60)).unwrap();
+            let request = self.asked.recv_timeout(Duration::from_secs(20)).unwrap();
             if request.starts_with(method) {
                 return request;
             }
@@ -46,30 +44,60 @@ impl Server {
     }
 }
 
+/// A request of the client.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    /// All of its head.
+    text: String,
+}
+
+impl Request {
+    fn read(head: &[u8]) -> Self {
+        let text = String::from_utf8(head.to_vec()).unwrap();
+        let mut words = text.split(' ').map(str::to_owned);
+        let (method, url) = (words.next().unwrap(), words.next().unwrap());
+        assert!(text.lines().nth(1).unwrap().starts_with("CSeq: "), "{text}");
+        Self { method, url, text }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let named = |line: &'_ str| line.split_once(": ").is_some_and(|(known, _)| known == name);
+        self.text.lines().find(|line| named(line)).map(|line| &line[name.len() + 2..])
+    }
+}
+
+/// The next request or interleaved packet: where it ends.
+fn whole(bytes: &[u8]) -> Option<usize> {
+    let end = match bytes {
+        [b'$', _, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+        [b'$', ..] => return None,
+        _ => 4 + bytes.windows(4).position(|four| four == b"\r\n\r\n")?,
+    };
+    (end <= bytes.len()).then_some(end)
+}
+
 fn serve(mut stream: TcpStream, mut script: Script, asking: &Sender<String>) {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
     loop {
-        match Message::<Vec<u8>>::parse(&bytes) {
-            Ok((message, length)) => {
-                bytes.drain(..length);
-                if let Message::Request(request) = message {
-                    let mut text = Vec::new();
-                    request.write(&mut text).unwrap();
-                    let _ = asking.send(String::from_utf8(text).unwrap());
-                    let Some(answer) = script(&request, &mut stream) else { return };
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                } else if let Message::Data(data) = message {
-                    let told = format!("${} {:?}", data.channel_id(), data.as_slice());
-                    let _ = asking.send(told);
-                }
-            }
-            Err(ParseError::Incomplete(_)) => match stream.read(&mut piece) {
+        let Some(end) = whole(&bytes) else {
+            match stream.read(&mut piece) {
                 Ok(0) | Err(_) => return,
                 Ok(read) => bytes.extend_from_slice(&piece[..read]),
-            },
-            Err(ParseError::Error) => return,
+            }
+            continue;
+        };
+        let item: Vec<u8> = bytes.drain(..end).collect();
+        if item[0] == b'$' {
+            let _ = asking.send(format!("${} {:?}", item[1], &item[4..]));
+            continue;
+        }
+        let request = Request::read(&item);
+        let _ = asking.send(request.text.clone());
+        let Some(answer) = script(&request, &mut stream) else { return };
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
         }
     }
 }
@@ -78,33 +106,26 @@ pub(crate) const SDP: &str = "v=0\r\ns=News\r\na=control:*\r\nm=video 0 RTP/AVP 
     a=rtpmap:96 H264/90000\r\na=control:track1\r\nm=audio 0 RTP/AVP 14\r\na=control:track2\r\n";
 
 /// An answer with this status and these headers.
-pub(crate) fn answer(request: &Request<Vec<u8>>, status: &str, headers: &str) -> String {
-    let cseq = request.header(&rtsp_types::headers::CSEQ).unwrap();
+pub(crate) fn answer(request: &Request, status: &str, headers: &str) -> String {
+    let cseq = request.header("CSeq").unwrap();
     format!("RTSP/1.0 {status}\r\nCSeq: {cseq}\r\n{headers}\r\n")
 }
 
-pub(crate) fn header(request: &Request<Vec<u8>>, name: &str) -> Option<String> {
-    let named = |(header, value): (&rtsp_types::HeaderName, &rtsp_types::HeaderValue)| {
-        header.as_str().eq_ignore_ascii_case(name).then(|| value.as_str().to_owned())
-    };
-    request.headers().find_map(named)
-}
-
-/// What a server does that is well: it plays [`SDP`], and with the answer to PLAY `send` is called
+/// A good server: it plays [`SDP`], and with the answer to PLAY `send` is called
 /// with the client's UDP ports, or with none where packets are interleaved.
 pub(crate) fn good(send: impl Fn(&[u16], &mut TcpStream) + Send + 'static) -> Script {
     let mut ports = Vec::new();
     Box::new(move |request, stream| {
         let ok = |headers: &str| Some(answer(request, "200 OK", headers));
-        match <&str>::from(request.method()) {
+        match request.method.as_str() {
             "OPTIONS" => ok("Public: DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"),
             "DESCRIBE" => {
-                let head = format!("Content-Base: {}/\r\n", request.request_uri().unwrap());
+                let head = format!("Content-Base: {}/\r\n", request.url);
                 let length = format!("Content-Length: {}\r\n", SDP.len());
                 ok(&(head + &length)).map(|answer| answer + SDP)
             }
             "SETUP" => {
-                let transport = header(request, "transport").unwrap();
+                let transport = request.header("Transport").unwrap();
                 if let Some((_, pair)) = transport.split_once("client_port=") {
                     ports.push(pair.split_once('-').unwrap().0.parse().unwrap());
                 }
@@ -120,8 +141,7 @@ pub(crate) fn good(send: impl Fn(&[u16], &mut TcpStream) + Send + 'static) -> Sc
     })
 }
 
-/// The same, of a server that can't be hurried: Darwin Streaming Server isn't done with a request when
-/// it answers.
+/// A server that needs a pause after each answer, as Darwin Streaming Server does.
 pub(crate) fn slow_to_finish(mut script: Script) -> Script {
     let mut answered: Option<Instant> = None;
     Box::new(move |request, stream| {
@@ -158,10 +178,10 @@ pub(crate) fn interleaved(channel: u8, packet: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What comes next to a socket.
+/// The next packet at a socket.
 pub(crate) fn next(socket: &UdpSocket) -> Vec<u8> {
     let mut packet = vec![0; 65_536];
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let length = socket.recv(&mut packet).unwrap();
     packet.truncate(length);
     packet

@@ -1,18 +1,18 @@
-//! What keeps a session alive, and what is told of it.
+//! Keep-alives and receiver reports.
 
 use std::io::Write;
 
 use rtsp::{State, Transport};
 
-use crate::server::{Script, Server, answer, good, header, interleaved, rtp, sender_report};
+use crate::server::{Script, Server, answer, good, interleaved, rtp, sender_report};
 use crate::{PATIENCE, interleaving, scene, url};
 
-/// A server whose nonces are stale after the answer to a request with one of these methods.
+/// A server whose nonce becomes stale with each request of these methods.
 fn forgetful(methods: &'static [&str], mut open: Script) -> Script {
     let mut nonce = 1;
     Box::new(move |request, stream| {
-        let proof = header(request, "authorization").unwrap_or_default();
-        let method = <&str>::from(request.method());
+        let proof = request.header("Authorization").unwrap_or_default();
+        let method = request.method.as_str();
         if proof.contains(&format!("nonce=\"{nonce}\"")) {
             nonce += u32::from(methods.contains(&method));
             return open(request, stream);
@@ -25,7 +25,7 @@ fn forgetful(methods: &'static [&str], mut open: Script) -> Script {
 }
 
 #[test]
-fn a_nonce_that_became_stale_ends_no_session() {
+fn a_stale_nonce_ends_no_session() {
     let server = Server::start(vec![forgetful(&["PLAY", "GET_PARAMETER"], interleaving(1))]);
     let scene = scene(&url(&server).replace("rtsp://", "rtsp://u:secret@"), Transport::Tcp);
     scene.wait_for_play();
@@ -35,7 +35,7 @@ fn a_nonce_that_became_stale_ends_no_session() {
     }
     assert!(scene.pull.ending().wait(PATIENCE));
     assert_eq!(scene.states.iter().filter(|state| *state != State::Connecting).count(), 0);
-    // The last that is asked for is answered, too.
+    // Even TEARDOWN gets a login with the new nonce.
     let all: Vec<String> = server.asked.try_iter().collect();
     let last = all.iter().rfind(|request| request.starts_with("TEARDOWN")).unwrap();
     assert!(last.contains("nonce=\"4\""), "{all:?}");
@@ -44,7 +44,7 @@ fn a_nonce_that_became_stale_ends_no_session() {
 #[test]
 fn a_server_without_get_parameter_is_asked_for_its_options() {
     let mut plays = good(|_, stream| stream.write_all(&interleaved(0, &rtp(1, 100))).unwrap());
-    let poor: Script = Box::new(move |request, stream| match <&str>::from(request.method()) {
+    let poor: Script = Box::new(move |request, stream| match request.method.as_str() {
         "OPTIONS" => Some(answer(request, "200 OK", "Public: DESCRIBE, SETUP, PLAY\r\n")),
         "GET_PARAMETER" => Some(answer(request, "501 Not Implemented", "")),
         _ => plays(request, stream),
@@ -57,9 +57,9 @@ fn a_server_without_get_parameter_is_asked_for_its_options() {
 }
 
 #[test]
-fn a_session_that_the_server_has_forgotten_is_begun_again() {
+fn a_session_that_the_server_forgot_is_begun_again() {
     let mut plays = interleaving(1);
-    let forgets: Script = Box::new(move |request, stream| match <&str>::from(request.method()) {
+    let forgets: Script = Box::new(move |request, stream| match request.method.as_str() {
         "GET_PARAMETER" => Some(answer(request, "454 Session Not Found", "")),
         _ => plays(request, stream),
     });
@@ -71,7 +71,7 @@ fn a_session_that_the_server_has_forgotten_is_begun_again() {
 }
 
 #[test]
-fn over_tcp_the_server_is_told_what_has_arrived() {
+fn over_tcp_the_server_gets_receiver_reports() {
     let sends = good(|_, stream| {
         for sequence in [1, 2, 5] {
             stream.write_all(&interleaved(0, &rtp(sequence, 100))).unwrap();
@@ -107,4 +107,37 @@ fn over_tcp_the_server_is_told_what_has_arrived() {
             .any(|told| leaving(&told)),
         "BYE"
     );
+}
+
+#[test]
+fn a_keep_alive_without_an_answer_ends_nothing_while_packets_come() {
+    let mut plays = good(|_, stream| {
+        let mut stream = stream.try_clone().unwrap();
+        std::thread::spawn(move || {
+            for sequence in 0.. {
+                if stream.write_all(&interleaved(0, &rtp(sequence, 100))).is_err() {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        });
+    });
+    let mut asked = 0;
+    let mute: Script = Box::new(move |request, stream| match request.method.as_str() {
+        "GET_PARAMETER" => Some(String::new()),
+        "OPTIONS" => {
+            asked += 1;
+            if asked == 1 { plays(request, stream) } else { Some(answer(request, "454 No", "")) }
+        }
+        _ => plays(request, stream),
+    });
+    let server = Server::start(vec![mute]);
+    let scene = scene(&url(&server), Transport::Tcp);
+    scene.wait_for_play();
+    server.wait_for("GET_PARAMETER");
+    // The method that got no answer is not used again.
+    for _ in 0..2 {
+        assert!(server.wait_for("OPTIONS").contains("Session: abc\r\n"));
+    }
+    assert!(scene.states.try_iter().next().is_none());
 }

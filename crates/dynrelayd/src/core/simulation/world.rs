@@ -230,7 +230,8 @@ impl World {
             return;
         }
         let state = if self.random.chance(60) {
-            State::Playing { transport: Transport::Udp, from: "192.0.2.9:554".parse().unwrap() }
+            let from = "192.0.2.9:554".parse().unwrap();
+            State::Playing { transport: Transport::Udp, from, skipped: 0 }
         } else if self.random.chance(40) {
             State::Connecting
         } else {

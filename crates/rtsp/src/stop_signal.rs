@@ -1,4 +1,4 @@
-//! How a pull's thread is told to end: by the other end of a pair of sockets, which closes.
+//! The signal that ends a pull's thread: one end of a pair of sockets is closed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,27 +9,29 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The thread's end.
 #[derive(Debug)]
-pub(crate) struct Leash(UnixStream);
+pub(crate) struct StopSignal(UnixStream);
 
-/// The owner's end: dropping it ends the thread.
+/// The owner's end. Dropping it is the signal.
 #[derive(Debug)]
-pub(crate) struct Hold(#[expect(dead_code, reason = "it is closed when it is dropped")] UnixStream);
+pub(crate) struct Stopper(
+    #[expect(dead_code, reason = "it is closed when it is dropped")] UnixStream,
+);
 
-/// A leash with both its ends.
-pub(crate) fn leash() -> io::Result<(Hold, Leash)> {
-    let (hold, leash) = UnixStream::pair()?;
-    Ok((Hold(hold), Leash(leash)))
+/// A signal with both its ends.
+pub(crate) fn stop_signal() -> io::Result<(Stopper, StopSignal)> {
+    let (stopper, signal) = UnixStream::pair()?;
+    Ok((Stopper(stopper), StopSignal(signal)))
 }
 
-impl AsFd for Leash {
+impl AsFd for StopSignal {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-impl Leash {
-    /// Waits so long; true if it is time to end.
-    pub(crate) fn pulled_within(&self, wait: Duration) -> bool {
+impl StopSignal {
+    /// Waits so long for the signal; true if it came.
+    pub(crate) fn within(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {
             let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
@@ -44,7 +46,7 @@ impl Leash {
     }
 }
 
-/// So long, to the next whole millisecond.
+/// A duration, rounded up to milliseconds.
 pub(crate) fn timeout(wait: Duration) -> PollTimeout {
     let whole = u64::from(!wait.subsec_nanos().is_multiple_of(1_000_000));
     let millis = wait.as_millis().saturating_add(u128::from(whole));
@@ -56,16 +58,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_lets_go_ends_the_wait() {
-        let (hold, leash) = leash().unwrap();
-        assert!(!leash.pulled_within(Duration::ZERO));
-        assert!(!leash.pulled_within(Duration::from_millis(5)));
-        drop(hold);
-        assert!(leash.pulled_within(Duration::from_secs(3600)));
+    fn dropping_the_other_end_is_the_signal() {
+        let (stopper, signal) = stop_signal().unwrap();
+        assert!(!signal.within(Duration::ZERO));
+        assert!(!signal.within(Duration::from_millis(5)));
+        drop(stopper);
+        assert!(signal.within(Duration::from_secs(3600)));
     }
 
     #[test]
-    fn a_wait_is_never_shorter() {
+    fn a_timeout_is_never_shorter_than_the_wait() {
         let of = |wait| timeout(wait).as_millis().unwrap();
         assert_eq!(of(Duration::ZERO), 0);
         assert_eq!(of(Duration::from_micros(1)), 1);
