@@ -142,7 +142,7 @@ pub(crate) enum Command {
     /// Sum up logs: who watched what, where and for how long, and what was saved
     ///
     /// Reads dynrelayd's log as JSON or from `journalctl -o json`, and access logs of streaming
-    /// servers in the W3C extended format. Sums them up by stream, edge, day and viewers' network.
+    /// servers in the W3C extended format or of Wowza. Sums them up by stream, edge, day and viewers' network.
     /// Recognises each kind of log by its contents. Needs no daemon.
     #[command(after_help = "Examples:\n  \
         journalctl -u dynrelayd -o json | dynrelay report -\n  \

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::access_log::Session;
 use crate::batch::{Batch, Lines, NAMED_BROKEN, Record};
+use crate::connections::{Connections, Ended};
 use crate::daemon_log::{Entry, Event};
 use crate::edge::{Addition, Counts, Edge, Limits, Relay};
 use crate::filter::Filter;
@@ -46,6 +47,8 @@ pub struct Analysis {
     /// What to add to networks, with the index of the edge. They are added at the end of a batch: the
     /// processor then fetches several sums from memory at once.
     visits: Vec<(usize, Network, Totals)>,
+    /// Connections in logs of events.
+    connections: Connections,
     pub(crate) limits: Limits,
     /// The names of edges by their addresses.
     pub(crate) names: HashMap<Box<[u8]>, Box<[u8]>>,
@@ -71,6 +74,7 @@ impl Analysis {
             places: HashMap::default(),
             networks: Networks::default(),
             visits: Vec::new(),
+            connections: Connections::new(50_000),
             limits: Limits { edges: 4096, streams: 50_000, days: 200_000, networks: 250_000 },
             names: HashMap::default(),
             period: None,
@@ -106,7 +110,7 @@ impl Analysis {
             Box::new(whole)
         };
         let before = self.lines.read;
-        parallel::read(plain, reading, |batch| {
+        let outcome = parallel::read(plain, reading, |batch| {
             let first = self.lines.read - before;
             let broken = batch.broken.iter().map(|(line, why)| Broken {
                 file: file.to_owned(),
@@ -115,7 +119,12 @@ impl Analysis {
             });
             self.broken.extend(broken.take(NAMED_BROKEN - self.broken.len()));
             self.add(batch);
-        })
+        });
+        for ended in self.connections.stopped() {
+            self.take_ended(&ended);
+        }
+        self.add_visits();
+        outcome
     }
 
     fn add(&mut self, batch: &Batch<'_>) {
@@ -128,8 +137,17 @@ impl Analysis {
             match record {
                 Record::Entry(entry) => self.take_entry(entry),
                 Record::Session(session) => self.take_session(session),
+                Record::Event(event) => {
+                    if let Some(ended) = self.connections.take(event) {
+                        self.take_ended(&ended);
+                    }
+                }
             }
         }
+        self.add_visits();
+    }
+
+    fn add_visits(&mut self) {
         let Self { visits, edges, networks, limits, .. } = self;
         let by_edge = self.filter.edge.is_some();
         for (edge, network, totals) in visits.drain(..) {
@@ -202,6 +220,13 @@ impl Analysis {
         if self.filter.has(end) {
             count(&mut self.edges[place].1.reasons, entry.reason, 1);
         }
+    }
+
+    /// Takes a session that several lines made up. One of them counts as the session.
+    fn take_ended(&mut self, ended: &Ended) {
+        self.lines.sessions += 1;
+        self.lines.others -= 1;
+        self.take_session(&ended.session());
     }
 
     fn take_session(&mut self, session: &Session<'_>) {

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 
-use crate::access_log::{Columns, Session};
+use crate::access_log::{Columns, Event, Line, Session};
 use crate::chunk::Chunk;
 use crate::daemon_log::Entry;
 
@@ -54,6 +54,8 @@ pub(crate) struct Batch<'a> {
 pub(crate) enum Record<'a> {
     Entry(Entry<'a>),
     Session(Session<'a>),
+    /// It counts as one of the others, until it completes a session.
+    Event(Event<'a>),
 }
 
 impl<'a> Batch<'a> {
@@ -92,8 +94,21 @@ impl<'a> Batch<'a> {
                 self.lines.others += 1;
             }
             Some(_) => {
-                self.records.push(Record::Session(columns.session(line)?));
-                self.lines.sessions += 1;
+                let record = match columns.line(line)? {
+                    Line::Session(session) => {
+                        self.lines.sessions += 1;
+                        Some(Record::Session(session))
+                    }
+                    Line::Event(event) => {
+                        self.lines.others += 1;
+                        Some(Record::Event(event))
+                    }
+                    Line::Other => {
+                        self.lines.others += 1;
+                        None
+                    }
+                };
+                self.records.extend(record);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! [`Analysis::read`] takes dynrelayd's JSON log, the same from systemd's journal
 //! (`journalctl -o json`), and access logs in the W3C extended format, such as those of Darwin
-//! Streaming Server. Each may be compressed by gzip. Each line shows which kind it is. Memory does not
+//! Streaming Server and Wowza. Each may be compressed by gzip. Each line shows which kind it is. Memory does not
 //! grow with the length of a log, only with the number of names, days and networks in it, up to a
 //! limit. [`Report::of`] sums up.
 
@@ -11,6 +11,7 @@ mod analysis;
 mod batch;
 mod bytes;
 mod chunk;
+mod connections;
 mod daemon_log;
 mod edge;
 mod filter;

@@ -113,6 +113,26 @@ fn names_without_end_take_no_memory_without_end() {
     assert!(report.edges.iter().any(|edge| edge.name == "(others)"));
 }
 
+#[test]
+fn wowza_logs_a_session_by_its_events() {
+    let tabs = include_str!("logs/wowza.log");
+    let names = closed("dss2", NOON, 60, 1)
+        + r#"{"time":"2026-11-20T00:00:00Z","event":"opened","stream":"news","edge":"dss2","address":"198.51.100.7"}"#;
+    for log in [tabs.to_owned(), tabs.replace('\t', " ")] {
+        let report = everything(&[&log]);
+        let Totals { sessions, failed, watched, served, .. } = report.total.totals;
+        assert_eq!((sessions, failed, watched, served), (1, 0, 600, 75_000_000));
+        assert_eq!((report.lines.sessions, report.lines.broken), (1, 0));
+        let of = |rows: &[Row]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+        assert_eq!(of(&report.relays), ["news/198.51.100.7"]);
+        assert_eq!(of(&report.days), ["2026-11-20"]);
+        assert_eq!(of(&report.networks), ["203.0.113.0/24"]);
+        let both = everything(&[&log, &names]);
+        assert_eq!(both.edges[0].name, "dss2");
+        assert_eq!(both.edges[0].totals.watched, 600);
+    }
+}
+
 /// A line of either kind, or half of one.
 fn line() -> impl Strategy<Value = String> {
     let at = NOON..NOON + 9 * DAY;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use report::{Report, Row};
 
 use super::plot::{Bar, bars, escaped};
-use super::sheet::{Sheet, sheets, summary};
+use super::sheet::{Sheet, sheets, summary, watched};
 use wording::{age, grouped, size};
 
 /// The page loads nothing and runs nothing.
@@ -73,7 +73,7 @@ fn plots(days: &[Row]) -> String {
         plot("Relayed, by day", &["relayed"], |day| vec![day.totals.relayed], age),
         plot("Starts, by day", &["starts"], |day| vec![day.totals.starts], grouped),
         plot("Sessions, by day", &["sessions"], |day| vec![day.totals.sessions], grouped),
-        plot("Watched, by day", &["watched"], |day| vec![day.totals.watched], age),
+        plot("Watched, by day", &["watched"], |day| vec![watched(&day.totals)], age),
     ]
     .concat()
 }

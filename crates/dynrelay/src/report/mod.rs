@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-use report::{Analysis, Filter, Report};
+use report::{Analysis, Broken, Filter, Report};
 
 use crate::color::Color;
 use crate::context::Context;
@@ -69,9 +69,17 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: Wanted) -> Result<(), Failu
         if unread {
             return Err(Failure::Unsound);
         }
-        let message =
-            "no line is from dynrelayd's JSON log, or from a server's log with a #Fields header";
-        return Err(Failure::Usage(message.to_owned()));
+        let message = match report.broken.first() {
+            Some(Broken { file, line, why }) => {
+                format!(
+                    "this is no log of dynrelayd or a streaming server: {file}, line {line}: {why}"
+                )
+            }
+            None => {
+                "no line is an entry of dynrelayd or a session of a streaming server".to_owned()
+            }
+        };
+        return Err(Failure::Usage(message));
     }
     if context.json {
         let json = serde_json::to_string(&report).map_err(io::Error::from)?;

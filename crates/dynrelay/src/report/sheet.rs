@@ -1,6 +1,6 @@
 //! The report as sentences and tables, for a terminal or a browser.
 
-use report::{Report, Row};
+use report::{Report, Row, Totals};
 
 use wording::{age, count, grouped, size, utc};
 
@@ -57,6 +57,9 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
             part_saved(&report.total).map_or(String::new(), |part| format!(": {part} was saved")),
         ));
     }
+    if !kinds.server && total.reported > 0 {
+        lines.push(format!("Edges reported {} of watching.", age(total.reported)));
+    }
     if kinds.server {
         lines.push(format!(
             "Servers logged {}: {} of watching, {} sent to viewers; {} more got nothing.",
@@ -112,6 +115,8 @@ fn sums(heading: &'static str, first: &'static str, rows: &[Row], kinds: Kinds) 
     }
     if kinds.server {
         columns.extend(["SESSIONS", "WATCHED", "SERVED"]);
+    } else if rows.iter().any(|row| row.totals.reported > 0) {
+        columns.push("WATCHED");
     }
     let cells = |row: &Row| columns.iter().map(|column| cell(row, column)).collect();
     let rows = rows.iter().map(cells).collect();
@@ -144,12 +149,15 @@ fn cell(row: &Row, column: &str) -> String {
         "SAVED" => part_saved(row).unwrap_or_else(|| "-".to_owned()),
         "SESSIONS" => grouped(totals.sessions),
         "FAILED" => grouped(totals.failed),
-        // Without the server's own log, uses what the server reported to dynrelayd.
-        "WATCHED" if totals.sessions == 0 => age(totals.reported),
-        "WATCHED" => age(totals.watched),
+        "WATCHED" => age(watched(totals)),
         "SERVED" => size(totals.served),
         _ => row.name.clone(),
     }
+}
+
+/// How long viewers watched. Without the server's own log, this is what it reported to dynrelayd.
+pub(super) fn watched(totals: &Totals) -> u64 {
+    if totals.sessions == 0 { totals.reported } else { totals.watched }
 }
 
 /// The share of the traffic of relaying all the time that was not sent.

@@ -110,6 +110,25 @@ fn compressed_logs_are_read_and_what_is_none_is_said() {
     assert!(out.unwrap().starts_with("dynrelayd logged from 2024-07-17 00:00"));
     let (out, err) = report(&[], &[b"Nov 22 host sshd: hello\n"]);
     assert!(out.unwrap_err().to_string().contains("#Fields"), "{err}");
+    let iis = "#Software: IIS\n#Fields: date time cs-uri-stem sc-bytes time-taken\n2024-07-16 12:00:00 / 1 2\n";
+    let (out, _) = report(&[], &[iis.as_bytes()]);
+    let said = out.unwrap_err().to_string();
+    assert!(said.contains("/0, line 2: the #Fields header has no x-duration"), "{said}");
+}
+
+#[test]
+fn what_edges_reported_is_watched_without_a_servers_log() {
+    let daemon = DAEMON.replace("\"refusals\":10", "\"refusals\":10,\"watched\":7260");
+    let (out, _) = report(&[], &[daemon.as_bytes()]);
+    let out = out.unwrap();
+    assert!(out.contains("Edges reported 2h 1m of watching."), "{out}");
+    let table = "\
+STREAM  STARTS  RELAYS  RELAYED    SENT  SAVED  WATCHED
+news         1       1    1h 0m  1.2 MB   97 %    2h 1m
+";
+    assert!(out.contains(table), "{out}");
+    let (out, _) = report(&[], &[daemon.as_bytes(), SERVER.as_bytes()]);
+    assert!(out.unwrap().contains("SESSIONS  WATCHED  SERVED\n"));
 }
 
 #[test]
