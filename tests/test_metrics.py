@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lab.binaries import PROJECT
 from lab.prometheus import ALERTS, Prometheus, promtool
-from lab.web import STATUS, Apache, Lighttpd, get
+from lab.web import STATUS, Apache, Lighttpd, Nginx, get
 
 DASHBOARD = PROJECT / "share" / "grafana-dashboard.json"
 MANUAL = PROJECT / "share" / "man" / "status.cgi.8"
@@ -62,7 +62,7 @@ def described():
     return found
 
 
-@pytest.mark.parametrize("web", [Apache, Lighttpd])
+@pytest.mark.parametrize("web", [Apache, Lighttpd, Nginx])
 def test_prometheus_on_another_host_answers_every_query_of_dashboard_and_alerts(watched, web):
     server = web(watched["origin"], PASSWORD)
     url = STATUS.replace("localhost", "dss1.example.org")

@@ -8,13 +8,13 @@ from lab import encoder
 from lab.edge import PORTS
 from lab.player import Ffmpeg, Mplayer, Mpv, Vlc
 from lab.rtp import gaps
-from lab.web import SITE, Apache, Lighttpd, fetch, get
+from lab.web import SITE, STATUS, Apache, Lighttpd, Nginx, StockNginx, fetch, get
 from lab.capture import Capture, is_run_of
 
-both_web_servers = pytest.mark.parametrize("web", [Apache, Lighttpd])
+every_web_server = pytest.mark.parametrize("web", [Apache, Lighttpd, Nginx])
 
 
-@both_web_servers
+@every_web_server
 def test_mplayer_follows_the_smil_document_and_plays_picture_and_sound(full_testbed, web):
     testbed = full_testbed(web=web)
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
@@ -23,7 +23,7 @@ def test_mplayer_follows_the_smil_document_and_plays_picture_and_sound(full_test
     player.leave()
 
 
-@both_web_servers
+@every_web_server
 def test_mpv_follows_the_playlist_and_plays_picture_and_sound(full_testbed, web):
     testbed = full_testbed(web=web)
     player = Mpv(testbed["viewer"], f"{SITE}/news.m3u")
@@ -32,7 +32,7 @@ def test_mpv_follows_the_playlist_and_plays_picture_and_sound(full_testbed, web)
     player.leave()
 
 
-@both_web_servers
+@every_web_server
 def test_ffmpeg_receives_both_media_for_ten_seconds_and_loses_no_packet(full_testbed, web):
     testbed = full_testbed(web=web)
     answer = fetch(testbed["viewer"], "news.smil")
@@ -63,21 +63,38 @@ def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(full_testbed
     page = get(viewer, SITE).body
     links = {link.rpartition(".")[2]: link for link in re.findall(r'href="(/cgi-bin/[^"]*)"', page)}
     links = {ending: f"http://www.example.org{link}" for ending, link in links.items() if "?" not in link}
-    assert links.keys() == {"smil", "m3u", "qtl", "xspf", "ram", "redirect"}
+    assert links.keys() == {"smil", "m3u", "qtl", "xspf", "ram", "pls", "asx", "redirect"}
 
     url = "rtsp://dss2.example.net/news.sdp"
     for ending in ("xspf", "qtl"):
         player = Vlc(viewer, links[ending])
         player.wait_for_item(url)
         player.leave()
-    player = Mplayer(viewer, links["ram"])
-    player.wait_for_play()
-    player.leave()
+    for ending in ("ram", "pls", "asx"):
+        player = Mplayer(viewer, links[ending])
+        player.wait_for_play()
+        player.leave()
     command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{redirect_url}", links["redirect"]]
     assert viewer.run(command).stdout == url
     player = Ffmpeg(viewer, url)
     player.wait_for_play()
     player.leave()
+
+
+def test_nginx_without_path_info_gives_documents(light_testbed):
+    testbed = light_testbed()
+    StockNginx(testbed["origin"])
+    viewer = testbed["viewer"]
+    for document, kind in (("s01.smil", "application/smil+xml"), ("s01.M3U8", "audio/x-mpegurl")):
+        answer = get(viewer, f"{SITE}/{document}?player=vlc")
+        assert (answer.status, answer.type) == (200, kind)
+    assert get(viewer, f"{SITE}/none.smil").status == 404
+    assert ".smil, .qtl" in get(viewer, f"{SITE}/s01.sdp").body
+    assert get(viewer, f"{SITE}?stream=s01&format=pls").type == "audio/x-scpls"
+    page = get(viewer, SITE)
+    assert "/cgi-bin/relay.cgi/s01.asx" in page.body
+    assert get(viewer, STATUS.replace("localhost", "dss1.example.org")).status == 403
+    assert "s01" in get(testbed["origin"], f"{STATUS}/metrics").body
 
 
 def test_a_repeated_request_changes_nothing_and_restarts_nothing(full_testbed):
