@@ -1,17 +1,17 @@
-//! What is wrong in the files, and where.
+//! The faults of files, with their places.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// Something for the administrator to mend. The rest of the catalogue is not affected.
+/// A problem that the administrator should fix. The rest of the catalogue is not affected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
     /// The file, or the folder.
     pub file: PathBuf,
     /// The line, counted from 1; none if the problem concerns the whole file.
     pub line: Option<usize>,
-    /// What is wrong, and what to do.
+    /// The fault, and what to do.
     pub what: String,
     /// How bad it is.
     pub severity: Severity,
@@ -76,7 +76,7 @@ pub struct Fault {
     pub line: usize,
     /// The column, counted in characters from 1.
     pub column: usize,
-    /// What is wrong, and what is allowed.
+    /// The fault, and the allowed values.
     pub what: String,
 }
 

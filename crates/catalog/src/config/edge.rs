@@ -20,7 +20,7 @@ pub struct Edge {
     pub address: IpAddr,
     /// Where viewers are sent.
     pub url: RtspUrl,
-    /// What counts as its consent.
+    /// The kind of its consent.
     #[serde(default)]
     pub consent: Consent,
     /// The viewers it is nearest to. Others may be sent to it too.
@@ -28,7 +28,7 @@ pub struct Edge {
     pub serves: Vec<IpNet>,
 }
 
-/// What counts as an edge's consent to take a stream.
+/// The kinds of an edge's consent to take a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consent {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::line::number;
 
-/// What a media is: its kind, and what its packets may be. Many streams of a catalogue share one.
+/// The kind of a media and the formats of its packets. Many streams of a catalogue share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MediaFormat {
     /// `video`, `audio`, `application`, …

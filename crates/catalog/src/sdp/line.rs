@@ -12,7 +12,7 @@ pub(super) const MAX_LINES: usize = 64;
 pub struct SdpError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The fault.
     pub what: String,
 }
 

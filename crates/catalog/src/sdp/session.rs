@@ -10,11 +10,11 @@ use super::media::{Media, bandwidth};
 use crate::file::{self, MAX_FILE};
 use crate::problem::Problem;
 
-/// The most media of a session. What the session's part says is copied to each, so without a limit a
-/// small file could take much memory.
+/// The most media of a session. The lines of the session's part are copied to each, so without a
+/// limit a small file could take much memory.
 const MAX_MEDIA: usize = 256;
 
-/// What an SDP file says, as far as it matters for relaying.
+/// The content of an SDP file that relaying needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The name of the `s=` line; empty if there is none.
@@ -109,7 +109,7 @@ impl Session {
         (1..).zip(&self.media).filter(|(_, media)| media.is_rtp_of_any_kind())
     }
 
-    /// What each media that a relay carries is, in order.
+    /// The kind and formats of each media that a relay carries, in order.
     pub fn formats(&self) -> Vec<Arc<MediaFormat>> {
         self.relayed().map(|(_, media)| Arc::new(media.format())).collect()
     }

@@ -15,7 +15,7 @@ use crate::sdp::{Media, MediaFormat, Session};
 pub struct Comparison {
     /// Media by media, in order; as many as the longer file has.
     pub media: Vec<Compared>,
-    /// What is wrong beyond a single media, and what may not be meant so.
+    /// Faults beyond a single media, and probable mistakes.
     pub problems: Vec<Problem>,
 }
 

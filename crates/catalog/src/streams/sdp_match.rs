@@ -23,7 +23,7 @@ pub(crate) struct Original<'a> {
     pub(crate) session: Option<&'a Session>,
 }
 
-/// What an edge agreed to take.
+/// The edge's consent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Consent<'a> {
     pub(crate) file: &'a FilePath,
@@ -126,12 +126,12 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// What passes on the RTP port: with `a=rtcp-mux` it carries RTCP too.
+/// The packets that pass on the RTP port: with `a=rtcp-mux` it carries RTCP too.
 pub(crate) fn rtp_pass(media: &MediaFormat, rtcp: Rtcp) -> Pass {
     if media.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
 }
 
-/// What passes on an RTCP port; none if the port is not used.
+/// The packets that pass on an RTCP port; none if the port is not used.
 pub(crate) fn rtcp_pass(rtcp: Rtcp) -> Option<Pass> {
     match rtcp {
         Rtcp::None => None,

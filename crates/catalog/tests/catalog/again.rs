@@ -1,4 +1,4 @@
-//! Reading everything anew, while somebody works on the files.
+//! Reads everything again, while somebody edits the files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,7 +24,7 @@ fn world() -> World {
     World::new().file("news.sdp", stream()).file("news.dss2.sdp", consent(6000))
 }
 
-/// The route of `news` to `dss2` after reading everything anew, and what is wrong.
+/// The route of `news` to `dss2` after everything was read again, and the problems.
 fn again(world: &World, before: &Catalog) -> (Result<Arc<Route>, Refusal>, String) {
     let now = before.load_again(&world.config()).unwrap();
     let problems: Vec<String> = now.problems().iter().map(catalog::Problem::brief).collect();
@@ -32,7 +32,7 @@ fn again(world: &World, before: &Catalog) -> (Result<Arc<Route>, Refusal>, Strin
 }
 
 #[test]
-fn a_file_that_cant_be_used_changes_nothing() {
+fn an_invalid_file_changes_nothing() {
     let whole = stream();
     let misfit = sdp(&[AT, VIDEO, H264, "m=audio 5006 RTP/AVP 0"]);
     let huge = "a".repeat(100_000);
@@ -52,7 +52,7 @@ fn a_file_that_cant_be_used_changes_nothing() {
 }
 
 #[test]
-fn nor_does_what_is_no_file() {
+fn something_other_than_a_file_changes_nothing() {
     for name in ["news.sdp", "news.dss2.sdp"] {
         for to in ["/nowhere", "/dev/zero", "/", "itself"] {
             let world = world();
@@ -68,7 +68,7 @@ fn nor_does_what_is_no_file() {
 }
 
 #[test]
-fn nor_does_a_folder_that_cant_be_read() {
+fn an_unreadable_folder_changes_nothing() {
     let world = world().file("news.toml", "rtcp = \"none\"");
     let before = world.load();
     fs::rename(world.streams(), world.streams().with_extension("away")).unwrap();
@@ -78,7 +78,7 @@ fn nor_does_a_folder_that_cant_be_read() {
 }
 
 #[test]
-fn nor_does_a_settings_file_that_cant_be_used() {
+fn an_invalid_settings_file_changes_nothing() {
     let world = world().file("news.toml", "rtcp = \"none\"\ntitle = \"News\"");
     let before = world.load();
     let world = world.file("news.toml", "rtcp = \"non");
@@ -88,7 +88,7 @@ fn nor_does_a_settings_file_that_cant_be_used() {
 }
 
 #[test]
-fn what_was_kept_is_kept_until_it_is_mended() {
+fn earlier_content_stays_until_the_file_is_repaired() {
     let world = world();
     let first = world.load();
     let world = world.file("news.dss2.sdp", "");
@@ -102,7 +102,7 @@ fn what_was_kept_is_kept_until_it_is_mended() {
 }
 
 #[test]
-fn what_is_gone_is_gone() {
+fn a_removed_file_removes_its_stream_or_consent() {
     let world = world();
     let before = world.load();
     fs::remove_file(world.streams().join("news.dss2.sdp")).unwrap();
@@ -125,7 +125,7 @@ fn nothing_is_kept_for_an_edge_that_moved_or_left() {
 }
 
 #[test]
-fn nothing_is_kept_that_would_go_round() {
+fn earlier_content_that_would_loop_does_not_stay() {
     let world = world();
     let before = world.load();
     let circle = sdp(&["c=IN IP4 198.51.100.7", "m=video 6000 RTP/AVP 96", H264]);

@@ -1,4 +1,4 @@
-//! dynrelay.toml: what it may say, and how it is told that it may not.
+//! dynrelay.toml: valid content, and messages about invalid content.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use crate::world::{EDGE, World, sdp};
 use catalog::{Config, ConfigError, Fault, Rtcp, Severity};
 use model::Rules;
 
-/// All that is wrong with `text`.
+/// The faults of `text`.
 pub(crate) fn faults(text: &str) -> Vec<Fault> {
     match World::with(text).try_load() {
         Err(ConfigError::Invalid { faults, .. }) => faults,
@@ -143,7 +143,7 @@ fn a_mapped_address_is_the_ipv4_address() {
 }
 
 #[test]
-fn overrides_go_over_the_general_rules() {
+fn a_streams_rules_override_the_general_ones() {
     let config = format!("[shutdown]\nerrors = 5\nlease = \"2h\"\nprobe_interval = \"2s\"\n{EDGE}");
     let world = World::with(&config)
         .file("news.sdp", sdp(&["m=video 5004 RTP/AVP 96", "c=IN IP4 239.1.2.3"]))
@@ -158,7 +158,7 @@ fn overrides_go_over_the_general_rules() {
 }
 
 #[test]
-fn an_edge_is_near_to_whom_it_serves() {
+fn an_edge_is_near_to_the_viewers_that_it_serves() {
     let serves = "serves = [\"203.0.0.0/8\", \"203.0.113.9\", \"2001:db8::/32\"]\n";
     let config = EDGE.to_owned() + serves + &EDGE.replace("\"dss2\"", "\"dss3\"");
     let catalog = World::with(&config).load();

@@ -1,4 +1,4 @@
-//! What holds for any dynrelay.toml.
+//! Properties of every dynrelay.toml.
 
 use catalog::Catalog;
 use model::is_name;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::world::World;
 
-/// The example with every key in force.
+/// The example with every key active.
 fn example() -> Vec<String> {
     let text = include_str!("../../../../share/dynrelay.toml");
     let key =
@@ -15,7 +15,7 @@ fn example() -> Vec<String> {
     uncommented.filter(|line| key(line)).map(str::to_owned).collect()
 }
 
-/// The example with some lines replaced, doubled, dropped, or given another value.
+/// The example with some lines replaced, duplicated, dropped, or given another value.
 fn changed() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         any::<String>(),

@@ -1,4 +1,4 @@
-//! Ways round, in every form that an address can have; and against a search of one's own.
+//! Loops: in every form of an address, and compared with a simple search.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ fn video(address: &str, port: u16) -> String {
     sdp(&[&format!("c=IN {family} {address}"), &media, "a=rtpmap:96 H264/90000"])
 }
 
-/// What is wrong with a stream `news` that arrives here and is relayed to an edge there.
+/// The problems of a stream `news` that arrives here and is relayed to an edge there.
 fn relayed(from: (&str, u16), to: (&str, u16)) -> Vec<String> {
     let world = World::with(&EDGE.replace("198.51.100.7", to.0))
         .file("news.sdp", video(from.0, from.1))
@@ -40,7 +40,7 @@ fn a_relay_to_its_own_port_is_refused_in_every_form_of_the_address() {
         let problems = relayed((from, 5004), (to, 5004));
         assert!(problems[0].starts_with("news.dss2.sdp: brings news back"), "{problems:?}");
         assert!(problems[0].contains(way), "{from} to {to}: {problems:?}");
-        // Its RTCP to where RTP arrives, and RTP to where RTCP does.
+        // Its RTCP goes to where RTP arrives, or its RTP to where RTCP arrives.
         for (rtp, at) in [(5003, 5004), (5005, 5005)] {
             let problems = relayed((from, 5004), (to, rtp));
             let back = problems.iter().any(|one| one.contains(&format!(":{at} → news;")));
@@ -51,7 +51,7 @@ fn a_relay_to_its_own_port_is_refused_in_every_form_of_the_address() {
 }
 
 #[test]
-fn an_address_that_means_every_host_or_none_is_nobodys() {
+fn an_address_of_every_host_or_no_host_is_refused() {
     for any in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
         let problems = relayed((any, 5004), ("127.0.0.1", 5004));
         assert!(problems[0].contains("name its group, or this host's address"), "{problems:?}");
@@ -66,7 +66,7 @@ fn an_address_that_means_every_host_or_none_is_nobodys() {
 const PLACES: [&str; 5] = ["192.0.2.1", "127.0.0.1", "::1", "239.1.1.1", "ff15::1"];
 const NAMES: [&str; 4] = ["amber", "birch", "cedar", "dill"];
 
-/// A stream's place, and where it goes: by a replica in a group, one at DSS1, and relays.
+/// A stream's place, and its targets: a replica in a group, one at DSS1, and relays.
 #[derive(Clone, Debug)]
 struct Plan {
     at: usize,
@@ -86,7 +86,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
     prop::collection::vec(plan, 1..=NAMES.len())
 }
 
-/// These streams: each place has but one port, so that whatever goes there arrives.
+/// These streams. Each place has one port, so that every packet sent there arrives.
 fn world(plans: &[Plan]) -> World {
     let edges = PLACES[..3].iter().enumerate();
     let edges = edges.map(|(edge, address)| {
@@ -114,7 +114,7 @@ fn world(plans: &[Plan]) -> World {
     world
 }
 
-/// Where a stream of this plan is sent; `dss` is refused for what arrives in a group.
+/// The targets of a stream of this plan. `dss` is rejected for a stream that arrives in a group.
 fn targets(plan: &Plan) -> BTreeSet<usize> {
     let unicast = plan.at < 3;
     // A faulty section makes no replica at all.
@@ -124,7 +124,7 @@ fn targets(plan: &Plan) -> BTreeSet<usize> {
     group.into_iter().chain(dss.then_some(plan.at)).chain(plan.relays.clone()).collect()
 }
 
-/// Whether what goes to `target` can come to where `home` is: a plain search.
+/// Whether packets to `target` can reach the place of `home`: a simple search.
 fn leads(plans: &[Plan], target: usize, home: usize) -> bool {
     let (mut seen, mut next) = (BTreeSet::new(), vec![target]);
     while let Some(place) = next.pop() {
@@ -138,7 +138,7 @@ fn leads(plans: &[Plan], target: usize, home: usize) -> bool {
     false
 }
 
-/// Whether each step of a way that was spelled out is one that a stream takes.
+/// Whether a stream takes each step of the loop in a message.
 fn holds(plans: &[Plan], way: &str) -> bool {
     let place = |text: &str| {
         let socket: std::net::SocketAddr = text.parse().unwrap();
@@ -154,7 +154,7 @@ fn holds(plans: &[Plan], way: &str) -> bool {
         })
 }
 
-/// The targets of each stream as the catalogue has them.
+/// The targets of each stream in the catalogue.
 fn left(world: &World) -> BTreeMap<String, BTreeSet<usize>> {
     let catalog = world.load();
     let of = |ip: std::net::IpAddr| PLACES.iter().position(|place| place.parse() == Ok(ip));
@@ -170,15 +170,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_goes_round_is_refused_and_nothing_else(plans in plans()) {
+    fn only_loops_are_refused(plans in plans()) {
         let world = world(&plans);
         let left = left(&world);
         for (name, plan) in NAMES.iter().zip(&plans) {
             for target in targets(plan) {
                 let round = leads(&plans, target, plan.at);
-                // A relay, unlike a replica, may not even meet another stream.
+                // Unlike a replica, a relay may not go to where any stream arrives.
                 let met = plan.relays.contains(&target) && plans.iter().any(|one| one.at == target);
-                // A replica is taken out with all its flows, and a relay's are at one place.
+                // A replica is removed with all its flows, and a relay's flows go to one place.
                 let kept = left[*name].contains(&target);
                 let replica = plan.group == Some(target) || plan.dss && target == plan.at;
                 prop_assert_eq!(kept, !round && (replica || !met), "{} to {}", name, PLACES[target]);

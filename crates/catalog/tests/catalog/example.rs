@@ -1,4 +1,4 @@
-//! The files that are shipped as examples.
+//! The example files of the package.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn the_example_can_be_relayed() {
     );
 }
 
-/// Every line that is commented out shows a key; with all of them in force the file still loads.
+/// Every commented-out line shows a key. With all of them active, the file still loads.
 #[test]
 fn every_key_of_the_example_is_known() {
     let text = std::fs::read_to_string(share().join("dynrelay.toml")).unwrap();

@@ -1,10 +1,10 @@
-//! Everything that is wrong is named at once, and the rest is read all the same.
+//! All faults are named at once, and everything else is read.
 
 use crate::config::faults;
 use crate::world::{EDGE, World, sdp};
 use catalog::{Catalog, Fault};
 
-/// Line, column and how the message begins.
+/// Line, column and the beginning of the message.
 fn begin(fault: &Fault) -> (usize, usize, String) {
     let words: Vec<&str> = fault.what.split(' ').take(3).collect();
     (fault.line, fault.column, words.join(" "))
@@ -19,7 +19,7 @@ fn at(line: usize, column: usize, what: &str) -> (usize, usize, String) {
 }
 
 #[test]
-fn every_section_and_every_key_is_looked_at() {
+fn every_section_and_every_key_is_checked() {
     let text = "\
 [daemon]
 sokcet = \"x\"
@@ -51,7 +51,7 @@ lease = \"1h\"
 }
 
 #[test]
-fn inline_tables_and_dotted_keys_are_looked_at_too() {
+fn inline_tables_and_dotted_keys_are_checked_too() {
     let text =
         "shutdown = { quite = \"3s\", errors = 0 }\ndaemon.workers = \"x\"\nlimits.relay = 1\n";
     let expected = [
@@ -64,7 +64,7 @@ fn inline_tables_and_dotted_keys_are_looked_at_too() {
 }
 
 #[test]
-fn every_edge_is_looked_at() {
+fn every_edge_is_checked() {
     let text = "\
 [[edge]]
 name = \"dss2\"
@@ -94,18 +94,18 @@ url = \"dss2\"
 }
 
 #[test]
-fn what_is_no_toml_is_alone() {
+fn an_error_of_the_syntax_is_the_only_one() {
     assert_eq!(faults("[daemon]\nworkers = \n[shutdown]\nquite = 1\n[edge\n").len(), 1);
 }
 
 #[test]
-fn a_thousand_mistakes_are_named_in_part() {
+fn of_many_mistakes_only_some_are_named() {
     let keys: String = (0..1000).map(|key| format!("k{key} = 1\n")).collect();
     assert_eq!(faults(&keys).len(), 100);
 }
 
 #[test]
-fn a_stream_of_its_own_has_all_its_faults_named() {
+fn all_faults_of_a_streams_settings_are_named() {
     let world = World::new()
         .file("news.sdp", sdp(&["m=video 5004 RTP/AVP 96", "c=IN IP4 239.1.2.3"]))
         .file("news.toml", "titel = \"x\"\n[shutdown]\nquiet = 1\n");
@@ -116,7 +116,7 @@ fn a_stream_of_its_own_has_all_its_faults_named() {
 }
 
 #[test]
-fn the_streams_are_looked_at_with_the_edges_that_are_left() {
+fn streams_are_checked_with_the_valid_edges() {
     let broken = EDGE.replace("198.51.100.7", "x").replace("dss2\"", "dss3\"");
     let video = |codec: &str| {
         let format = format!("a=rtpmap:96 {codec}/90000");

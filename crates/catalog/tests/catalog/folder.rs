@@ -1,4 +1,4 @@
-//! What may lie about in the streams folder.
+//! Various files in the streams folder.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,7 @@ fn a_missing_folder_is_a_problem() {
 }
 
 #[test]
-fn bad_files_take_no_others_down() {
+fn bad_files_do_not_affect_others() {
     let world = World::new()
         .file("news.sdp", good())
         .file("news.dss2.sdp", good())
@@ -71,14 +71,14 @@ fn bad_files_take_no_others_down() {
     assert!(matches!(catalog.route("odd", "dss2"), Err(Refusal::Unfit(_))));
 }
 
-/// A pipe that nobody writes to: opening it would wait for ever.
+/// A pipe without a writer: opening it would wait for ever.
 fn nix_fifo(world: &World) {
     let path = world.streams().join("pipe.sdp");
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]
-fn other_files_are_nobodys_business() {
+fn other_files_are_ignored() {
     let world = World::new()
         .file("README", "x")
         .file("news.sdp~", "x")
@@ -90,7 +90,7 @@ fn other_files_are_nobodys_business() {
 }
 
 #[test]
-fn a_link_to_a_good_file_is_good() {
+fn a_link_to_a_valid_file_is_valid() {
     let world = World::new().file("news.txt", good());
     symlink("news.txt", world.streams().join("news.sdp")).unwrap();
     assert_eq!(names(&world), ["news"]);
@@ -110,7 +110,7 @@ fn the_consent_of_an_unknown_edge_is_a_problem() {
 }
 
 #[test]
-fn a_streams_name_may_hold_dots() {
+fn a_streams_name_may_contain_dots() {
     let world = World::new()
         .file("news.sdp", good())
         .file("news.hd.sdp", good())

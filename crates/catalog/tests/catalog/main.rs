@@ -1,4 +1,4 @@
-//! The catalogue as its users see it: one program, so that it is linked once.
+//! The public interface of the catalogue. One program, so that it is linked once.
 
 #[cfg(test)]
 mod again;

@@ -7,19 +7,19 @@ use crate::world::World;
 const PAGE: &str = include_str!("../../../../share/man/dynrelay.toml.5");
 const EXAMPLE: &str = include_str!("../../../../share/dynrelay.toml");
 
-/// Nothing known is called anything like this.
+/// No key has a similar name.
 const UNKNOWN: &str = "zzzzzzzzzzzzzzzzzzzz";
 
-/// The keys of each section, and their defaults as they are written; none: there is no default.
+/// The keys of each section, with their defaults as text; none if there is no default.
 type Sections = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
-/// The words that a message puts between backticks, but for the unknown one.
+/// The words in backticks of a message, without the unknown one.
 fn quoted(message: &str) -> BTreeSet<String> {
     let words = message.split('`').skip(1).step_by(2);
     words.filter(|word| *word != UNKNOWN).map(str::to_owned).collect()
 }
 
-/// What may stand in this text of dynrelay.toml, by what is said of a key that may not.
+/// The keys that this text of dynrelay.toml may have, from the message about an unknown key.
 fn allowed(text: &str) -> BTreeSet<String> {
     let error = World::with(&format!("{text}\n{UNKNOWN} = 1\n")).try_load().unwrap_err();
     let message = error.to_string();
@@ -40,7 +40,7 @@ fn keys(sections: &Sections) -> BTreeMap<String, BTreeSet<String>> {
     sections.iter().map(|(section, all)| (section.clone(), keys(all))).collect()
 }
 
-/// What the manual page says: `.It Ic key No = Li default` below `.Ss [section]`.
+/// The manual page: `.It Ic key No = Li default` below `.Ss [section]`.
 fn page() -> Sections {
     let mut sections = Sections::new();
     let mut current = None;
@@ -63,7 +63,7 @@ fn page() -> Sections {
     sections
 }
 
-/// What the example says, commented out or not.
+/// The example, with commented-out lines.
 fn example() -> Sections {
     let mut sections = Sections::new();
     let mut current = None;
@@ -94,11 +94,11 @@ fn the_example_has_every_key_and_no_other() {
 }
 
 #[test]
-fn manual_and_example_tell_the_same_defaults() {
+fn manual_and_example_have_the_same_defaults() {
     let example = example();
     for (section, keys) in page() {
         for (key, default) in keys {
-            // Where nothing is the default the example shows what might be.
+            // Where the default is nothing, the example shows a possible value.
             if let Some(default) = default.filter(|default| default != "[]") {
                 assert_eq!(example[&section][&key], Some(default), "{section} {key}");
             }
@@ -107,13 +107,13 @@ fn manual_and_example_tell_the_same_defaults() {
 }
 
 #[test]
-fn the_defaults_are_those_that_are_told() {
+fn the_manual_has_the_real_defaults() {
     let edge = crate::world::EDGE;
     let told: Vec<String> = page()
         .into_iter()
         .filter(|(section, _)| section != "[[edge]]")
         .map(|(section, keys)| {
-            // Its default is another for IPv6, and it can't be both.
+            // It has another default for IPv6, and one file cannot have both.
             let keys = keys.into_iter().filter(|(key, _)| key != "probe_interval");
             let told = keys.filter_map(|(key, default)| Some(format!("{key} = {}", default?)));
             format!("{section}\n{}\n", told.collect::<Vec<_>>().join("\n"))
@@ -126,7 +126,7 @@ fn the_defaults_are_those_that_are_told() {
     assert_eq!(told, untold);
 }
 
-/// What may stand in this text of a stream's own file, as `allowed` finds it.
+/// The keys that this text of a stream's own file may have, as in `allowed`.
 fn allowed_of_a_stream(text: &str) -> BTreeSet<String> {
     let world = World::new()
         .file("news.sdp", crate::world::sdp(&["m=audio 4 RTP/AVP 0"]))
@@ -142,7 +142,7 @@ fn the_manual_has_the_keys_of_a_streams_own_file_and_no_other() {
     let item =
         folder.split(".It Ar stream Ns Pa .toml").nth(1).unwrap().split(".El").next().unwrap();
     let named = item.lines().filter_map(|line| line.strip_prefix(".Ic ")?.split(' ').next());
-    // As in [forward], it says.
+    // The page refers to [forward].
     let named = named.filter(|name| *name != "[forward]");
     let named: BTreeSet<String> = named.map(|name| name.trim_matches(['[', ']']).into()).collect();
     assert_eq!(named, allowed_of_a_stream(""));

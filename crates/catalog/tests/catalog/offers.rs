@@ -1,4 +1,4 @@
-//! The SDP file that an edge is offered.
+//! The SDP files that the catalogue offers to edges.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn ports(world: &World) -> Vec<u16> {
 }
 
 #[test]
-fn it_is_consent_as_it_stands() {
+fn an_offer_is_a_valid_consent() {
     let offer = world().load().offer("news", "dss2", Some(&[48028, 58030])).unwrap();
     assert!(offer.file.ends_with("streams/news.dss2.sdp"), "{}", offer.file.display());
     let world = world().file("news.dss2.sdp", &offer.sdp);
@@ -48,8 +48,8 @@ fn chosen_ports_are_even_free_and_stay() {
     assert!(chosen.iter().all(|port| port % 2 == 0 && (20_000..32_768).contains(port)));
     assert_eq!(chosen[1], chosen[0] + 2);
     assert_eq!(ports(&world()), chosen);
-    // Another stream's file takes ports, even a file that doesn't fit, and one of another edge at the
-    // same address.
+    // Other streams' files reserve ports, also a file that does not fit, and a file of another edge
+    // at the same address.
     let offer = |port: u16| sdp(&["c=IN IP4 198.51.100.7", &format!("m=video {port} RTP/AVP 9")]);
     let sport = World::with(&format!("{EDGE}{}", EDGE.replace("name = \"dss2", "name = \"dss3")))
         .file("news.sdp", sdp(NEWS))
@@ -63,7 +63,7 @@ fn chosen_ports_are_even_free_and_stay() {
 }
 
 #[test]
-fn ports_that_were_saved_stay() {
+fn saved_ports_stay() {
     let offer = world().load().offer("news", "dss2", Some(&[25_000, 25_010])).unwrap();
     let saved = world().file("news.dss2.sdp", &offer.sdp);
     assert_eq!(ports(&saved), [25_000, 25_010]);
@@ -83,7 +83,7 @@ fn a_server_on_this_host_gets_other_ports_than_the_encoders() {
 }
 
 #[test]
-fn ports_that_cannot_be_are_refused() {
+fn invalid_ports_are_refused() {
     let world = world();
     let catalog = world.load();
     let refused = |ports: &[u16]| catalog.offer("news", "dss2", Some(ports)).unwrap_err();
@@ -98,7 +98,7 @@ fn ports_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn medias_that_arrive_on_one_port_are_taken_on_one() {
+fn media_that_share_a_port_share_one_at_the_edge() {
     let lines = ["c=IN IP4 239.1.2.3", "m=video 5004 RTP/AVP 33", "m=audio 5004 RTP/AVP 14"];
     let world = World::new().file("news.sdp", sdp(&lines));
     let chosen = ports(&world);
@@ -116,7 +116,8 @@ fn layers_take_ports_in_a_row() {
     assert!(String::from_utf8(offer.sdp).unwrap().contains("m=video 6000/3 RTP/AVP 96\r\n"));
 }
 
-/// Whatever is met in the wild and can be relayed, an edge can be offered, and the file compares.
+/// An edge can be offered every real-life case that can be relayed, and the file compares as
+/// fitting.
 #[test]
 fn every_case_that_can_be_relayed_can_be_offered() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
@@ -143,9 +144,9 @@ fn every_case_that_can_be_relayed_can_be_offered() {
     assert!(offered >= 20, "{offered}");
 }
 
-/// The comparison and the catalogue are of one mind.
+/// The comparison and the catalogue agree.
 #[test]
-fn what_fits_is_what_the_catalogue_relays() {
+fn the_catalogue_relays_what_fits() {
     let c = "c=IN IP4 198.51.100.7";
     let (video, audio) = ("m=video 6000 RTP/AVP 96", "m=audio 6002 RTP/AVP 14");
     let map = "a=rtpmap:96 H264/90000";
@@ -169,7 +170,7 @@ fn what_fits_is_what_the_catalogue_relays() {
     }
 }
 
-/// Of a stream that is pulled only kinds and formats count; where it arrives is nobody's business.
+/// For a pulled stream only kinds and formats count, not the place of arrival.
 #[test]
 fn a_stream_that_is_pulled_can_be_offered() {
     let lines = ["m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "m=audio 0 RTP/AVP 14"];

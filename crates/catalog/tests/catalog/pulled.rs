@@ -51,7 +51,7 @@ fn a_password_comes_from_the_url_or_a_file() {
 }
 
 #[test]
-fn what_is_wrong_is_said_without_the_password() {
+fn messages_do_not_show_the_password() {
     for (toml, said) in [
         ("source = \"http://u:secret@cam/\"", "must begin with rtsp://"),
         ("source = \"rtsp://u:secret@ca m/\"", "no host"),
@@ -71,7 +71,7 @@ fn what_is_wrong_is_said_without_the_password() {
 }
 
 #[test]
-fn audio_goes_with_the_server_that_a_viewer_is_sent_to() {
+fn audio_comes_from_the_server_that_a_viewer_is_sent_to() {
     let catalog = world("source = \"rtsp://cam/\"\naudio = \"http://{edge}:8000/n\"").load();
     let stream = catalog.stream("news").unwrap();
     assert_eq!(stream.audio_at("dss2.example.net").unwrap(), "http://dss2.example.net:8000/n");
@@ -93,7 +93,7 @@ fn a_fault_of_the_audios_url_is_named_with_its_line() {
     }
 }
 
-/// What is wrong with `news`, relayed to dss2, if it is pulled from there.
+/// The problems of `news`, relayed to dss2, if it is pulled from there.
 fn pulled_from(source: &str) -> Vec<String> {
     world(&format!("source = \"{source}\"")).problems()
 }
@@ -117,7 +117,7 @@ fn a_stream_is_not_pulled_from_the_edge_that_it_is_relayed_to() {
 }
 
 #[test]
-fn an_edge_is_known_by_its_address_whatever_the_source_calls_it() {
+fn an_edge_is_recognised_by_its_address() {
     let world = world("source = \"rtsp://mirror/news.sdp\"");
     assert_eq!(world.problems(), Vec::<String>::new());
     let catalog = world.load();
@@ -156,7 +156,7 @@ fn a_stream_may_be_pulled_from_one_edge_and_relayed_to_another() {
 }
 
 #[test]
-fn what_is_pulled_does_not_come_back_through_another_stream() {
+fn a_pulled_stream_does_not_come_back_through_another() {
     let world = |source: &str| {
         let settings = "[replica]\ngroup = \"239.1.2.3\"\nports = [5004]";
         two_edges()
@@ -171,7 +171,7 @@ fn what_is_pulled_does_not_come_back_through_another_stream() {
     assert!(edge.contains(&format!("again.toml: [replica] brings again back to itself: {way}")));
     let way = "news → rtsp://dss2/news.sdp → again → 239.1.2.3:5004 → news";
     assert!(edge.contains(&format!("news.dss2.sdp: brings news back to itself: {way}")), "{edge}");
-    // DSS1 takes news from its group.
+    // DSS1 receives news from its group.
     let origin = pulling("rtsp://dss1/news.sdp").join("\n");
     let way = "again → 239.1.2.3:5004 → news → rtsp://dss1/news.sdp → again";
     assert!(origin.contains(way), "{origin}");

@@ -1,4 +1,4 @@
-//! Where streams are replicated to, and what would go round.
+//! Replicas, and loops through them.
 
 use crate::world::{EDGE, World, sdp};
 use catalog::{Catalog, Pass, Place, Problem, Replica, Run};
@@ -26,7 +26,7 @@ fn replicas(catalog: &Catalog) -> &[Replica] {
     &catalog.stream("news").unwrap().replicas
 }
 
-/// What is wrong with it.
+/// Its problems.
 fn wrong(section: &str) -> String {
     let world = world(section);
     assert_eq!(replicas(&world.load()), []);
@@ -34,7 +34,7 @@ fn wrong(section: &str) -> String {
 }
 
 #[test]
-fn a_group_gets_all_on_the_ports_that_it_arrives_on() {
+fn a_group_gets_everything_on_the_ports_of_arrival() {
     let catalog = world("group = \"239.255.1.2\"").load();
     assert_eq!(catalog.problems(), World::new().load().problems());
     let [replica] = replicas(&catalog) else { panic!("one") };
@@ -52,7 +52,7 @@ fn a_group_gets_all_on_the_ports_that_it_arrives_on() {
 }
 
 #[test]
-fn ports_ttl_and_interface_are_of_choice() {
+fn ports_ttl_and_interface_can_be_set() {
     let section = "group = \"ff15::1\"\nports = [6000, 7000]\nttl = 0\ninterface = \"eth1\"\n\
         run = \"on-demand\"";
     let catalog = world(section).load();
@@ -75,7 +75,7 @@ fn the_interface_is_the_origins_unless_it_is_named() {
 }
 
 #[test]
-fn dss_gets_what_an_edge_would_at_the_address_that_it_came_to() {
+fn dss1_gets_what_an_edge_gets_at_the_address_of_arrival() {
     let catalog = world("group = \"239.255.1.2\"\ndss = [6970, 6972]").load();
     let [_, dss] = replicas(&catalog) else { panic!("two") };
     assert_eq!(dss.place, Place::Dss);
@@ -88,7 +88,7 @@ fn dss_gets_what_an_edge_would_at_the_address_that_it_came_to() {
 }
 
 #[test]
-fn what_another_program_sends_is_taken_from_the_group() {
+fn a_replica_of_another_program_is_received_from_its_group() {
     let section = "group = \"239.255.1.2\"\nports = [6000, 6002]\nrun = \"elsewhere\"";
     let world = world(section).file("news.dss2.sdp", camera());
     let catalog = world.load();
@@ -121,14 +121,14 @@ fn faults_are_named() {
 }
 
 #[test]
-fn a_stream_of_a_group_needs_no_dss() {
+fn a_stream_of_a_group_cannot_have_dss() {
     let world =
         world("dss = [6970, 6972]").file("news.sdp", camera().replace(HERE, "c=IN IP4 239.1.2.3"));
     assert!(world.problems()[0].contains("DSS1 can join that"), "{:?}", world.problems());
 }
 
 #[test]
-fn a_pulled_stream_goes_to_ports_that_are_named() {
+fn a_pulled_stream_needs_ports() {
     let of = |section: &str| {
         let settings = format!("source = \"rtsp://cam/live\"\n[replica]\n{section}");
         World::new().file("news.sdp", camera()).file("news.toml", settings)
@@ -143,7 +143,7 @@ fn a_pulled_stream_goes_to_ports_that_are_named() {
 }
 
 #[test]
-fn medias_on_one_port_stay_on_one() {
+fn media_on_one_port_stay_on_one() {
     let both = sdp(&[HERE, VIDEO[0], VIDEO[1], "m=audio 5004 RTP/AVP 14"]);
     let world = world("group = \"239.255.1.2\"\nports = [6000, 6000]").file("news.sdp", &both);
     assert_eq!(flows(&replicas(&world.load())[0]).len(), 2);
@@ -152,7 +152,7 @@ fn medias_on_one_port_stay_on_one() {
 }
 
 #[test]
-fn a_faulty_section_leaves_all_as_it_was() {
+fn a_faulty_section_changes_nothing() {
     for bad in ["[replica]\nports = [1]", "[replica]\ngroup = 7", "["] {
         let world = world("group = \"239.255.1.2\"");
         let before = world.load();
@@ -181,7 +181,7 @@ fn a_replica_into_its_own_source_is_refused() {
     assert!(world.problems()[0].contains("news → 239.255.1.2:5004 → news"));
 }
 
-/// A stream that arrives at this address and is replicated to that.
+/// A stream that arrives at one address and is replicated to another.
 fn hop(world: World, name: &str, at: &str, to: &str) -> World {
     let (address, port) = at.split_once(':').unwrap();
     let address = format!("c=IN IP4 {address}");
@@ -193,11 +193,11 @@ fn hop(world: World, name: &str, at: &str, to: &str) -> World {
 }
 
 #[test]
-fn a_cycle_through_several_streams_is_spelled_out_for_each() {
+fn a_loop_through_several_streams_is_spelled_out_for_each() {
     let world = hop(World::new(), "news", "239.1.1.3:5004", "239.1.1.1:5004");
     let world = hop(world, "sport", "239.1.1.1:5004", "239.1.1.2:5004");
     let world = hop(world, "talk", "239.1.1.2:5004", "239.1.1.3:5004");
-    // One more that only leads there.
+    // Another stream that only leads there.
     let world = hop(world, "cam", "192.0.2.1:5004", "239.1.1.3:5006");
     let catalog = world.load();
     let problems = world.problems();
@@ -219,7 +219,7 @@ fn a_replica_may_be_another_streams_source() {
 }
 
 #[test]
-fn a_cycle_by_way_of_an_edge_takes_the_route_too() {
+fn a_loop_through_an_edge_removes_the_route_too() {
     let config = EDGE.replace("198.51.100.7", "192.0.2.1");
     let world = hop(World::with(&config), "cam", "192.0.2.1:5004", "239.1.1.1:5004");
     let world = world
@@ -233,7 +233,7 @@ fn a_cycle_by_way_of_an_edge_takes_the_route_too() {
 }
 
 #[test]
-fn nor_is_a_cycle_made_by_what_another_program_sends() {
+fn a_replica_of_another_program_makes_no_loop() {
     let section = "[replica]\ngroup = \"239.1.1.1\"\nrun = \"elsewhere\"";
     let world = World::with(&EDGE.replace("198.51.100.7", "192.0.2.1"))
         .file("news.sdp", sdp(&[HERE, VIDEO[0], VIDEO[1]]))

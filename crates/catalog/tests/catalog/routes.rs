@@ -1,4 +1,4 @@
-//! The way of a stream to an edge, and why there may be none.
+//! The routes of a stream to an edge, and reasons why there is none.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn good(stream: &[&str], edge: &[&str]) -> Vec<String> {
     flows(&route(stream, edge).unwrap())
 }
 
-/// The reason why they don't fit.
+/// The reason why they do not fit.
 fn unfit(stream: &[&str], edge: &[&str]) -> String {
     match route(stream, edge) {
         Err(Refusal::Unfit(reason)) => reason,
@@ -80,7 +80,7 @@ fn which_rtcp_passes_is_configured() {
 }
 
 #[test]
-fn of_multiplexed_rtcp_the_sender_reports_pass() {
+fn sender_reports_of_multiplexed_rtcp_pass() {
     let pass = |rtcp: &str| {
         let lines = [&[C], VIDEO, &["a=rtcp-mux"]].concat();
         let world = World::with(&format!("[forward]\nrtcp = \"{rtcp}\"\n{EDGE}"))
@@ -138,7 +138,7 @@ fn ranges_and_layers_become_pairs() {
 }
 
 #[test]
-fn medias_may_share_a_port_at_the_edge() {
+fn media_may_share_a_port_at_the_edge() {
     let stream = [C, VIDEO[0], VIDEO[1], "m=audio 5006 RTP/AVP 14"];
     let edge = ["m=video 6000 RTP/AVP 96", VIDEO[1], "m=audio 6000 RTP/AVP 14"];
     let expected = [
@@ -151,7 +151,7 @@ fn medias_may_share_a_port_at_the_edge() {
 }
 
 #[test]
-fn medias_that_arrive_on_one_port_stay_together() {
+fn media_that_arrive_on_one_port_stay_together() {
     let stream = [C, VIDEO[0], VIDEO[1], "m=audio 5004 RTP/AVP 14"];
     let edge = |audio| ["m=video 6000 RTP/AVP 96", VIDEO[1], audio];
     let together = route(&stream, &edge("m=audio 6000 RTP/AVP 14")).unwrap();
@@ -165,7 +165,7 @@ fn medias_that_arrive_on_one_port_stay_together() {
 }
 
 #[test]
-fn rtcp_never_meets_another_medias_rtp() {
+fn rtcp_never_shares_a_port_with_another_medias_rtp() {
     let medias = |video, audio| [C, video, VIDEO[1], audio];
     let stream = medias(VIDEO[0], "m=audio 5005 RTP/AVP 14");
     let edge = medias("m=video 6000 RTP/AVP 96", "m=audio 6002 RTP/AVP 14");
@@ -272,7 +272,7 @@ fn sections_that_are_not_rtp_are_left_out() {
         let offer = catalog.offer("wb", "dss2", Some(&[6000, 6002])).unwrap();
         assert!(!String::from_utf8(offer.sdp).unwrap().contains("whiteboard"));
     }
-    // RTP over TCP is media that would be missing.
+    // RTP over TCP is a media that would be missing.
     let tcp = unfit(&[C, audio, "m=video 9 TCP/RTP/AVP 31"], &[audio]);
     assert!(tcp.contains("media 2 is TCP/RTP/AVP, and only RTP over UDP"), "{tcp}");
 }
@@ -325,7 +325,7 @@ fn no_stream_is_sent_to_where_a_stream_arrives() {
 }
 
 #[test]
-fn what_may_not_be_meant_is_a_warning() {
+fn a_probable_mistake_is_a_warning() {
     let audio = "m=audio 5006 RTP/AVP 14";
     let world = World::new()
         .file("news.sdp", sdp(&[C, VIDEO[0], VIDEO[1], "a=rtcp-mux"]))
@@ -347,7 +347,7 @@ fn what_may_not_be_meant_is_a_warning() {
 }
 
 #[test]
-fn an_edges_file_that_describes_the_codec_otherwise_is_a_warning() {
+fn another_description_of_the_codec_is_a_warning() {
     let file = |more: &[&str]| sdp(&[&[C], VIDEO, more].concat());
     let problems = |ours: &[&str], theirs: &[&str]| {
         World::new().file("news.sdp", file(ours)).file("news.dss2.sdp", file(theirs)).problems()

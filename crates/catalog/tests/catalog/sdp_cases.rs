@@ -1,4 +1,4 @@
-//! SDP as it is met in the wild, each file with what must come out.
+//! Real-life SDP files, each with the expected result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use catalog::sdp::Session;
 
-/// `audio:5432/1@239.1.2.3;video:5434/1@239.1.2.3`, with ` n=3` for several addresses and ` from …` for
-/// a source filter.
+/// `audio:5432/1@239.1.2.3;video:5434/1@239.1.2.3`, with ` n=3` for several addresses and ` from …`
+/// for a source filter.
 fn summary(session: &Session) -> String {
     let media = session.media.iter().map(|media| {
         let addresses: Vec<_> = media.connections.iter().map(|c| c.address.to_string()).collect();
@@ -25,7 +25,7 @@ fn summary(session: &Session) -> String {
 }
 
 #[test]
-fn every_case_gives_what_is_expected() {
+fn every_case_gives_the_expected_result() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
     let expected = fs::read(folder.join("expected.json")).unwrap();
     let expected: BTreeMap<String, String> = serde_json::from_slice(&expected).unwrap();
@@ -47,7 +47,7 @@ fn every_case_gives_what_is_expected() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn an_error_has_its_line() {
     for (lines, line, says) in [
         ("", 1, "is empty"),
         ("\u{feff}\r\n\r\n", 1, "is empty"),
@@ -95,7 +95,7 @@ fn a_small_file_cannot_grow_large() {
 }
 
 #[test]
-fn latin1_is_read_by_the_letter() {
+fn latin1_is_read_letter_by_letter() {
     let session = Session::parse(b"v=0\ns=caf\xe9\x80\n").unwrap();
     assert_eq!(session.title(), Some("caf\u{e9}\u{fffd}"));
 }

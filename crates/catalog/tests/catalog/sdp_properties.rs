@@ -1,4 +1,4 @@
-//! What holds for any input to the SDP reader.
+//! Properties of the SDP reader for every input.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use catalog::sdp::{MAX_SDP, Session};
 use proptest::prelude::*;
 
-/// Every case that is met in the wild, as bytes.
+/// Every real-life case, as bytes.
 fn cases() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdp-cases");
     let mut cases: Vec<_> = fs::read_dir(folder)
@@ -99,7 +99,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What must hold for whatever was read.
+/// The invariants of every result.
 fn check(bytes: &[u8]) {
     match Session::parse(bytes) {
         Err(error) => {
@@ -120,7 +120,7 @@ fn check(bytes: &[u8]) {
     }
 }
 
-/// The same, of another reader: kind, port, ports, transport, and addresses as they are written.
+/// The result of another reader: kind, port, ports, transport, and addresses as text.
 fn oracle(bytes: &[u8]) -> Option<Vec<String>> {
     let session = sdp_types::Session::parse(bytes).ok()?;
     let medias = session.medias.iter().map(|media| {
@@ -171,7 +171,7 @@ proptest! {
 
     #[test]
     fn both_readers_agree(bytes in mutated()) {
-        // To the other reader, two spaces have an empty word between them, and a tab is a letter.
+        // The other reader takes two spaces for an empty word, and a tab for a letter.
         prop_assume!(!bytes.windows(2).any(|pair| pair == b"  ") && !bytes.contains(&b'\t'));
         if let (Ok(session), Some(oracle)) = (Session::parse(&bytes), oracle(&bytes)) {
             prop_assert_eq!(ours(&session), oracle, "{}", bytes.escape_ascii());

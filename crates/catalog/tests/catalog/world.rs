@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use catalog::{Catalog, ConfigError};
 use tempfile::TempDir;
 
-/// A folder with dynrelay.toml and streams/, gone when dropped.
+/// A folder with dynrelay.toml and streams/. Dropping it removes it.
 pub(crate) struct World {
     folder: TempDir,
 }
@@ -46,7 +46,7 @@ impl World {
         Catalog::load(&self.config())
     }
 
-    /// The problems, each in one line with its file's bare name.
+    /// The problems, one line each, with the bare names of files.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.load().problems().iter().map(catalog::Problem::brief).collect()
     }
