@@ -14,8 +14,8 @@ use control::RelayDetail;
 
 use crate::daemon::Running;
 use crate::finding::{Finding, Subject};
-use crate::interfaces::{Way, way};
-use crate::refusals::{self, Hearing};
+use crate::interfaces::{Route, route_to};
+use crate::refusals::{self, Frequency};
 use crate::rtsp;
 
 const ABOUT: Subject = Subject::Edges;
@@ -27,7 +27,7 @@ enum Answer {
     /// Its RTSP server, to OPTIONS.
     Rtsp(Result<String, ::rtsp::Error>),
     /// Its kernel, to packets to a closed port.
-    Refusals(io::Result<Hearing>),
+    Refusals(io::Result<Frequency>),
 }
 
 /// Edges that no route leads to, or that do not answer; and edges whose refusals don't come back, as
@@ -40,9 +40,9 @@ pub(crate) fn findings(
     let mut findings = Vec::new();
     let mut asked: Vec<&Edge> = Vec::new();
     for edge in catalog.edges() {
-        match way(edge.address) {
-            Way::None(error) => findings.push(no_route(&edge.name, edge.address, error)),
-            Way::Here | Way::Over(_) => asked.push(edge),
+        match route_to(edge.address) {
+            Route::None(error) => findings.push(no_route(&edge.name, edge.address, error)),
+            Route::Here | Route::Over(_) => asked.push(edge),
         }
     }
     let relayed = relayed(running);
@@ -51,7 +51,7 @@ pub(crate) fn findings(
         .filter(|(_, relays)| never_answered(catalog, relays))
         .map(|((edge, address), _)| ((*edge, *address), silence(edge, *address)))
         .collect();
-    let heard = |edge: &Edge| {
+    let refused_before = |edge: &Edge| {
         let own = relayed.get(&(edge.name.as_str(), edge.address));
         own.is_some_and(|relays| relays.iter().any(|detail| detail.answers))
     };
@@ -62,13 +62,13 @@ pub(crate) fn findings(
             Some(Answer::Rtsp(Ok(_)) | Answer::Refusals(Err(_))) => {}
             Some(Answer::Rtsp(Err(error))) => findings.push(unanswered(edge, &error)),
             // What never came before comes now.
-            Some(Answer::Refusals(Ok(Hearing::Often))) => drop(silent.remove(&key)),
-            Some(Answer::Refusals(Ok(Hearing::Seldom))) => {
+            Some(Answer::Refusals(Ok(Frequency::Often))) => drop(silent.remove(&key)),
+            Some(Answer::Refusals(Ok(Frequency::Seldom))) => {
                 silent.remove(&key);
                 findings.push(seldom(edge));
             }
-            Some(Answer::Refusals(Ok(Hearing::Never))) if heard(edge) => {}
-            Some(Answer::Refusals(Ok(Hearing::Never))) => {
+            Some(Answer::Refusals(Ok(Frequency::Never))) if refused_before(edge) => {}
+            Some(Answer::Refusals(Ok(Frequency::Never))) => {
                 silent.entry(key).or_insert_with(|| never(edge));
             }
         }
@@ -89,10 +89,10 @@ fn ask<'a>(
     for (number, edge) in edges.iter().enumerate() {
         let (url, address) = (edge.url.to_string(), edge.address);
         missing.push(number);
-        put(&tell, number, move || Answer::Rtsp(rtsp::options(&url)));
+        spawn(&tell, number, move || Answer::Rtsp(rtsp::options(&url)));
         if refusals(edge) {
             missing.push(number);
-            put(&tell, number, move || Answer::Refusals(refusals::hear(address)));
+            spawn(&tell, number, move || Answer::Refusals(refusals::frequency(address)));
         }
     }
     drop(tell);
@@ -113,7 +113,7 @@ fn ask<'a>(
 }
 
 /// Puts a question on a thread of its own, which nobody waits for longer than the rest.
-fn put(
+fn spawn(
     tell: &Sender<(usize, Answer)>,
     number: usize,
     question: impl FnOnce() -> Answer + Send + 'static,
@@ -128,7 +128,7 @@ fn put(
 fn needs_refusals(catalog: &Catalog, edge: &Edge, running: Option<&Running>) -> bool {
     let mut open = running.into_iter().flat_map(Running::open);
     let mut streams = catalog.streams().filter(|stream| stream.edges().any(|it| it == edge.name));
-    way(edge.address) != Way::Here
+    route_to(edge.address) != Route::Here
         && open.all(|detail| detail.address != edge.address || !detail.answers)
         && streams.any(|stream| catalog.rules(&stream.name).lease.is_none())
 }

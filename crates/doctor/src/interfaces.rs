@@ -113,7 +113,7 @@ fn names() -> String {
 
 /// The route to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Route {
     /// It is an address of this host.
     Here,
     /// Over this interface.
@@ -123,7 +123,7 @@ pub(crate) enum Way {
 }
 
 /// Asks the kernel for the route. Sends nothing.
-pub(crate) fn way(to: IpAddr) -> Way {
+pub(crate) fn route_to(to: IpAddr) -> Route {
     let any: IpAddr = match to {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -133,9 +133,9 @@ pub(crate) fn way(to: IpAddr) -> Way {
         Ok(socket.local_addr()?.ip())
     });
     match from {
-        Err(error) => Way::None(error.kind()),
-        Ok(from) if from == to || from.is_loopback() => Way::Here,
-        Ok(from) => interface_of(from).map_or(Way::Here, Way::Over),
+        Err(error) => Route::None(error.kind()),
+        Ok(from) if from == to || from.is_loopback() => Route::Here,
+        Ok(from) => interface_of(from).map_or(Route::Here, Route::Over),
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_address_of_this_host_is_here() {
-        assert_eq!(way("127.0.0.1".parse().unwrap()), Way::Here);
+        assert_eq!(route_to("127.0.0.1".parse().unwrap()), Route::Here);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const TRIES: u32 = 3;
 
 /// How refusals come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hearing {
+pub(crate) enum Frequency {
     /// As often as probes need it.
     Often,
     /// A few, and then no more.
@@ -31,11 +31,11 @@ pub(crate) enum Hearing {
 }
 
 /// Finds out how refusals come back from a host. Takes two or three seconds.
-pub(crate) fn hear(host: IpAddr) -> io::Result<Hearing> {
-    hear_port(SocketAddr::new(host, PORT))
+pub(crate) fn frequency(host: IpAddr) -> io::Result<Frequency> {
+    frequency_at(SocketAddr::new(host, PORT))
 }
 
-fn hear_port(port: SocketAddr) -> io::Result<Hearing> {
+fn frequency_at(port: SocketAddr) -> io::Result<Frequency> {
     let mut closed = Closed::of(port)?;
     // The first errors come from the host's burst allowance, not from its limit.
     for _ in 0..BURST {
@@ -47,14 +47,14 @@ fn hear_port(port: SocketAddr) -> io::Result<Hearing> {
         thread::sleep(closed.rest());
         often += u32::from(closed.refuses_one()?);
         if often + 1 == TRIES {
-            return Ok(Hearing::Often);
+            return Ok(Frequency::Often);
         }
     }
-    Ok(if closed.heard { Hearing::Seldom } else { Hearing::Never })
+    Ok(if closed.refused { Frequency::Seldom } else { Frequency::Never })
 }
 
 /// Whether refusals come back from a host now.
-pub(crate) fn are_heard(host: IpAddr) -> bool {
+pub(crate) fn come_back(host: IpAddr) -> bool {
     let Ok(mut closed) = Closed::of(SocketAddr::new(host, PORT)) else { return false };
     (0..TRIES).any(|_| closed.refuses_one().unwrap_or(false))
 }
@@ -66,7 +66,7 @@ struct Closed {
     /// When the last packet was sent there.
     sent: Instant,
     /// Whether any packet was refused.
-    heard: bool,
+    refused: bool,
 }
 
 impl Closed {
@@ -78,7 +78,7 @@ impl Closed {
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(port)?;
         socket.set_read_timeout(Some(pause))?;
-        Ok(Self { socket, pause, sent: Instant::now(), heard: false })
+        Ok(Self { socket, pause, sent: Instant::now(), refused: false })
     }
 
     /// The rest of the pause after the last packet.
@@ -90,7 +90,9 @@ impl Closed {
     fn send(&mut self) -> io::Result<()> {
         for _ in 0..=BURST {
             match self.socket.send(PACKET) {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => self.heard = true,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    self.refused = true;
+                }
                 sent => return sent.map(|_| ()),
             }
         }
@@ -106,7 +108,7 @@ impl Closed {
             Ok(_) => Ok(false),
             Err(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
-                    self.heard = true;
+                    self.refused = true;
                     Ok(true)
                 }
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Ok(false),
@@ -124,13 +126,13 @@ mod tests {
     fn refusals_of_this_host_are_received() {
         // The kernel does not limit ICMP errors on the loopback.
         let host = "127.0.0.77".parse().unwrap();
-        assert_eq!(hear(host).unwrap(), Hearing::Often);
-        assert!(are_heard(host));
+        assert_eq!(frequency(host).unwrap(), Frequency::Often);
+        assert!(come_back(host));
     }
 
     #[test]
     fn a_port_that_takes_everything_refuses_nothing() {
         let open = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(hear_port(open.local_addr().unwrap()).unwrap(), Hearing::Never);
+        assert_eq!(frequency_at(open.local_addr().unwrap()).unwrap(), Frequency::Never);
     }
 }

@@ -10,7 +10,7 @@ use catalog::{Catalog, Source, Stream};
 
 use crate::files::file_of;
 use crate::finding::{Finding, Subject};
-use crate::interfaces::{Way, way};
+use crate::interfaces::{Route, route_to};
 
 const ABOUT: Subject = Subject::Reception;
 
@@ -46,7 +46,7 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     for ((interface, sender), file) in asked {
         let (Sender::Only(address) | Sender::Likely(address)) = sender;
         let finding = match mode(&interface) {
-            Some(mode) => dropped(&interface, sender, mode, &way(address)),
+            Some(mode) => dropped(&interface, sender, mode, &route_to(address)),
             None => Some(Finding::unknown(
                 ABOUT,
                 format!("can't read whether the reverse-path filter is on for {interface}"),
@@ -76,9 +76,9 @@ fn arrivals(catalog: &Catalog, stream: &Stream) -> Vec<(String, Sender)> {
 }
 
 fn interface(source: &Source) -> Option<String> {
-    let routed = || match way(source.address) {
-        Way::Over(name) => Some(name),
-        Way::Here | Way::None(_) => None,
+    let routed = || match route_to(source.address) {
+        Route::Over(name) => Some(name),
+        Route::Here | Route::None(_) => None,
     };
     source.interface.as_deref().map(str::to_owned).or_else(routed)
 }
@@ -106,12 +106,12 @@ fn mode(interface: &str) -> Option<Mode> {
     })
 }
 
-fn dropped(interface: &str, sender: Sender, mode: Mode, way: &Way) -> Option<Finding> {
+fn dropped(interface: &str, sender: Sender, mode: Mode, way: &Route) -> Option<Finding> {
     let why = match (mode, way) {
-        (Mode::Off, _) | (_, Way::Here) | (Mode::Loose, Way::Over(_)) => return None,
-        (Mode::Strict, Way::Over(other)) if other == interface => return None,
-        (Mode::Strict, Way::Over(other)) => format!("the way back is over {other}"),
-        (_, Way::None(_)) => "there is no way back".to_owned(),
+        (Mode::Off, _) | (_, Route::Here) | (Mode::Loose, Route::Over(_)) => return None,
+        (Mode::Strict, Route::Over(other)) if other == interface => return None,
+        (Mode::Strict, Route::Over(other)) => format!("the way back is over {other}"),
+        (_, Route::None(_)) => "there is no way back".to_owned(),
     };
     let (Sender::Only(address) | Sender::Likely(address)) = sender;
     let what =
@@ -138,11 +138,11 @@ mod tests {
     #[test]
     fn what_the_filter_drops() {
         let sender = Sender::Only("10.77.0.2".parse().unwrap());
-        let over = |name: &str| Way::Over(name.to_owned());
-        let nowhere = Way::None(std::io::ErrorKind::NetworkUnreachable);
-        let found = |mode, way: &Way| dropped("studio", sender, mode, way).is_some();
+        let over = |name: &str| Route::Over(name.to_owned());
+        let nowhere = Route::None(std::io::ErrorKind::NetworkUnreachable);
+        let found = |mode, way: &Route| dropped("studio", sender, mode, way).is_some();
         assert!(found(Mode::Strict, &over("eth0")) && found(Mode::Strict, &nowhere));
-        assert!(!found(Mode::Strict, &over("studio")) && !found(Mode::Strict, &Way::Here));
+        assert!(!found(Mode::Strict, &over("studio")) && !found(Mode::Strict, &Route::Here));
         assert!(!found(Mode::Loose, &over("eth0")) && found(Mode::Loose, &nowhere));
         assert!(!found(Mode::Off, &over("eth0")) && !found(Mode::Off, &nowhere));
         let likely = Sender::Likely("10.77.0.2".parse().unwrap());

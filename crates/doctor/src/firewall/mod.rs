@@ -16,7 +16,7 @@ use catalog::{Catalog, Source, Stream};
 use self::packet::{Packet, Protocol};
 use self::ruleset::{Fate, Ruleset};
 use crate::finding::{Finding, Severity, Subject};
-use crate::interfaces::{Way, way};
+use crate::interfaces::{Route, route_to};
 use wording::count;
 
 const ABOUT: Subject = Subject::Firewall;
@@ -123,7 +123,7 @@ fn named(names: &[String], noun: &str) -> String {
 fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut findings = Vec::new();
     for edge in catalog.edges() {
-        let Way::Over(interface) = way(edge.address) else { continue };
+        let Route::Over(interface) = route_to(edge.address) else { continue };
         let routes = catalog.streams().flat_map(Stream::routes).filter(|it| it.edge == edge.name);
         let targets =
             routes.flat_map(|route| route.paths().map(move |path| (&route.stream, path.target)));

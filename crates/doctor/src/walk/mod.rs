@@ -13,7 +13,7 @@ use control::{
 };
 use model::State;
 use serde::de::DeserializeOwned;
-use wording::count;
+use wording::{count, explained};
 
 use self::answer::Answers;
 pub use self::step::{News, Outcome, Stage, Step};
@@ -49,7 +49,7 @@ pub enum NoWay {
     Nothing(String),
 }
 
-/// Listens to a stream for at most this time, and gives what was heard of each media, in order.
+/// Listens to a stream for at most this time, and gives the results, media by media.
 pub type Listen<'a> = dyn FnMut(&Stream, Duration) -> Result<Vec<ScanResult>, String> + 'a;
 
 type Taken<T> = Result<T, Stuck>;
@@ -128,17 +128,17 @@ impl<'a> Walk<'a> {
             steps.tell(Stage::Source, Outcome::Unknown, what, "");
             return Ok(());
         }
-        let heard = match listen(stream, LISTEN) {
-            Ok(heard) => heard,
+        let results = match listen(stream, LISTEN) {
+            Ok(results) => results,
             Err(error) => {
                 steps.tell(Stage::Source, Outcome::Unknown, format!("can't listen: {error}"), "");
                 return Ok(());
             }
         };
-        for (label, heard) in stream.labels().zip(&heard) {
-            source_step(steps, &label, heard);
+        for (label, result) in stream.labels().zip(&results) {
+            source_step(steps, &label, result);
         }
-        let silent = heard.iter().all(|one| one.verdict() == Verdict::NotActive);
+        let silent = results.iter().all(|one| one.verdict() == Verdict::NotActive);
         if silent { Err(Stuck) } else { Ok(()) }
     }
 
@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
                 Some(relay) if runs(&relay) => relay,
                 relay => return Err(self.closed(steps, relay)),
             };
-            answers.look(&relay, || refusals::are_heard(relay.address));
+            answers.look(&relay, || refusals::come_back(relay.address));
             for news in answers.news(over) {
                 steps.tell(news.step, news.outcome, news.what, news.advice);
             }
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
 
     fn closed(&self, steps: &mut Steps<'_>, relay: Option<RelayDetail>) -> Stuck {
         let reason = relay.and_then(|relay| relay.relay.reason);
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = reason.map(|it| format!(": {}", explained(it))).unwrap_or_default();
         let relay = format!("{}/{}", self.stream, self.edge.name);
         let advice = format!("`dynrelay show {relay}` says more");
         steps.fail(Stage::Packets, format!("{relay} has closed{reason}"), &advice)

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 
-use crate::world::{Ended, World};
+use crate::sandbox::{Ended, Sandbox};
 
 const PONG: &str =
     concat!(r#"{"ok":{"version":""#, env!("CARGO_PKG_VERSION"), r#"","pid":0,"uptime":60}}"#);
@@ -17,45 +17,45 @@ const STREAM: &str = "v=0\ns=News\nc=IN IP4 239.255.77.1/1\nm=video 5004 RTP/AVP
 const CONSENT: &str = "v=0\ns=News\nc=IN IP4 127.0.0.2\nm=video 6970 RTP/AVP 96\n\
     a=rtpmap:96 H264/90000\n";
 
-fn config(world: &World, interface: &str, more: &str) -> String {
-    let (socket, state) = (world.socket(), world.path("lib/state.json"));
+fn config(sandbox: &Sandbox, interface: &str, more: &str) -> String {
+    let (socket, state) = (sandbox.socket(), sandbox.path("lib/state.json"));
     let text = format!(
         "[daemon]\nsocket = \"{}\"\n{more}\nstate = \"{}\"\nreceive_buffer = 4096\n[origin]\n\
          interface = \"{interface}\"\n\n[[edge]]\n\
          name = \"dss2\"\naddress = \"127.0.0.2\"\nurl = \"rtsp://{}\"\n",
         socket.display(),
         state.display(),
-        world.rtsp()
+        sandbox.rtsp()
     );
-    world.write("dynrelay.toml", &text).display().to_string()
+    sandbox.write("dynrelay.toml", &text).display().to_string()
 }
 
 /// A configuration that is sound on every Linux host: it uses the loopback interface and the group
 /// `root`.
-fn sound(interface: &str, group: &str) -> (World, String) {
-    let world = World::new();
-    std::fs::create_dir(world.path("lib")).unwrap();
-    open(&world, "", 0o755);
-    open(&world, "lib", 0o777);
-    world.write("streams/news.sdp", STREAM);
-    world.write("streams/news.dss2.sdp", CONSENT);
-    let config = config(&world, interface, &format!("socket_group = \"{group}\""));
-    (world, config)
+fn sound(interface: &str, group: &str) -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("lib")).unwrap();
+    open(&sandbox, "", 0o755);
+    open(&sandbox, "lib", 0o777);
+    sandbox.write("streams/news.sdp", STREAM);
+    sandbox.write("streams/news.dss2.sdp", CONSENT);
+    let config = config(&sandbox, interface, &format!("socket_group = \"{group}\""));
+    (sandbox, config)
 }
 
-fn open(world: &World, folder: &str, mode: u32) {
-    std::fs::set_permissions(world.path(folder), Permissions::from_mode(mode)).unwrap();
+fn open(sandbox: &Sandbox, folder: &str, mode: u32) {
+    std::fs::set_permissions(sandbox.path(folder), Permissions::from_mode(mode)).unwrap();
 }
 
 /// Checks with root as the web server's user, who may do everything.
-fn check(world: &World, config: &str, more: &[&str]) -> Ended {
-    world.run(&[&["check", "--config", config, "--web-user", "root"], more].concat())
+fn check(sandbox: &Sandbox, config: &str, more: &[&str]) -> Ended {
+    sandbox.run(&[&["check", "--config", config, "--web-user", "root"], more].concat())
 }
 
 /// A daemon without relays.
-fn idle_daemon(world: &World) -> JoinHandle<String> {
-    let daemon = world.daemon(&[PONG, NO_RELAYS]);
-    std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
+fn idle_daemon(sandbox: &Sandbox) -> JoinHandle<String> {
+    let daemon = sandbox.daemon(&[PONG, NO_RELAYS]);
+    std::fs::set_permissions(sandbox.socket(), Permissions::from_mode(0o660)).unwrap();
     daemon
 }
 
@@ -65,17 +65,17 @@ fn findings(ended: &Ended) -> Value {
 
 #[test]
 fn a_sound_configuration() {
-    let (world, config) = sound("lo", "root");
-    let daemon = idle_daemon(&world);
-    let ended = check(&world, &config, &[]);
+    let (sandbox, config) = sound("lo", "root");
+    let daemon = idle_daemon(&sandbox);
+    let ended = check(&sandbox, &config, &[]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
     let sound = format!("{config}: 1 stream, 1 edge. Nothing is wrong.");
     assert!(ended.out.lines().last().unwrap().starts_with(&sound), "{}", ended.out);
     daemon.join().unwrap();
-    std::fs::remove_file(world.socket()).unwrap();
+    std::fs::remove_file(sandbox.socket()).unwrap();
 
-    let daemon = idle_daemon(&world);
-    let json = findings(&check(&world, &config, &["--json"]));
+    let daemon = idle_daemon(&sandbox);
+    let json = findings(&check(&sandbox, &config, &["--json"]));
     assert_eq!((&json["errors"], &json["warnings"]), (&0.into(), &0.into()), "{json}");
     // The fake daemon has no process, and check must say so.
     let what = |one: &Value| one["what"].as_str().unwrap().contains("process 0 can't be seen");
@@ -86,17 +86,17 @@ fn a_sound_configuration() {
 
 #[test]
 fn everything_in_one_go() {
-    let (world, config) = sound("nosuch0", "no-such-group");
+    let (sandbox, config) = sound("nosuch0", "no-such-group");
     // The files are wrong in five ways: an unknown edge, a file that does not fit, a stream without
     // an edge, a file that is not SDP, and a loop.
-    world.write("streams/news.dss9.sdp", CONSENT);
-    world.write("streams/film.sdp", &STREAM.replace("239.255.77.1", "239.255.77.2"));
-    world.write("streams/film.dss2.sdp", &CONSENT.replace("H264", "H265"));
-    world.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
-    world.write("streams/junk.sdp", "junk");
-    world.write("streams/round.sdp", &STREAM.replace("239.255.77.1", "127.0.0.2"));
-    world.write("streams/round.dss2.sdp", &CONSENT.replace("6970", "5004"));
-    let ended = check(&world, &config, &["--json"]);
+    sandbox.write("streams/news.dss9.sdp", CONSENT);
+    sandbox.write("streams/film.sdp", &STREAM.replace("239.255.77.1", "239.255.77.2"));
+    sandbox.write("streams/film.dss2.sdp", &CONSENT.replace("H264", "H265"));
+    sandbox.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
+    sandbox.write("streams/junk.sdp", "junk");
+    sandbox.write("streams/round.sdp", &STREAM.replace("239.255.77.1", "127.0.0.2"));
+    sandbox.write("streams/round.dss2.sdp", &CONSENT.replace("6970", "5004"));
+    let ended = check(&sandbox, &config, &["--json"]);
     assert_eq!(ended.code, Some(1));
     let json = findings(&ended);
     let found = |file: &str, what: &str| {
@@ -123,7 +123,7 @@ fn everything_in_one_go() {
         assert!(!one["advice"].as_str().unwrap().is_empty(), "{one}");
     }
 
-    let people = check(&world, &config, &[]);
+    let people = check(&sandbox, &config, &[]);
     assert_eq!((people.code, people.err.as_str()), (Some(1), ""));
     assert!(people.out.contains("6 errors, 2 warnings."));
     for heading in ["Files", "Interfaces", "Socket"] {
@@ -144,14 +144,14 @@ fn edges_that_never_refuse_are_reported() {
     for (answers, lease, warnings) in
         [(false, "", 1), (true, "", 0), (false, "[shutdown]\nlease = \"2h\"\n", 0)]
     {
-        let (world, config) = sound("lo", "root");
+        let (sandbox, config) = sound("lo", "root");
         // Other tests join the other group now and then.
-        world.write("streams/news.sdp", &STREAM.replace("239.255.77.1", "239.255.77.4"));
+        sandbox.write("streams/news.sdp", &STREAM.replace("239.255.77.1", "239.255.77.4"));
         let text = std::fs::read_to_string(&config).unwrap();
-        world.write("dynrelay.toml", &format!("{lease}{text}"));
-        let daemon = world.daemon(&[PONG, &list, &show(answers)]);
-        std::fs::set_permissions(world.socket(), Permissions::from_mode(0o660)).unwrap();
-        let json = findings(&check(&world, &config, &["--json"]));
+        sandbox.write("dynrelay.toml", &format!("{lease}{text}"));
+        let daemon = sandbox.daemon(&[PONG, &list, &show(answers)]);
+        std::fs::set_permissions(sandbox.socket(), Permissions::from_mode(0o660)).unwrap();
+        let json = findings(&check(&sandbox, &config, &["--json"]));
         let all = json["findings"].as_array().unwrap().iter();
         let edges: Vec<_> = all.filter(|one| one["about"] == "edges").collect();
         assert_eq!(edges.len(), warnings, "{json}");
@@ -175,18 +175,18 @@ fn edges_that_never_refuse_are_reported() {
 
 #[test]
 fn warnings_alone_are_no_failure() {
-    let (world, config) = sound("lo", "root");
-    world.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
-    let ended = check(&world, &config, &[]);
+    let (sandbox, config) = sound("lo", "root");
+    sandbox.write("streams/lone.sdp", &STREAM.replace("239.255.77.1", "239.255.77.3"));
+    let ended = check(&sandbox, &config, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.out);
     assert!(ended.out.contains("No errors, 2 warnings."), "{}", ended.out);
 }
 
 #[test]
 fn a_socket_that_the_web_server_cannot_open() {
-    let (world, config) = sound("lo", "root");
-    open(&world, "", 0o700);
-    let ended = world.run(&["check", "--config", &config, "--web-user", "nobody"]);
+    let (sandbox, config) = sound("lo", "root");
+    open(&sandbox, "", 0o700);
+    let ended = sandbox.run(&["check", "--config", &config, "--web-user", "nobody"]);
     assert_eq!(ended.code, Some(1), "{}", ended.out);
     assert!(ended.out.contains("does not let the user nobody through"), "{}", ended.out);
     assert!(ended.out.contains("nobody is not a member of root"), "{}", ended.out);
@@ -194,37 +194,37 @@ fn a_socket_that_the_web_server_cannot_open() {
 
 #[test]
 fn an_address_of_another_host_is_no_group() {
-    let (world, config) = sound("lo", "root");
-    world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
-    let ended = check(&world, &config, &[]);
+    let (sandbox, config) = sound("lo", "root");
+    sandbox.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
+    let ended = check(&sandbox, &config, &[]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("192.0.2.77 is neither a group nor"), "{}", ended.out);
 }
 
 #[test]
 fn sdp_files_are_checked_without_a_readable_configuration() {
-    let world = World::new();
-    let missing = world.path("dynrelay.toml").display().to_string();
-    let ended = world.run(&["check", "--config", &missing]);
+    let sandbox = Sandbox::new();
+    let missing = sandbox.path("dynrelay.toml").display().to_string();
+    let ended = sandbox.run(&["check", "--config", &missing]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("can't be read"), "{}", ended.out);
 
-    world.write("streams/junk.sdp", "junk");
-    let config = world.write("dynrelay.toml", "[daemon\nsokcet = 1\n").display().to_string();
-    let json = findings(&world.run(&["check", "--json", "--config", &config]));
+    sandbox.write("streams/junk.sdp", "junk");
+    let config = sandbox.write("dynrelay.toml", "[daemon\nsokcet = 1\n").display().to_string();
+    let json = findings(&sandbox.run(&["check", "--json", "--config", &config]));
     assert_eq!(json["errors"], 2, "{json}");
     assert_eq!(json["findings"][0]["line"], 1);
 }
 
 #[test]
 fn faults_of_the_configuration_do_not_hide_those_of_the_streams() {
-    let (world, config) = sound("lo", "root");
+    let (sandbox, config) = sound("lo", "root");
     let mut text = std::fs::read_to_string(&config).unwrap();
     text += "serve = 1\n[shutdown]\nquite = \"3s\"\ngrace = 20\n[origins]\n";
-    world.write("dynrelay.toml", &text);
-    world.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
-    world.write("streams/junk.sdp", "junk");
-    let json = findings(&check(&world, &config, &["--json"]));
+    sandbox.write("dynrelay.toml", &text);
+    sandbox.write("streams/news.sdp", &STREAM.replace("239.255.77.1/1", "192.0.2.77"));
+    sandbox.write("streams/junk.sdp", "junk");
+    let json = findings(&check(&sandbox, &config, &["--json"]));
     let errors =
         json["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "error");
     let places = errors.map(|one| {
@@ -241,35 +241,35 @@ fn faults_of_the_configuration_do_not_hide_those_of_the_streams() {
 
 #[test]
 fn a_state_file_that_has_no_folder_is_a_warning() {
-    let (world, config) = sound("lo", "root");
-    std::fs::remove_dir(world.path("lib")).unwrap();
-    let ended = check(&world, &config, &[]);
+    let (sandbox, config) = sound("lo", "root");
+    std::fs::remove_dir(sandbox.path("lib")).unwrap();
+    let ended = check(&sandbox, &config, &[]);
     assert_eq!(ended.code, Some(0), "{}", ended.out);
     assert!(ended.out.contains("no folder") && ended.out.contains("toml:4"), "{}", ended.out);
 }
 
 #[test]
 fn an_sdp_file_needs_no_daemon() {
-    let world = World::new();
-    let file = world.write("news.sdp", STREAM).display().to_string();
-    let json = findings(&world.run(&["sdp", "show", &file, "--json"]));
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("news.sdp", STREAM).display().to_string();
+    let json = findings(&sandbox.run(&["sdp", "show", &file, "--json"]));
     let expected = serde_json::json!({"name": "News", "media": [{
         "kind": "video", "port": 5004, "ports": 1, "addresses": ["239.255.77.1"],
         "address_count": 1, "source": null,
         "formats": [{"pt": 96, "codec": "H264", "clock": 90000}],
     }]});
     assert_eq!(json, expected);
-    let people = world.run(&["sdp", "show", &file]);
+    let people = sandbox.run(&["sdp", "show", &file]);
     assert_eq!(people.code, Some(0));
     assert!(people.out.contains("239.255.77.1"), "{}", people.out);
 }
 
 #[test]
 fn a_bad_sdp_file_is_exit_1_and_one_line() {
-    let world = World::new();
-    let bad = world.write("bad.sdp", "v=0\nm=video 5004x RTP/AVP 96\n").display().to_string();
+    let sandbox = Sandbox::new();
+    let bad = sandbox.write("bad.sdp", "v=0\nm=video 5004x RTP/AVP 96\n").display().to_string();
     for file in [bad.as_str(), "/nonexistent.sdp", "/dev/null"] {
-        let ended = world.run(&["sdp", "show", file]);
+        let ended = sandbox.run(&["sdp", "show", file]);
         assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{file}");
         assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
         assert!(ended.err.contains(file), "{}", ended.err);

@@ -7,35 +7,12 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::sandbox::Sandbox;
 
 const LIST: &str = r#"{"ok":{"relays":[{"stream":"news","edge":"dss2","state":"live","since":0,"started":0,"packets":10,"bytes":12000,"rate":150000,"refusals":1,"viewers":3,"new":[1]}]}}"#;
 
 fn request(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
-}
-
-#[test]
-fn a_table_for_people() {
-    let world = World::new();
-    let daemon = world.daemon(&[LIST]);
-    let ended = world.run(&["list"]);
-    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
-    let lines: Vec<&str> = ended.out.lines().collect();
-    assert!(lines[0].starts_with("RELAY      STATE"), "{}", ended.out);
-    assert!(lines[1].starts_with("news/dss2  live "), "{}", ended.out);
-    assert!(lines.iter().all(|line| line.len() <= 80) && !ended.out.contains('\u{1b}'));
-    assert_eq!(request(&daemon.join().unwrap()), json!({"op": "list", "all": false}));
-}
-
-#[test]
-fn json_is_the_daemons_answer_unchanged() {
-    let world = World::new();
-    let daemon = world.daemon(&[LIST]);
-    let ended = world.run(&["--json", "list", "--all"]);
-    assert_eq!(ended.code, Some(0));
-    assert_eq!(format!(r#"{{"ok":{}}}"#, ended.out.trim_end()), LIST);
-    assert_eq!(request(&daemon.join().unwrap())["all"], true);
 }
 
 #[test]
@@ -53,9 +30,9 @@ fn verbs_send_the_right_requests() {
         (&["start", "news", "--json"], started, json!({"op": "start", "stream": "news"})),
         (&["reload"], r#"{"ok":{"streams":1,"edges":1,"problems":[]}}"#, json!({"op": "reload"})),
     ] {
-        let world = World::new();
-        let daemon = world.daemon(&[answer]);
-        let ended = world.run(words);
+        let sandbox = Sandbox::new();
+        let daemon = sandbox.daemon(&[answer]);
+        let ended = sandbox.run(words);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
         assert_eq!(request(&daemon.join().unwrap()), expected);
     }
@@ -65,72 +42,62 @@ fn verbs_send_the_right_requests() {
 fn a_refusal_is_exit_1_and_one_line() {
     let refusal =
         r#"{"error":{"code":"no-consent","message":"dss2 has no news.sdp (RTSP 404)\u001b[2J"}}"#;
-    let world = World::new();
-    let daemon = world.daemon(&[refusal]);
-    let ended = world.run(&["start", "news"]);
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon(&[refusal]);
+    let ended = sandbox.run(&["start", "news"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
     assert_eq!(ended.err, "dynrelay: dss2 has no news.sdp (RTSP 404)[2J\n");
     daemon.join().unwrap();
 
-    let world = World::new();
-    let daemon = world.daemon(&[refusal]);
-    let ended = world.run(&["start", "news", "--json"]);
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon(&[refusal]);
+    let ended = sandbox.run(&["start", "news", "--json"]);
     assert_eq!(ended.code, Some(1));
     assert_eq!(request(&ended.out)["error"]["code"], "no-consent");
     daemon.join().unwrap();
 }
 
 #[test]
-fn an_invalid_answer_is_exit_1() {
-    let world = World::new();
-    let daemon = world.daemon(&["oops"]);
-    let ended = world.run(&["ping"]);
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.err.contains("can't be read"), "{}", ended.err);
-    daemon.join().unwrap();
-}
-
-#[test]
 fn no_daemon_is_exit_3() {
-    let world = World::new();
-    let ended = world.run(&["list"]);
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&["list"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(3), ""));
     assert!(ended.err.contains("is dynrelayd running"), "{}", ended.err);
 
     // A socket that a killed daemon has left behind.
-    drop(UnixListener::bind(world.socket()).unwrap());
-    assert!(fs::exists(world.socket()).unwrap());
-    assert_eq!(world.run(&["ping"]).code, Some(3));
+    drop(UnixListener::bind(sandbox.socket()).unwrap());
+    assert!(fs::exists(sandbox.socket()).unwrap());
+    assert_eq!(sandbox.run(&["ping"]).code, Some(3));
 }
 
 #[test]
 fn a_daemon_that_does_not_answer_is_exit_3() {
-    let world = World::new();
-    let _mute = UnixListener::bind(world.socket()).unwrap();
-    let ended = world.run(&["ping"]);
+    let sandbox = Sandbox::new();
+    let _mute = UnixListener::bind(sandbox.socket()).unwrap();
+    let ended = sandbox.run(&["ping"]);
     assert_eq!(ended.code, Some(3), "{}", ended.err);
     assert!(ended.err.contains("did not answer"), "{}", ended.err);
 }
 
 #[test]
 fn a_daemon_that_hangs_up_is_exit_3() {
-    let world = World::new();
-    let listener = UnixListener::bind(world.socket()).unwrap();
+    let sandbox = Sandbox::new();
+    let listener = UnixListener::bind(sandbox.socket()).unwrap();
     let hangs_up = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let _ = stream.read(&mut [0; 64]);
     });
-    assert_eq!(world.run(&["list"]).code, Some(3));
+    assert_eq!(sandbox.run(&["list"]).code, Some(3));
     hangs_up.join().unwrap();
 }
 
 #[test]
 fn the_option_wins_over_the_environment() {
-    let world = World::new();
-    let daemon = world.daemon(&[r#"{"ok":{"relays":[]}}"#]);
-    let socket = world.socket();
-    let mut command = world.dynrelay(&["list", "--socket", socket.to_str().unwrap()]);
-    let ended: crate::world::Ended =
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon(&[r#"{"ok":{"relays":[]}}"#]);
+    let socket = sandbox.socket();
+    let mut command = sandbox.dynrelay(&["list", "--socket", socket.to_str().unwrap()]);
+    let ended: crate::sandbox::Ended =
         command.env("DYNRELAY_SOCKET", "/nowhere").output().unwrap().into();
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "Nothing is relayed now.\n"));
     daemon.join().unwrap();
@@ -138,7 +105,7 @@ fn the_option_wins_over_the_environment() {
 
 #[test]
 fn usage_is_exit_2() {
-    let world = World::new();
+    let sandbox = Sandbox::new();
     for words in [
         &[][..],
         &["fly"],
@@ -148,7 +115,7 @@ fn usage_is_exit_2() {
         &["stop", "news/dss2", "dss3"],
         &["sdp"],
     ] {
-        let ended = world.run(words);
+        let ended = sandbox.run(words);
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{words:?}");
         assert!(!ended.err.is_empty());
     }
@@ -156,25 +123,25 @@ fn usage_is_exit_2() {
 
 #[test]
 fn help_teaches() {
-    let world = World::new();
-    let help = world.run(&["--help"]);
+    let sandbox = Sandbox::new();
+    let help = sandbox.run(&["--help"]);
     assert_eq!(help.code, Some(0));
     for word in [
         "streams", "list", "show", "start", "stop", "reload", "check", "scan", "watch", "events",
         "sdp", "ping",
     ] {
         assert!(help.out.contains(word), "{word}");
-        assert_eq!(world.run(&[word, "--help"]).code, Some(0), "{word}");
+        assert_eq!(sandbox.run(&[word, "--help"]).code, Some(0), "{word}");
     }
     assert!(help.out.contains("Examples:") && help.out.contains("Exit codes:"), "{}", help.out);
 }
 
 #[test]
 fn a_reader_that_leaves_ends_it_quietly() {
-    let world = World::new();
-    let daemon = world.daemon(&[LIST]);
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.daemon(&[LIST]);
     let mut child =
-        world.dynrelay(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        sandbox.dynrelay(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The pipe's reader is closed before the command can print the answer.
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();

@@ -4,5 +4,5 @@
 mod check;
 mod completions;
 mod daemon;
+mod sandbox;
 mod scan;
-mod world;

@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::sandbox::Sandbox;
 
 const STREAM: &str = "v=0\ns=News\nc=IN IP4 239.255.77.9/1\nm=video 5004 RTP/AVP 96\n\
     a=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
 
 /// A catalogue of one stream, on the loopback interface.
-fn catalogue() -> (World, String) {
-    let world = World::new();
-    world.write("streams/news.sdp", STREAM);
-    let config = world.write("dynrelay.toml", "[origin]\ninterface = \"lo\"\n");
-    (world, config.display().to_string())
+fn catalogue() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    sandbox.write("streams/news.sdp", STREAM);
+    let config = sandbox.write("dynrelay.toml", "[origin]\ninterface = \"lo\"\n");
+    (sandbox, config.display().to_string())
 }
 
 #[test]
 fn silence_is_not_active() {
-    let (world, config) = catalogue();
-    let ended = world.run(&["scan", "--config", &config, "--for", "10ms"]);
+    let (sandbox, config) = catalogue();
+    let ended = sandbox.run(&["scan", "--config", &config, "--for", "10ms"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""), "{}", ended.out);
     let lines: Vec<&str> = ended.out.lines().collect();
     assert_eq!(lines[1], "news    video H264  NOT ACTIVE");
@@ -29,10 +29,10 @@ fn silence_is_not_active() {
 
 #[test]
 fn programs_get_it_all() {
-    let (world, config) = catalogue();
-    world.write("streams/junk.sdp", "junk");
+    let (sandbox, config) = catalogue();
+    sandbox.write("streams/junk.sdp", "junk");
     let words = ["scan", "--config", &config, "--for", "10ms", "--json"];
-    let ended = world.run(&words);
+    let ended = sandbox.run(&words);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("ignored: ") && ended.err.contains("junk.sdp"), "{}", ended.err);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
@@ -43,17 +43,17 @@ fn programs_get_it_all() {
     assert_eq!(audio["bits_per_second"], Value::Null);
     assert!(json["problems"][0].as_str().unwrap().contains("junk.sdp"));
     // Who asks for one stream is not told of others.
-    let ended = world.run(&[&words[..], &["news"]].concat());
+    let ended = sandbox.run(&[&words[..], &["news"]].concat());
     assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
 }
 
 #[test]
 fn settings_that_cannot_be_used_are_told_of() {
-    let (world, config) = catalogue();
+    let (sandbox, config) = catalogue();
     // Like a file that somebody else may not read, which root always may.
-    world.write("streams/news.toml", "source = 7\n");
+    sandbox.write("streams/news.toml", "source = 7\n");
     for names in [&[][..], &["news"]] {
-        let ended = world.run(&[&["scan", "--config", &config, "--for", "10ms"], names].concat());
+        let ended = sandbox.run(&[&["scan", "--config", &config, "--for", "10ms"], names].concat());
         assert_eq!(ended.code, Some(1));
         assert!(
             ended.err.contains("ignored: ") && ended.err.contains("news.toml"),
@@ -65,9 +65,9 @@ fn settings_that_cannot_be_used_are_told_of() {
 
 #[test]
 fn what_cannot_be_scanned_is_said() {
-    let (world, config) = catalogue();
-    world.write("streams/junk.sdp", "junk");
-    world.write("streams/nowhere.sdp", &STREAM.replace("239.255.77.9/1", "0.0.0.0"));
+    let (sandbox, config) = catalogue();
+    sandbox.write("streams/junk.sdp", "junk");
+    sandbox.write("streams/nowhere.sdp", &STREAM.replace("239.255.77.9/1", "0.0.0.0"));
     for (words, code, said) in [
         (&["nosuch"][..], 1, "there is no stream nosuch in"),
         (&["junk"], 1, "junk.sdp, line 1"),
@@ -77,11 +77,11 @@ fn what_cannot_be_scanned_is_said() {
     ] {
         let own = ["scan", "--config", &config];
         let given = words.contains(&"--config");
-        let ended = world.run(&[if given { &own[..1] } else { &own }, words].concat());
+        let ended = sandbox.run(&[if given { &own[..1] } else { &own }, words].concat());
         assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{words:?}");
         assert!(ended.err.contains(said), "{}", ended.err);
     }
-    let ended = world.run(&["scan", "--config", &config, "--for", "1ms", "nowhere"]);
+    let ended = sandbox.run(&["scan", "--config", &config, "--for", "1ms", "nowhere"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("FAULTY FILE"), "{}", ended.out);
     assert!(ended.out.contains("name its group"), "{}", ended.out);
@@ -89,43 +89,43 @@ fn what_cannot_be_scanned_is_said() {
 
 #[test]
 fn a_stream_that_is_fetched_is_not_listened_for_unless_it_is_named() {
-    let (world, config) = catalogue();
-    world.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
-    let ended = world.run(&["scan", "--config", &config]);
+    let (sandbox, config) = catalogue();
+    sandbox.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
+    let ended = sandbox.run(&["scan", "--config", &config]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
     assert!(ended.out.contains("PULLED") && !ended.out.contains("secret"), "{}", ended.out);
-    let ended = world.run(&["scan", "--config", &config, "--json"]);
+    let ended = sandbox.run(&["scan", "--config", &config, "--json"]);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
     assert_eq!(json["streams"][0]["source"], "rtsp://192.0.2.7/news");
-    world.write("streams/news.toml", "source = \"rtsp://cam:secret@127.0.0.1:1/news\"\n");
-    let ended = world.run(&["scan", "--config", &config, "--for", "10ms", "news"]);
+    sandbox.write("streams/news.toml", "source = \"rtsp://cam:secret@127.0.0.1:1/news\"\n");
+    let ended = sandbox.run(&["scan", "--config", &config, "--for", "10ms", "news"]);
     assert_eq!(ended.code, Some(1), "nobody is there: {}", ended.out);
     assert!(ended.out.contains("NOT ACTIVE") && !ended.out.contains("secret"), "{}", ended.out);
 }
 
 #[test]
 fn a_port_that_somebody_has_is_not_held_against_its_stream() {
-    let (world, config) = catalogue();
+    let (sandbox, config) = catalogue();
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let sdp = STREAM.replace("239.255.77.9/1", "127.0.0.1");
     let video = sdp.replace("5004", &port.to_string()).split("m=audio").next().unwrap().to_owned();
-    world.write("streams/news.sdp", &video);
-    let ended = world.run(&["scan", "--config", &config, "--for", "10ms"]);
+    sandbox.write("streams/news.sdp", &video);
+    let ended = sandbox.run(&["scan", "--config", &config, "--for", "10ms"]);
     assert_eq!(ended.code, Some(0), "{}", ended.out);
     assert!(ended.out.contains("PORT IN USE"), "{}", ended.out);
-    let ended = world.run(&["scan", "--config", &config, "--for", "10ms", "--json"]);
+    let ended = sandbox.run(&["scan", "--config", &config, "--for", "10ms", "--json"]);
     let json: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!((&json["active"], &json["streams"][0]["active"]), (&true.into(), &Value::Null));
 }
 
 #[test]
 fn an_empty_catalogue_has_nothing_that_is_not_active() {
-    let world = World::new();
-    std::fs::create_dir(world.path("streams")).unwrap();
-    let config = world.write("dynrelay.toml", "").display().to_string();
-    let ended = world.run(&["scan", "--config", &config]);
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("streams")).unwrap();
+    let config = sandbox.write("dynrelay.toml", "").display().to_string();
+    let ended = sandbox.run(&["scan", "--config", &config]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.out, "There is no stream in the catalogue.\n");
 }

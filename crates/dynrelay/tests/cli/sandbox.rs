@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 /// A temporary folder.
-pub(crate) struct World {
+pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Ended {
     pub(crate) err: String,
 }
 
-impl World {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
