@@ -53,7 +53,8 @@ impl Ingest {
         now: u64,
         notify: &Notify,
     ) -> io::Result<usize> {
-        let senders = self.loop_guard.wants_senders() || !self.taps.is_empty();
+        let guarded = self.source.peer.is_none() && self.loop_guard.wants_senders();
+        let senders = guarded || !self.taps.is_empty();
         if let Some(drops) = batch.receive(self.socket.as_fd(), senders)? {
             self.counters.drops.add(u64::from(drops.wrapping_sub(self.drops)));
             self.drops = drops;
@@ -79,7 +80,8 @@ impl Ingest {
             if let Some(sender) = sender {
                 self.taps.iter().for_each(|tap| tap.send(packet, datagram.len(), sender));
             }
-            if self.loop_guard.is_returned(packet, datagram, sender, now) {
+            let guarded = self.source.peer.is_none();
+            if guarded && self.loop_guard.is_returned(packet, datagram, sender, now) {
                 batch.discard(at);
                 self.counters.returned.add(1);
                 if let Some(sender) = sender {

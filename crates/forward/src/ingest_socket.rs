@@ -23,6 +23,13 @@ pub(crate) fn open(source: &Source, buffer: usize) -> Result<Socket, OpenError> 
         .map_err(failed("opening a socket"))?;
     prepare(&socket, source, buffer).map_err(failed("setting the socket's options"))?;
     socket.bind(&address.into()).map_err(failed("binding the socket"))?;
+    if let Some(peer) = source.peer {
+        // The filter kept everything out until now.
+        socket
+            .connect(&SocketAddr::new(source.address, peer).into())
+            .map_err(failed("connecting the socket"))?;
+        socket.detach_filter().map_err(failed("connecting the socket"))?;
+    }
     for sender in memberships(source) {
         join(&socket, source, sender, index).map_err(failed("joining the group"))?;
     }
@@ -84,7 +91,7 @@ fn prepare(socket: &Socket, source: &Source, buffer: usize) -> io::Result<()> {
     }
     if !source.address.is_multicast() {
         return match &source.senders[..] {
-            [] => Ok(()),
+            [] if source.peer.is_none() => Ok(()),
             senders => socket.attach_filter(&only_from(senders)),
         };
     }
@@ -159,4 +166,35 @@ fn only_from(senders: &[IpAddr]) -> Vec<SockFilter> {
     }
     filter.push(SockFilter::new(RETURN, 0, 0, 0));
     filter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::time::Duration;
+
+    #[test]
+    fn a_source_with_a_peer_receives_nothing_from_others() {
+        let local = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (peer, stranger, free) = (local(), local(), local());
+        let at = free.local_addr().unwrap();
+        drop(free);
+        let source = Source {
+            address: at.ip(),
+            port: at.port(),
+            senders: Vec::new(),
+            peer: Some(peer.local_addr().unwrap().port()),
+            interface: None,
+        };
+        let socket: UdpSocket = open(&source, 100_000).unwrap().into();
+        socket.set_nonblocking(false).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        for _ in 0..3 {
+            let _ = stranger.send_to(b"no", at);
+            peer.send_to(b"yes", at).unwrap();
+            let mut packet = [0; 9];
+            assert_eq!(socket.recv(&mut packet).unwrap(), 3);
+        }
+    }
 }

@@ -32,14 +32,14 @@ const WATCH: u8 = 32;
 /// encoder may send the same packets again. All looped packets have come back by then.
 const SILENCE: u64 = 3000;
 
-/// How often a sender report may repeat. No encoder repeats one, but a network may duplicate it.
+/// How often a sender report may repeat while its sender is unknown: a network may duplicate it.
 const REPEATS: u8 = 2;
 
 /// How many SSRCs are followed: media may share a port.
 const TRACKS: usize = 2;
 
 /// The recent packets of one source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LoopGuard {
     tracks: [Option<Track>; TRACKS],
     reports: [Option<Report>; TRACKS],
@@ -69,15 +69,26 @@ struct Track {
 #[derive(Debug)]
 struct Report {
     ssrc: u32,
-    /// A hash of the whole packet. Each report has another time, and so another hash.
+    /// A hash of the whole packet. Most encoders put another time into each report.
     mark: u64,
+    /// Its sender, if it is known.
+    sender: Option<SocketAddr>,
+    /// When that sender last sent it, in coarse milliseconds.
+    last: u64,
     repeats: u8,
 }
 
+impl Default for LoopGuard {
+    fn default() -> Self {
+        Self { tracks: [None, None], reports: [None, None], next: 0, watch: WATCH }
+    }
+}
+
 impl LoopGuard {
-    /// Whether the senders of the next batch are wanted.
+    /// Whether the senders of the next batch are wanted: always if only RTCP comes, which is rare.
     pub(crate) fn wants_senders(&self) -> bool {
-        self.watch > 0
+        let only_reports = self.tracks[0].is_none() && self.tracks[1].is_none();
+        self.watch > 0 || (only_reports && self.reports.iter().any(Option::is_some))
     }
 
     /// A batch is over.
@@ -96,8 +107,9 @@ impl LoopGuard {
     ) -> bool {
         match packet {
             Packet::Rtp(header) => self.is_rtp_returned(header, short_mark(datagram), sender, now),
-            Packet::Rtcp => rtcp::sender_report(datagram)
-                .is_some_and(|report| self.is_report_returned(report.ssrc, mark(datagram))),
+            Packet::Rtcp => rtcp::sender_report(datagram).is_some_and(|report| {
+                self.is_report_returned(report.ssrc, mark(datagram), sender, now)
+            }),
             Packet::Other => false,
         }
     }
@@ -141,20 +153,35 @@ impl LoopGuard {
         self.next
     }
 
-    fn is_report_returned(&mut self, ssrc: u32, mark: u64) -> bool {
+    /// Some encoders send the same report again and again. From its own sender that is no loop.
+    fn is_report_returned(
+        &mut self,
+        ssrc: u32,
+        mark: u64,
+        sender: Option<SocketAddr>,
+        now: u64,
+    ) -> bool {
+        let new = Report { ssrc, mark, sender, last: now, repeats: 0 };
         let known = self.reports.iter_mut().flatten().find(|report| report.ssrc == ssrc);
         let Some(report) = known else {
             self.next = (self.next + 1) % TRACKS;
-            self.reports[self.next] = Some(Report { ssrc, mark, repeats: 0 });
+            self.reports[self.next] = Some(new);
             return false;
         };
-        if report.mark != mark {
-            *report = Report { ssrc, mark, repeats: 0 };
+        if report.mark != mark || now.saturating_sub(report.last) >= SILENCE {
+            *report = new;
             return false;
         }
-        report.repeats = report.repeats.saturating_add(1);
         self.watch = WATCH;
-        report.repeats > REPEATS
+        report.repeats = report.repeats.saturating_add(1);
+        match report.sender.zip(sender) {
+            Some((own, sender)) if own == sender => {
+                report.last = now;
+                false
+            }
+            Some(_) => true,
+            None => report.repeats > REPEATS,
+        }
     }
 }
 

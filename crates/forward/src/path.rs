@@ -13,6 +13,9 @@ pub struct Source {
     /// Accept only these senders' packets; for a group by source-specific joins (RFC 4607). Empty:
     /// everybody's.
     pub senders: Vec<IpAddr>,
+    /// Accept only packets from this port of the same address. The caller trusts the sender there, so
+    /// no loop is looked for. For addresses of this host only.
+    pub peer: Option<u16>,
     /// The name of the interface to join a group on; `None` lets the routes decide.
     pub interface: Option<String>,
 }

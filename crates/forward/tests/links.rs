@@ -76,6 +76,7 @@ fn a_group_is_received_again_when_its_interface_returns() {
             (
                 Source {
                     senders: ["192.0.2.7", "192.0.2.9"].map(|one| one.parse().unwrap()).to_vec(),
+                    peer: None,
                     ..group("232.1.1.1", 5004)
                 },
                 "192.0.2.9",

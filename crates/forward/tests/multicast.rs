@@ -13,7 +13,13 @@ use std::time::Instant;
 
 /// A unicast address of this host, as an encoder sends to.
 fn own(port: u16) -> Source {
-    Source { address: "192.0.2.1".parse().unwrap(), port, senders: Vec::new(), interface: None }
+    Source {
+        address: "192.0.2.1".parse().unwrap(),
+        port,
+        senders: Vec::new(),
+        peer: None,
+        interface: None,
+    }
 }
 
 fn copy(relay: &Relay, source: &Source, target: SocketAddr, ttl: u8, interface: &str) -> Flow {

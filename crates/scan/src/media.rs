@@ -43,7 +43,7 @@ impl Media {
             let interface = path.multicast.as_ref().and_then(|one| one.interface.as_deref());
             let interface = interface.map(str::to_owned);
             let (address, port) = (path.target.ip(), path.target.port());
-            Some(Source { address, port, senders: Vec::new(), interface })
+            Some(Source { address, port, senders: Vec::new(), peer: None, interface })
         };
         let mut medias = Self::of(stream).ok()?;
         for media in &mut medias {
@@ -69,6 +69,7 @@ fn source(source: &catalog::Source) -> Source {
         address: source.address,
         port: source.port,
         senders: source.senders.to_vec(),
+        peer: None,
         interface: source.interface.as_deref().map(str::to_owned),
     }
 }

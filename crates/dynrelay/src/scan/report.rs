@@ -230,7 +230,13 @@ mod tests {
         let sdp = format!("v=0\nm={kind} {port} RTP/AVP {pt}\na=rtpmap:96 H264/90000\n");
         let session = Session::parse(sdp.as_bytes()).unwrap();
         let address = "239.1.2.3".parse().unwrap();
-        let source = Source { address, port, senders: Vec::new(), interface: Some("eth0".into()) };
+        let source = Source {
+            address,
+            port,
+            senders: Vec::new(),
+            peer: None,
+            interface: Some("eth0".into()),
+        };
         let media = &session.media[0];
         Media {
             stream: "news".into(),

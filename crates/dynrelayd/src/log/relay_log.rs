@@ -49,6 +49,10 @@ pub(crate) fn write(event: &LogEvent) {
         | LogEvent::PullFailed { .. }
         | LogEvent::PullEnded { .. } => write_pull(event),
         LogEvent::Returned { stream, sender, returned } => {
+            let sender = match sender.ip().is_loopback() {
+                true => "a program on this host".to_owned(),
+                false => sender.to_string(),
+            };
             warn!(
                 name: "returned", stream, %sender, returned,
                 "packets of {stream} come back: {sender} sends them here again, and they are not \

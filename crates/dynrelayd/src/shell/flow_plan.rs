@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use catalog::{Catalog, Pair};
+use rtsp::Hop;
 
 /// The data plane's flows for this route. `pulled` says where a pull delivers its packets.
-pub(crate) fn media(pairs: &[Pair], pulled: &[SocketAddr]) -> Vec<forward::Media> {
+pub(crate) fn media(pairs: &[Pair], pulled: &[Hop]) -> Vec<forward::Media> {
     let path = |of| path(of, pulled);
     pairs
         .iter()
@@ -14,9 +15,12 @@ pub(crate) fn media(pairs: &[Pair], pulled: &[SocketAddr]) -> Vec<forward::Media
 }
 
 /// Where the packets of a source arrive. `pulled` says where a pull delivers its packets.
-pub(crate) fn arrival(source: &catalog::Source, pulled: &[SocketAddr]) -> SocketAddr {
-    let at = source.pulled().and_then(|place| pulled.get(place));
-    at.copied().unwrap_or_else(|| source.socket())
+pub(crate) fn arrival(source: &catalog::Source, pulled: &[Hop]) -> SocketAddr {
+    hop(source, pulled).map_or_else(|| source.socket(), |hop| hop.to)
+}
+
+fn hop(source: &catalog::Source, pulled: &[Hop]) -> Option<Hop> {
+    source.pulled().and_then(|place| pulled.get(place)).copied()
 }
 
 /// The settings of the data plane.
@@ -30,13 +34,14 @@ pub(crate) fn settings(catalog: &Catalog) -> forward::Settings {
     }
 }
 
-fn path(path: &catalog::Path, pulled: &[SocketAddr]) -> forward::Path {
+fn path(path: &catalog::Path, pulled: &[Hop]) -> forward::Path {
     let at = arrival(&path.source, pulled);
     forward::Path {
         source: forward::Source {
             address: at.ip(),
             port: at.port(),
             senders: path.source.senders.to_vec(),
+            peer: hop(&path.source, pulled).map(|hop| hop.from.port()),
             interface: path.source.interface.as_deref().map(str::to_owned),
         },
         target: path.target,

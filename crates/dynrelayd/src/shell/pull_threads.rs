@@ -2,11 +2,11 @@
 //! plane receives them like any other source. One pull serves all relays of its stream.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use rtsp::{Ending, Order, Output, Pull};
+use rtsp::{Ending, Hop, Order, Output, Pull};
 
 use super::message::Message;
 use crate::core::{Input, PullOrder, PullReport};
@@ -68,12 +68,12 @@ impl PullThreads {
         None
     }
 
-    /// Where the packets of a stream arrive, if it is pulled: RTP and RTCP of each media in turn. The
-    /// caller opens these ports now.
-    pub(crate) fn outputs(&mut self, stream: &str) -> Vec<SocketAddr> {
+    /// The hops of a stream's packets, if it is pulled: RTP and RTCP of each media in turn. The caller
+    /// opens the ports now that they lead to.
+    pub(crate) fn outputs(&mut self, stream: &str) -> Vec<Hop> {
         let Some(running) = self.running.get_mut(stream) else { return Vec::new() };
         running.reserved.clear();
-        running.outputs.iter().flat_map(|output| [output.rtp.to, output.rtcp.to]).collect()
+        running.outputs.iter().flat_map(|output| [output.rtp, output.rtcp]).collect()
     }
 
     /// Ends the pull of a stream soon, after TEARDOWN.

@@ -168,6 +168,17 @@ fn a_sender_report_does_not_loop() {
     assert_eq!(passed(&receiver), 9);
 }
 
+#[test]
+fn a_sender_report_without_a_time_is_no_loop_from_its_own_sender() {
+    let (mut guard, report) = (LoopGuard::default(), report(0, 0));
+    for now in (0..60_000).step_by(1000) {
+        assert!(guard.wants_senders());
+        assert!(!see(&mut guard, &report, encoder(), now));
+        assert!(see(&mut guard, &report, stranger(), now + 100));
+    }
+    assert!(!see(&mut guard, &report, stranger(), 70_000), "the encoder moved");
+}
+
 proptest! {
     #[test]
     fn accepts_any_bytes(all in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..50)) {
