@@ -1,4 +1,4 @@
-"""What scripts/demo shows: one broadcast, one edge, and viewers who come and go."""
+"""The demo: one broadcast, one edge, and viewers who come and go."""
 
 import os
 import sys
@@ -17,22 +17,22 @@ _BOLD, _GREEN, _RED, _DIM = "1", "32", "31", "2"
 
 
 def paint(colour, text):
-    """The text in a colour, on a terminal."""
+    """The text in a color, on a terminal."""
     return f"\x1b[{colour}m{text}\x1b[0m" if _COLOURS else text
 
 
 def step(text):
-    """What happens next."""
+    """Announces the next step."""
     print(f"\n{paint(_BOLD, text)}", flush=True)
 
 
 def fact(text):
-    """What was seen."""
+    """Prints an observation."""
     print(f"  {paint(_GREEN, '✓')} {text}", flush=True)
 
 
 def quote(text):
-    """What a program printed or sent."""
+    """Prints the output of a program."""
     for line in text.splitlines():
         print(f"    {paint(_DIM, line)}", flush=True)
 
@@ -48,7 +48,7 @@ def watch(testbed, viewer):
 
 
 def compare(testbed):
-    """Compares a few seconds of what the encoder sends with what arrives at the edge."""
+    """Compares the packets that the encoder sends with those that arrive at the edge."""
     sent = Capture(testbed["encoder"], "eth0", "udp and dst net 239.0.0.0/8")
     ports = f"{PORTS[0]}-{PORTS[-1]}"
     arrived = Capture(testbed["dss2"], "eth0", f"udp dst portrange {ports}")
@@ -62,7 +62,7 @@ def compare(testbed):
 
 
 def story(testbed):
-    """From the first viewer to the last, and once more."""
+    """Shows the life of a relay, twice."""
     step("The broadcast is on, and nobody watches.")
     fact(f"The encoder sends RTP to {testbed.encoder.group}; the origin hears it.")
     fact(f"Ports open at the edge: {testbed.edges['dss2'].open_ports() or 'none'}.")

@@ -1,4 +1,4 @@
-"""What scripts/screenshots makes: pictures of the pages, for the docs."""
+"""Takes the pictures of the pages for the docs."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ _PICTURES = {
 
 
 def small(picture):
-    """The same picture with a palette, which takes a fraction of the bytes."""
+    """The same picture with a palette, much smaller."""
     palette = "split[all][some];[some]palettegen=max_colors=128[few];[all][few]paletteuse=dither=none"
     command = ["ffmpeg", "-v", "error", "-f", "png_pipe", "-i", "-", "-vf", palette]
     command += ["-f", "image2pipe", "-c:v", "png", "-compression_level", "9", "-"]
@@ -30,7 +30,7 @@ def small(picture):
 
 
 def main(folder):
-    """Takes all of them."""
+    """Takes all pictures."""
     host = Host("dss1")
     try:
         script = host.install(Path(__file__).parent / "lab" / "mock_daemon.py", "/run/mock_daemon.py")

@@ -1,4 +1,4 @@
-"""The daemon's own life: reload and the end."""
+"""The daemon reloads and ends."""
 
 import signal
 
@@ -9,14 +9,14 @@ from lab.web import SITE, fetch
 
 
 def playing(testbed):
-    """A player that watches news, and the relay that brings it."""
+    """A player that plays news, and its relay."""
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
     return player, testbed.daemon.wait_for("news/dss2", state="live")
 
 
 def streams(testbed):
-    """The names in the catalogue."""
+    """The names of the streams."""
     return [stream["name"] for stream in testbed.daemon.ask("streams")["streams"]]
 
 

@@ -1,4 +1,4 @@
-"""A stream with audio from Icecast, which Icecast's own relay carries to the edge's side."""
+"""A stream with audio from Icecast. Icecast's own relay carries it to the edge."""
 
 import json
 import xml.etree.ElementTree
@@ -13,7 +13,7 @@ URL = f"http://dss2.example.net:8000{MOUNT}"
 
 
 def par(viewer, *options):
-    """What the SMIL document has played at the same time: elements and URLs."""
+    """The elements and URLs that a SMIL document plays at the same time."""
     smil = viewer.run(["curl", "-sSf", *options]).stdout
     return [(part.tag, part.get("src")) for part in xml.etree.ElementTree.fromstring(smil).find("body/par")]
 
@@ -32,7 +32,7 @@ def test_smil_names_video_and_audio_and_icecast_relays_the_audio_on_demand(light
     m3u = viewer.run(["curl", "-sSf", f"{SITE}/s01.m3u"]).stdout
     assert video[1] in m3u and "8000" not in m3u
 
-    # A viewer near the origin is sent there, and so is its {edge}.
+    # A local viewer goes to the origin, and {edge} names the origin.
     near = [("video", "rtsp://dss1.example.org/s01.sdp"), ("audio", URL.replace("dss2.example.net", "dss1.example.org"))]
     assert par(testbed["neighbour"], document) == near
 
@@ -77,7 +77,7 @@ def test_documents_escape_the_audio_url_and_a_reload_names_the_line_of_a_bad_one
     assert par(viewer, f"{document}?player=quicktime") == both, "icy:// knows no TLS"
     assert url.replace("&", "&amp;") in viewer.run(["curl", "-sSf", document]).stdout
 
-    # What is wrong is said with file and line, and what it said before stays in force.
+    # The daemon names file and line of a fault, and keeps the earlier settings.
     for bad, why in [
         ("ftp://radio/s01", "http:// or https://"),
         ("http://me:secret@radio/s01", "every viewer would see them"),

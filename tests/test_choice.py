@@ -1,4 +1,4 @@
-"""Where a viewer is sent."""
+"""The daemon chooses an edge for each viewer."""
 
 from lab.encoder import addressed_to
 from lab.network import address
@@ -6,7 +6,7 @@ from lab.web import fetch
 
 DSS2, DSS3 = "rtsp://dss2.example.net", "rtsp://dss3.example.net"
 
-# Nobody plays in these tests: the relays must not close meanwhile.
+# Nobody plays in these tests, and the relays must not close.
 PATIENT = {"grace": "10m"}
 
 

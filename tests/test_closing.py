@@ -1,4 +1,4 @@
-"""A relay closes by itself, and a new player brings it back."""
+"""A relay closes by itself, and the next player starts it again."""
 
 import pytest
 

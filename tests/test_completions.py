@@ -1,4 +1,4 @@
-"""What bash, zsh and fish offer at Tab is what the command's own help says."""
+"""bash, zsh and fish complete the commands, options and names of dynrelay."""
 
 import pytest
 
@@ -12,7 +12,7 @@ _TITLE = 'title = "The news: \\"$1\\", at ten"\n'
 
 @pytest.fixture
 def testbed(light_testbed):
-    """Two streams for the edge dss2, of which one has a title that no shell likes."""
+    """Two streams for the edge dss2. The title of one has characters that shells interpret."""
     return light_testbed(streams=2, files={"s01.toml": _TITLE})
 
 

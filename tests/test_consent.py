@@ -1,4 +1,4 @@
-"""No SDP file of an edge, no relay."""
+"""Without the edge's SDP file there is no relay."""
 
 from lab.full_testbed import TO_DSS2
 from lab.web import fetch

@@ -1,4 +1,4 @@
-"""What the documents and the messages point to is there."""
+"""Documents and messages name files, tests and commands that exist."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_every_test_that_a_document_names_exists():
 
 
 def commands(text):
-    """The commands of dynrelay that a text tells somebody to give."""
+    """The dynrelay commands in a text."""
     quoted = re.findall(r"`(?:sudo )?dynrelay ([^`…]+)`|^ {2}dynrelay (.+)", text, re.MULTILINE)
     blocks = re.findall(r"^```\n(.*?)^```$|^\.Bd.*?\n(.*?)^\.Ed$", text, re.MULTILINE | re.DOTALL)
     typed = re.findall(r"^(?:sudo |.* \| )?dynrelay (.+)", "\n".join(map("".join, blocks)), re.MULTILINE)
@@ -43,7 +43,7 @@ def test_every_recommended_command_exists():
     known = helped()
     texts = [document.read_text() for document in DOCUMENTS]
     texts += [path.read_text() for path in (PROJECT / "share").rglob("*.*") if path.suffix != ".json"]
-    # A line that goes on, with what stands for a name in it.
+    # Rust strings may continue on the next line.
     texts.append(re.sub(r"\\\n\s*", "", source("crates", "cgi-bin")).replace(r"\n", "\n"))
     found = [command for text in texts for command in commands(text)]
     assert len(found) > 100

@@ -1,4 +1,4 @@
-"""What `dynrelay sdp offer` and `dynrelay check` say of real systems."""
+"""`dynrelay sdp offer` and `dynrelay check` look at a running system."""
 
 import json
 
@@ -7,7 +7,7 @@ from lab.web import SITE
 
 
 def findings(testbed, about):
-    """What `dynrelay check` says of one part: pairs of severity and what was found."""
+    """The findings of `dynrelay check` about one subject: severity and text of each."""
     found = testbed.daemon.check()["findings"]
     return [(one["severity"], one["what"]) for one in found if one["about"] == about]
 
@@ -18,7 +18,7 @@ def walk_command(testbed, *words):
 
 
 def walk(testbed, *words):
-    """What a walk to dss2 finds: whether all is well, and its steps with their outcomes."""
+    """The result of a walk to dss2: whether it succeeded, and its steps with their outcomes."""
     done = testbed["origin"].run(walk_command(testbed, *words, "--json"), check=False)
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["ok"] else 1)
@@ -26,7 +26,7 @@ def walk(testbed, *words):
 
 
 def nft(host, *commands):
-    """Gives a host's firewall these commands."""
+    """Runs nft commands on a host."""
     for command in commands:
         host.run(["nft", *command.split()])
 
@@ -85,7 +85,7 @@ def test_check_says_that_the_daemon_does_not_run(light_testbed):
 
 
 def test_check_finds_a_reverse_path_filter_that_drops_the_encoder(light_testbed):
-    """The origin would answer this sender by another interface than the studio's."""
+    """The origin's route back to this sender is not on the studio interface."""
     testbed = light_testbed(more="a=source-filter: incl IN IP4 * 10.77.0.2\n")
     origin, encoder = testbed["origin"], testbed["encoder"]
     encoder.run(["ip", "address", "add", "10.77.0.2/32", "dev", "eth0"])
@@ -101,7 +101,7 @@ def test_check_finds_a_reverse_path_filter_that_drops_the_encoder(light_testbed)
     testbed.daemon.ask("start", "s01")
     assert testbed.wait_for(state="closed")["reason"] == "source-ended", "it does drop it"
 
-    # What it says to do is what helps.
+    # The remedy that check names helps.
     origin.run(["sh", "-c", set_filter.format(2)])
     assert findings(testbed, "reception") == []
     testbed.daemon.ask("start", "s01")
@@ -134,7 +134,7 @@ def test_check_finds_a_firewall_that_drops_refusals_or_the_stream(light_testbed)
     assert what.startswith(
         "the rule `icmp type destination-unreachable drop` of inet wall input drops ICMP"
     )
-    # It does: the edge refuses, and nobody hears of it.
+    # It does: the edge refuses, and no refusal arrives.
     testbed.daemon.ask("start", "s01")
     testbed.wait_while_sending(50)
     assert testbed.show()["refusals"] == 0
@@ -209,7 +209,7 @@ def test_check_finds_an_edge_that_never_sent_a_refusal(light_testbed):
 
 
 def limit_errors(host, milliseconds):
-    """Has a host's kernel send no two ICMP errors to a host in such a time, but for its first ones."""
+    """Limits a host's kernel to one ICMP error per destination in this time, after the first few."""
     host.run(["sysctl", "-qw", f"net.ipv4.icmp_ratelimit={milliseconds}"])
 
 
@@ -245,7 +245,7 @@ def test_a_walk_fails_at_refusals_and_stops_the_relay_it_started(light_testbed):
     testbed = light_testbed(shutdown={"errors": 1000})
     ok, steps = walk(testbed, "s01", "--wait", "8s")
     assert not ok
-    # RTCP is refused as well, which harms nothing.
+    # The edge refuses RTCP too. That does not count.
     assert steps[:6] == [*BEFORE_THE_ANSWER, ("answer", "failed")]
     assert steps[-1] == ("end", "ok")
     assert testbed.daemon.relays() == []

@@ -1,4 +1,4 @@
-"""What encoders get up to, and what becomes of it: at the group, at DSS1, at the edge."""
+"""Odd encoders: what they send reaches the group, DSS1 and the edge."""
 
 import struct
 from pathlib import Path
@@ -9,14 +9,14 @@ from lab.replica import COPY, GROUP, ORIGIN, REPLICA, TWO_MEDIA, replica, wait_f
 from lab.rtp import gaps, numbers
 from lab.udp_edge import UdpEdge
 
-# Above those that Darwin keeps for itself, and the same at DSS1 and the edge.
+# Darwin's ports, the same at DSS1 and the edge.
 DSS = 6970
 
 ENCODERS = Path(__file__).parent / "lab" / "duplicate_encoders.py"
 
 
 def rtp(ssrc, number, size=100):
-    """An RTP packet with nothing in it."""
+    """An RTP packet of zeros."""
     return struct.pack("!BBHII", 0x80, 96, number, 0, ssrc) + bytes(size)
 
 
@@ -28,7 +28,7 @@ def sender_report(ssrc):
 RECEIVER_REPORT = struct.pack("!BBHI", 0x80, 201, 1, 9)
 GOODBYE = struct.pack("!BBHI", 0x81, 203, 1, 9)
 
-# Whatever comes to a port that anybody may send to.
+# Anybody may send such datagrams to an open port.
 ODD = [
     b"",
     b"\x80",
@@ -36,7 +36,7 @@ ODD = [
     bytes(12),
     b"\xff" * 1472,
     rtp(1, 1, 0),
-    # It claims fifteen contributing sources, an extension and padding, and has none of them.
+    # Its header promises fifteen contributing sources, an extension and padding.
     b"\xbf" + rtp(1, 2)[1:14],
     # STUN and DTLS.
     struct.pack("!HHI", 1, 0, 0x2112A442) + bytes(12),
@@ -71,7 +71,7 @@ def test_odd_datagrams_and_early_rtcp_reach_every_output_unchanged(light_testbed
 
     send(PORT, b"begin")
     send(PORT + 1, b"begin")
-    # A new stream whose first sign is its RTCP, with what is no sender report before and after.
+    # A new stream begins with RTCP, and not only with sender reports.
     testbed.broadcast.tell("restart")
     for report in (RECEIVER_REPORT, sender_report(1), GOODBYE, b"odd", sender_report(2) + GOODBYE):
         send(PORT + 1, report)
@@ -95,7 +95,7 @@ def test_odd_datagrams_and_early_rtcp_reach_every_output_unchanged(light_testbed
     assert between(leaving.payloads(COPY + 1)) == reports
     assert between(dss.received(DSS)) == came
     assert between(testbed.edge.received(testbed.ports[0])) == came
-    # A streaming server gets no RTCP but what begins with a sender report.
+    # A streaming server gets only RTCP that begins with a sender report.
     passing = [report for report in reports if report[1:2] == b"\xc8"]
     assert passing[:2] == [sender_report(1), sender_report(2) + GOODBYE]
     for server in (dss.received(DSS + 1), testbed.edge.received(testbed.ports[0] + 1)):
@@ -110,7 +110,7 @@ def test_a_relay_and_a_replica_follow_an_encoder_that_restarts(light_testbed):
     testbed.wait_for_packets(RATE)
     testbed.broadcast.tell("restart")
     testbed.wait_for_packets(RATE)
-    # Another process: a port, an SSRC and a sequence of its own.
+    # Another process has its own port, SSRC and sequence.
     testbed.broadcast.program.stop()
     testbed.broadcast = Broadcast(testbed["encoder"], to=ORIGIN)
     testbed.wait_for_packets(2 * RATE)
@@ -148,7 +148,7 @@ def test_either_of_two_identical_encoders_may_stop(light_testbed):
 
 
 def wait_for_group(testbed, interface, which):
-    """Waits until packets leave by an interface; `which` says which, in tcpdump's words."""
+    """Waits until packets that match the filter `which` leave by an interface."""
     capture = Capture(testbed["origin"], interface, f"udp and {which}")
     capture.wait_for(lambda packets: len(packets) >= RATE // 5)
     capture.stop()
@@ -169,7 +169,7 @@ def test_a_reload_moves_a_running_replica(light_testbed):
         testbed.daemon.run("reload")
         wait_for_group(testbed, interface, which)
         wait_for_replica(testbed, "running")
-        # Nothing goes where it was any more.
+        # Nothing goes to the old address.
         captures = {name: Capture(testbed["origin"], name, "dst net 239.255.0.0/16") for name in ("studio", "eth0")}
         testbed.wait_while_sending(RATE // 2)
         for capture in captures.values():
@@ -179,7 +179,7 @@ def test_a_reload_moves_a_running_replica(light_testbed):
         assert (host, int(port)) in to and to <= {(host, int(port)), (host, int(port) + 1)}
         (other,) = captures.values()
         assert other.packets == []
-    # The relay went on all the while.
+    # The relay did not stop.
     assert testbed.show()["started"] == began
     assert gaps(testbed.edge.received(testbed.ports[0])) == 0
 
@@ -198,7 +198,7 @@ def test_a_replica_on_demand_runs_from_the_first_relay_to_the_last(full_testbed)
     assert replica(testbed, "news")["state"] == "idle"
 
 
-# The same over IPv6.
+# The addresses for IPv6.
 ORIGIN6, ENCODER6, GROUP6 = "2001:db8:9::1", "2001:db8:9::2", "ff15::2"
 
 _LISTENER = f"""

@@ -1,4 +1,4 @@
-"""Links, routes, addresses and machines that fail, and come back."""
+"""Links, routes, addresses and machines fail and come back."""
 
 import signal
 
@@ -14,15 +14,15 @@ def ip(host, words):
 
 
 def default_route(testbed):
-    """The origin's way to everybody else is there again."""
+    """Restores the origin's default route."""
     ip(testbed["origin"], "route add default via 192.0.2.126")
 
 
 class Cable:
-    """The edge's cable is pulled out of the router.
+    """Somebody pulls the edge's cable out of the router.
 
-    Nobody is told: a Linux router without a route counts each ICMP error twice against its limit,
-    and so sends next to none. The packets go out all the while.
+    The origin does not notice: a Linux router without a route counts each ICMP error twice against
+    its limit, and so sends almost none.
     """
 
     seen = False
@@ -99,7 +99,7 @@ def test_a_relay_stays_live_through_a_short_outage(light_testbed, fault):
     before = testbed.edge.count(testbed.ports[0])
     testbed.wait_for_packets(3 * RATE)
     came = testbed.edge.received(testbed.ports[0])[before:]
-    # ARP may hold back what it found no address for, and lose the first of it.
+    # While ARP has no answer, the kernel queues packets and drops the first of them.
     assert gaps(came[RATE:]) == 0
     assert testbed.wait_for()["state"] == "live"
 
@@ -131,7 +131,7 @@ def test_a_relay_closes_when_the_edge_reboots_and_starts_again(light_testbed):
 
 
 def test_a_relay_goes_on_to_a_machine_that_replaces_the_edge(light_testbed):
-    """Another machine takes over address and ports; its MAC address is its own."""
+    """Another machine takes over address and ports, with another MAC address."""
     testbed = light_testbed(shutdown={"errors": 1000})
     testbed.watch()
     testbed.edge.program.stop(signal.SIGKILL)
@@ -146,7 +146,7 @@ def test_a_relay_goes_on_to_a_machine_that_replaces_the_edge(light_testbed):
 
 
 def group_members(testbed):
-    """The groups that the origin's studio interface is a member of."""
+    """The multicast groups of the origin's studio interface."""
     return ip(testbed["origin"], "maddress show dev studio").stdout
 
 

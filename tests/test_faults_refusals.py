@@ -1,4 +1,4 @@
-"""Refusals under the kernel's ICMP limits: who is found out, and who comes back."""
+"""Refusals under the kernel's ICMP limits."""
 
 import pytest
 
@@ -10,13 +10,13 @@ from lab.capture import Capture
 
 TO_EDGE = "udp and dst host dss2.example.net"
 
-# The encoder's packets are the clock: so many of one stream go by between two probes. A probe
-# goes out a twentieth later than the interval says, and a busy machine is later still.
+# The encoder's packets are the clock: this many packets of one stream pass between two probes. A
+# probe waits a twentieth longer than the interval, and a busy machine adds to that.
 PROBE_INTERVAL = RATE * 1.3
 
 
 def reports_after_the_first_probe(packets, port):
-    """How many RTCP packets went out with a flow's probes."""
+    """The number of RTCP packets that the daemon sent among a flow's probes."""
     flow = [packet for packet in packets if packet.target_port in (port, port + 1)]
     rtp = [at for at, packet in enumerate(flow) if packet.target_port == port]
     full_rate = runs(flow[at].payload for at in rtp)[0]
@@ -41,13 +41,13 @@ def test_fifteen_of_sixteen_relays_die_at_once_and_close_while_one_plays_on(ligh
     for port, began, ended in zip(dead.values(), before, closed):
         full_rate, *later = runs(out.payloads(port))
         slowest = max(slowest, full_rate - (ended - began) % 65536)
-        # From then on one packet at a time, or as many as go by until a mistake is found out. The
-        # first of the three errors was the refusal at full rate.
+        # From then on it sends single probes. A relay taken for alive by mistake sends for up to two
+        # intervals. The first of the three errors was the refusal at full rate.
         assert len(later) >= 2
         assert max(later) <= 2 * PROBE_INTERVAL, (port, later)
         if max(later) == 1:
             assert reports_after_the_first_probe(out.packets, port) == 0
-    # Suspect within seconds. Fifteen ports share six ICMP errors and then one a second.
+    # All are Suspect within seconds. Fifteen ports share six ICMP errors, and then one a second.
     assert slowest <= 20 * RATE
     print("packets until the last was suspect:", slowest)
     watched = testbed.edge.received(testbed.ports[0])

@@ -1,4 +1,4 @@
-"""What an edge says or keeps to itself: firewalls, and servers that report their viewers."""
+"""Edges behind firewalls, and edges that report their viewers."""
 
 import pytest
 
@@ -9,7 +9,7 @@ UNREACHABLE = "icmp type destination-unreachable"
 
 
 def firewall(testbed, rule):
-    """The router between origin and edge has this rule from now on."""
+    """Adds a firewall rule to the router between origin and edge."""
     router = testbed.network.router
     router.run(["nft", "add", "table", "ip", "wall"])
     chain = "{ type filter hook forward priority 0; }"
@@ -18,7 +18,7 @@ def firewall(testbed, rule):
 
 
 def silent_edges(testbed):
-    """What `dynrelay check` says of edges."""
+    """The findings of `dynrelay check` about edges."""
     return [one["what"] for one in testbed.daemon.check()["findings"] if one["about"] == "edges"]
 
 
@@ -30,7 +30,7 @@ def test_a_relay_runs_on_where_icmp_is_dropped_and_show_and_check_say_so(light_t
     assert not testbed.show()["answers"]
     testbed.edge.close(*testbed.ports)
     sent = testbed.wait_for()["packets"]
-    # Fifteen times what closes a relay that is refused once a second.
+    # Three refusals, one a second, would close the relay in a fifth of this.
     testbed.daemon.wait_until(
         lambda: testbed.wait_for()["packets"] > sent + 15 * RATE, "packets should go out on and on"
     )
@@ -74,7 +74,7 @@ def test_check_finds_nothing_wrong_with_an_edge_that_refuses(light_testbed):
 
 
 def test_a_relay_to_open_ports_closes_when_the_edge_reports_no_viewers(light_testbed):
-    """Darwin Streaming Server leaks references: its ports may never close again."""
+    """Darwin Streaming Server leaks references, so its ports may stay open for ever."""
     testbed = light_testbed(shutdown={"no_viewers": "5s"})
     testbed.edge.report_viewers(1)
     testbed.watch()
@@ -94,7 +94,7 @@ def test_a_relay_never_closes_while_the_edge_reports_a_viewer(light_testbed):
     testbed = light_testbed(shutdown={"no_viewers": "2s", "lease": "3s"})
     testbed.edge.report_viewers(1)
     testbed.watch()
-    # Ten times as long as either rule would take.
+    # Ten times as long as either rule would wait.
     testbed.wait_for_packets(30 * RATE)
     assert testbed.wait_for()["state"] == "live"
     assert gaps(testbed.edge.received(testbed.ports[0])) == 0

@@ -1,4 +1,4 @@
-"""What the encoder and its cable do wrong passes through, or stops there."""
+"""Faults of the encoder and its cable pass through unchanged, or stop at the origin."""
 
 import random
 import struct
@@ -10,25 +10,25 @@ from lab.broadcast import PORT, RATE
 from lab.rtp import gaps, runs
 from lab.capture import Capture
 
-# The first of these bytes make a sender report, the only RTCP that an edge is sent.
+# An edge gets only RTCP that begins with a sender report.
 SENDER_REPORT = struct.pack("!BBHI5I", 0x80, 200, 6, 7, 1, 2, 3, 4, 5)
 RECEIVER_REPORT = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
 GOODBYE = bytes([0x81, 203, 0, 1, 0, 0, 0, 7])
 
 
 def odd_datagrams():
-    """Of every size that UDP can have, and of any content."""
+    """Datagrams of every size and any content."""
     dice = random.Random(7)
     sizes = [0, 1, 2, 3, 4, 11, 12, 13, 100, 1471, 1472, 1473, 1500, 1501, 9000, 65506, 65507]
     noise = [dice.randbytes(size) for size in sizes]
-    # Headers that promise more than there is: sources, an extension, padding.
+    # These headers promise sources, an extension or padding that are missing.
     lies = [bytes([first, 96]) + dice.randbytes(10) for first in (0x8F, 0x90, 0xA0, 0xBF)]
     small = [dice.randbytes(dice.randrange(0, 60)) for _ in range(200)]
     return noise + lies + small + [bytes(12), bytes(1200), b"\xff" * 1200]
 
 
 def sent_raw(testbed, port, datagrams):
-    """Sends datagrams to the stream's group, and nothing else meanwhile."""
+    """Sends datagrams to the stream's group."""
     for datagram in datagrams:
         testbed.broadcast.tell("raw", port, datagram.hex())
 
@@ -114,10 +114,9 @@ def test_a_relay_survives_a_silence_shorter_than_source_silence(light_testbed):
 
 
 def disturb(testbed):
-    """The encoder's cable is a bad one from now on: by netem, where the kernel has it.
+    """Disturbs the encoder's cable: by netem if the kernel has it, otherwise by the sender.
 
-    True if packets still come one after another: netem's come on several CPUs at once, and
-    nobody can say which was first.
+    Returns true if packets still have an order: netem's arrive on several CPUs at once.
     """
     netem = "delay 15ms 15ms loss 5% duplicate 5% reorder 10% 50%".split()
     command = ["tc", "qdisc", "add", "dev", "eth0", "root", "netem", *netem]

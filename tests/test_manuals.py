@@ -1,4 +1,4 @@
-"""The manual pages are sound, by two readers of them, and tell what there is and nothing else.
+"""The manual pages are valid, and describe what exists and nothing else.
 
 Keys, formats, defaults and the daemon's options are compared by the crates' own tests, and metrics by
 those of status.cgi.
@@ -14,12 +14,12 @@ import pytest
 from lab.manual import PAGES, Manual, source, variants, vocabulary
 from lab.binaries import BUILT, DYNRELAY, DYNRELAYD, PROJECT
 
-# What libraries look up, and which they are.
+# Variables that libraries look up.
 BY_LIBRARIES = {"LISTEN_FDS": "listenfd", "NOTIFY_SOCKET": "sd-notify", "WATCHDOG_USEC": "sd-notify"}
 
 
 def said(*command):
-    """What a command has to complain of."""
+    """The complaints of a command."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return [line for line in (done.stdout + done.stderr).splitlines() if line]
 
@@ -27,7 +27,7 @@ def said(*command):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_mandoc_and_groff_accept_a_manual_page(page):
     assert said("mandoc", "-Tlint", "-Wwarning", page) == []
-    # groff as man-db runs it, but for what it shows.
+    # groff as man-db runs it, without output.
     assert said("groff", "-ww", "-mandoc", "-Tutf8", "-rLL=78n", "-Kutf8", "-z", page) == []
 
 
@@ -147,7 +147,7 @@ def test_the_exit_codes(tmp_path):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """All that a package puts onto a host, its folders too."""
+    """The files and folders that a package installs."""
     root = tmp_path_factory.mktemp("root")
     environment = dict(os.environ, DESTDIR=str(root))
     command = [PROJECT / "scripts/install", "--prefix", "/usr", "--from", BUILT]

@@ -1,4 +1,4 @@
-"""What status.cgi tells Prometheus, the alert rules and the dashboard that go by it."""
+"""The metrics of status.cgi, and the alert rules and the dashboard that use them."""
 
 import json
 import re
@@ -19,7 +19,7 @@ PASSWORD = "open sesame"
 
 @pytest.fixture
 def watched(light_testbed):
-    """Two streams, of which the first is relayed to an edge that counts two viewers."""
+    """Two streams. The first is relayed, and the edge reports two viewers."""
     testbed = light_testbed(streams=2)
     testbed.edge.report_viewers(2)
     testbed.edge.open(testbed.ports[0])
@@ -29,7 +29,7 @@ def watched(light_testbed):
 
 
 def metrics(testbed, *options):
-    """What somebody on the origin gets."""
+    """The metrics, as somebody on the origin gets them."""
     return get(testbed["origin"], f"{STATUS}/metrics", *options)
 
 
@@ -54,7 +54,7 @@ def test_prometheus_accepts_the_metrics(watched):
 
 
 def described():
-    """The metrics that the manual page has, each with its labels."""
+    """The metrics in the manual page, with their labels."""
     found = {}
     for name, rest in re.findall(r"^\.It Li (dynrelay_\w+)(.*)", MANUAL.read_text(), re.MULTILINE):
         labels = set(re.findall(r"[a-z]+", rest.partition("{")[2].replace("Li", "").replace("Ns", "")))
@@ -72,11 +72,11 @@ def test_prometheus_on_another_host_answers_every_query_of_dashboard_and_alerts(
     assert get(watched["guest"], odd, "--path-as-is").status in (401, 403, 404)
     prometheus = Prometheus(watched["guest"], PASSWORD)
     prometheus.wait_for('up{job="dynrelay"} == 1')
-    # Only OpenMetrics tells units.
+    # Only OpenMetrics has units.
     (told,) = prometheus.ask("metadata?metric=dynrelay_relay_sent_bytes")["dynrelay_relay_sent_bytes"]
     assert told["unit"] == "bytes", told
 
-    # A relay that closes, too, so that there is something to see in every panel.
+    # A closed relay gives every panel some data.
     watched.daemon.ask("start", "s02")
     prometheus.wait_for('dynrelay_relay_state{stream="s02"}')
     watched.daemon.ask("stop", "s02", "dss2")
@@ -100,7 +100,7 @@ def dashboard():
 
 
 def asked():
-    """What the dashboard asks Prometheus for: expressions, and the labels that their legends name."""
+    """The dashboard's queries: expressions, and the labels in their legends."""
     targets = [target for panel in dashboard()["panels"] for target in panel["targets"]]
     return [
         (

@@ -1,4 +1,4 @@
-"""Where a stream comes from, and how its replica goes: in `show`, in `streams`, on the pages and for scripts."""
+"""Every view shows the origin of a stream and the state of its replica."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from lab.web import STATUS, Apache, get
 
 
 def told(testbed, stream="s01"):
-    """A stream's origin as each of them tells it: one text for each reader."""
+    """A stream's origin in each view for people, as text."""
 
     def plain(html):
         return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
@@ -25,24 +25,24 @@ def told(testbed, stream="s01"):
 
 
 def origins(testbed, stream="s01"):
-    """A stream's origin for scripts, as `show` and `streams` have it."""
+    """A stream's origin in the JSON of `show` and `streams`."""
     listed = next(one for one in testbed.daemon.ask("streams")["streams"] if one["name"] == stream)
     return [shape(one["origin"]) for one in (testbed.daemon.ask("show", stream), listed)]
 
 
 def relayed(testbed):
-    """The same as relays.json has it for the only relay."""
+    """The origin of the only relay in relays.json."""
     (relay,) = json.loads(get(testbed["origin"], f"{STATUS}/relays.json").body)["relays"]
     return shape(relay["origin"])
 
 
 def shape(told):
-    """What of it doesn't change from one moment to the next."""
+    """The parts of an origin that do not change from moment to moment."""
     return told["kind"], told["state"], [(one["state"], one["to"]) for one in told.get("replicas", [])]
 
 
 def wait_for(testbed, kind, state, *replicas):
-    """Waits until the origin is so; `replicas` are their states."""
+    """Waits until the origin has this kind and state; `replicas` are states of replicas."""
     to = [f"{GROUP}:{COPY}"]
     wanted = (kind, state, [(replica, to) for replica in replicas])
     testbed.daemon.wait_until(lambda: origins(testbed) == [wanted] * 2, f"the origin should be {wanted}")
@@ -67,7 +67,7 @@ def test_every_view_shows_a_multicast_origin(light_testbed):
 
 
 def page_of_relay(testbed):
-    """The relay's own page, without its marks."""
+    """The text of the relay's page."""
     return re.sub(r"<[^>]+>", "", get(testbed["origin"], f"{STATUS}/relay/s01/dss2").body)
 
 
@@ -105,7 +105,7 @@ def test_every_view_shows_each_state_of_a_replica(light_testbed):
     testbed.broadcast.tell("resume")
     wait_for(testbed, "unicast", "running", "running")
     testbed["origin"].run(["ip", "link", "set", "eth0", "down"])
-    # It is all that receives the stream.
+    # Nothing else receives the stream.
     wait_for(testbed, "unicast", "failed", "failed")
     said = told(testbed)
     assert f"replica to {GROUP}:{COPY}: failed for" in said["show"]

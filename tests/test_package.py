@@ -1,5 +1,5 @@
-"""On the host: the Debian package and scripts/install on a fresh Debian that systemd has booted, its
-units, and the web servers' settings as they are shipped."""
+"""The Debian package, scripts/install, the systemd units and the shipped web server settings, on a fresh
+Debian."""
 
 import os
 import re
@@ -18,7 +18,7 @@ SOCKET = "/run/dynrelay/control.sock"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A folder for all who run these tests at the same time."""
+    """A folder that all workers of this run share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -45,7 +45,7 @@ def packages(shared):
 
 @pytest.fixture
 def testbed(request, debian):
-    """The testbed. Its daemon's log is printed if the test fails."""
+    """The testbed. It prints the daemon's log if the test fails."""
     built = PackageTestbed(debian=debian)
     yield built
     if getattr(request.node, "failed", False):
@@ -55,31 +55,31 @@ def testbed(request, debian):
 
 
 def dpkg(machine, *words):
-    """Runs dpkg on the machine, which has no terminal to ask."""
+    """Runs dpkg on the machine, without questions."""
     command = ["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confold", *words]
     return machine.run(command, patience=180)
 
 
 def install(machine, package):
-    """Installs a package, or updates to it."""
+    """Installs or updates a package."""
     machine.install(package, f"/run/{package.name}")
     dpkg(machine, "--install", f"/run/{package.name}")
 
 
 def files(machine):
-    """Every file of the machine, but for what any installation changes."""
+    """The files of the machine, without those that every installation changes."""
     passing = r"^/(dev|proc|sys|run|tmp|mnt|var/(log|cache|tmp)|var/lib/(dpkg|systemd|apache2|private))/|/\.updated$|-$"
     found = machine.run(["find", "/", "-xdev", "-not", "-type", "d"]).stdout.splitlines()
     return {file for file in found if not re.search(passing, file)}
 
 
 def users(machine):
-    """The users there are."""
+    """The users of the machine."""
     return machine.run(["cut", "-d:", "-f1", "/etc/passwd"]).stdout.split()
 
 
 def serve_by_apache(machine):
-    """What the README says to do."""
+    """Configures Apache as the README says."""
     machine.run(["a2enmod", "cgid"])
     machine.run(["a2enconf", "dynrelay"])
     machine.run(["systemctl", "restart", "apache2"])
@@ -137,7 +137,7 @@ def test_systemd_brings_the_daemon_and_its_relays_back(testbed, packages):
     # A crash.
     testbed.ended(kill("SIGKILL"))
     testbed.wait_for_packets()
-    # A hung supervisor: the watchdog ends it, and nobody else does.
+    # A hung daemon: systemd's watchdog ends it.
     machine.write("/run/systemd/system/dynrelayd.service.d/soon.conf", "[Service]\nWatchdogSec=2s\n")
     machine.run(["systemctl", "daemon-reload"])
     testbed.ended(lambda _: machine.run(["systemctl", "restart", "dynrelayd"]))
@@ -146,7 +146,7 @@ def test_systemd_brings_the_daemon_and_its_relays_back(testbed, packages):
     assert "watchdog" in machine.journal().lower()
     testbed.wait_for_packets()
 
-    # What becomes of relays is found in the journal by its fields.
+    # The journal finds relays by its fields.
     machine.run(["dynrelay", "stop", "s01/dss2"])
     machine.run(["dynrelay", "start", "s01"])
     testbed.wait_for_packets()
@@ -156,7 +156,7 @@ def test_systemd_brings_the_daemon_and_its_relays_back(testbed, packages):
         "the journal should tell of the relay",
     )
 
-    # A configuration that can't be used changes nothing, and who reloads is told.
+    # A broken configuration changes nothing, and the reload fails.
     config = machine.path(CONFIG)
     good = config.read_text()
     config.write_text(good.replace("[origin]", "[orign]"))
@@ -167,7 +167,7 @@ def test_systemd_brings_the_daemon_and_its_relays_back(testbed, packages):
     machine.run(["systemctl", "reload", "dynrelayd"])
     testbed.wait_for_packets()
 
-    # Asked while it is stopped, the socket starts it.
+    # A request to the socket starts the stopped daemon.
     machine.run(["systemctl", "stop", "dynrelayd.service"])
     assert machine.path(SOCKET).exists()
     assert machine.run(["dynrelay", "list", "--json"]).stdout.count('"s01"') == 1
@@ -206,7 +206,7 @@ def apache(module):
 
 
 def lighttpd(*modules):
-    """Debian's lighttpd, perhaps with other modules beside."""
+    """Debian's lighttpd, with these other modules."""
 
     def start(testbed):
         machine = testbed.machine

@@ -1,4 +1,4 @@
-"""What is relayed, in a browser and for scripts; and the viewers' page."""
+"""The status page and the viewers' page in a browser, and their JSON."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from lab.web import SITE, STATUS, Apache, Lighttpd, get
 
 PHONE, DESK = 360, 1280
 
-# Text whose contrast with what is behind it is less than WCAG's AA asks for.
+# Finds text whose contrast with its background is less than WCAG AA requires.
 _PALE = """
 const channels = (text) => text.match(/[\\d.]+/g).map(Number);
 const light = (colour) => {
@@ -43,13 +43,13 @@ return pale;
 
 @pytest.fixture
 def watched(light_testbed):
-    """Two streams, of which the first is relayed, and a web server."""
+    """Two streams and a web server. The first stream is relayed."""
     testbed = light_testbed(streams=2)
     testbed.web = Apache(testbed["origin"])
     testbed.edge.open(testbed.ports[0])
     testbed.daemon.ask("start", "s01")
     testbed.wait_for("s01", state="live")
-    # To the other one the daemon listens when it is asked.
+    # The daemon scans the other stream when somebody asks.
     testbed.daemon.wait_until(
         lambda: all(stream["on_air"] for stream in testbed.daemon.ask("streams")["streams"]),
         "both streams should be on air",
@@ -57,17 +57,16 @@ def watched(light_testbed):
     return testbed
 
 
-def is_sound(browser, but_for=None):
-    """A page is wide enough for a phone, dark enough by day and light enough by night, has names for
-    all that a screen reader finds, has asked for nothing that isn't on its own host, and gave the
-    browser nothing to complain of, `but_for` what it says itself."""
+def assert_sound(browser, but_for=None):
+    """A page fits a phone, has enough contrast in both color schemes, has names for a screen reader,
+    requests nothing from other hosts, and causes no browser errors except `but_for`."""
     for width in (PHONE, DESK):
         for dark in (False, True):
             browser.show(width, dark=dark)
             assert browser.run("return document.documentElement.scrollWidth") <= width
             assert browser.run(_PALE) == []
     browser.show(PHONE)
-    heard = browser.heard()
+    heard = browser.accessible_nodes()
     for role, name in heard:
         assert name or role not in ("table", "img", "link", "button", "heading"), role
     foreign = [url for url in browser.requests() if not url.startswith("http://localhost/cgi-bin/")]
@@ -86,7 +85,7 @@ def test_the_status_page_updates_in_place(watched):
     assert browser.text("#sum") == "1 relay: 1 live."
     assert browser.text('[id="stream/s02"] [data-name="On air"]') == "on air"
 
-    # What is under the reader's hand stays there while the numbers change.
+    # Focus, scroll position and selection stay while the numbers change.
     sent = '[id="relay/s01/dss2"] [data-name=Sent]'
     before = browser.text(sent)
     browser.run(
@@ -98,14 +97,14 @@ def test_the_status_page_updates_in_place(watched):
     assert browser.run(kept) == [True, 120, "1 relay: 1 live."]
     browser.wait_for("return document.querySelectorAll('polyline').length == 2")
 
-    # Without a word from the reader, and on the same page, it is told what happens.
+    # The page updates without a reload.
     watched.daemon.ask("stop", "s01", "dss2")
     browser.wait_for_text("Nothing is relayed now.", "#sum")
     browser.wait_for_text("stopped by an administrator", "td.why")
     assert browser.run("return typeof mine") == "object"
     watched.daemon.ask("start", "s02")
     browser.wait_for("return document.getElementById('relay/s02/dss2')")
-    is_sound(browser)
+    assert_sound(browser)
 
 
 @pytest.mark.xdist_group("browser")
@@ -117,10 +116,10 @@ def test_a_relays_page_shows_its_flows_its_rate_and_its_end(watched):
     text = browser.text("main")
     for said in ("198.51.100.7:6970", "239.1.1.1:5004", "No refusal has ever", "video H264 RTP"):
         assert said in text, text
-    roles = [role for role, _ in is_sound(browser)]
-    # A row on a phone looks like none, and is read as one all the same.
+    roles = [role for role, _ in assert_sound(browser)]
+    # On a phone a row looks like a card, and a screen reader still reads a row.
     assert roles.count("row") == 3 and "rowheader" in roles and "columnheader" in roles
-    (picture,) = [name for role, name in browser.heard() if role in ("image", "img")]
+    (picture,) = [name for role, name in browser.accessible_nodes() if role in ("image", "img")]
     assert re.fullmatch(r"Rate over the last 10 minutes: at least .* at the end \d+ kbit/s", picture)
     watched.edge.close(watched.ports[0])
     browser.wait_for_text("no-viewers nobody watches there any more", "#sum")
@@ -135,7 +134,7 @@ def test_the_status_page_works_without_scripts(watched):
     assert browser.text("#sum") == "1 relay: 1 live."
     assert browser.run("return document.querySelector('noscript meta')?.content") == "30"
     assert browser.run("return document.querySelector('button')") is None
-    is_sound(browser)
+    assert_sound(browser)
 
 
 @pytest.mark.xdist_group("browser")
@@ -146,7 +145,7 @@ def test_the_status_page_says_that_the_daemon_is_down_and_back(watched):
     origin, daemon = watched["origin"], watched.daemon
     daemon.program.stop(signal.SIGKILL)
     browser.wait_for_text("dynrelayd can't be reached.", "#sum")
-    is_sound(browser, but_for="503 (Service Unavailable)")
+    assert_sound(browser, but_for="503 (Service Unavailable)")
     assert get(origin, STATUS).status == 503
     down = get(origin, f"{STATUS}/relays.json")
     assert (down.status, down.type) == (503, "application/json")
@@ -168,7 +167,7 @@ def test_only_the_host_itself_sees_the_status(light_testbed, web):
     for path in ("", "/", "/metrics", "/relays.json", "/relay/s01/dss2", "/style.css"):
         url = f"http://www.example.org/cgi-bin/status.cgi{path}"
         assert get(testbed["viewer"], url).status == 403, path
-        # Other ways to write the same.
+        # The same URL, spelled differently.
         for odd in (url.replace("/cgi-bin", "//cgi-bin/."), url.replace("status.cgi", "%73tatus%2ecgi")):
             assert get(testbed["viewer"], odd, "--path-as-is").status in (403, 404), odd
         assert get(testbed["origin"], STATUS + path).status == (404 if "s01" in path else 200), path
@@ -195,7 +194,7 @@ def test_the_viewers_page_has_a_link_for_each_player(watched):
     assert sorted(links) == sorted(
         f"/cgi-bin/relay.cgi/{name}.{ending}" for name in ("s01", "s02") for ending in endings
     )
-    is_sound(browser)
+    assert_sound(browser)
 
 
 def test_the_viewers_page_shows_off_air_and_the_daemon_leaves_the_group(light_testbed):
@@ -206,7 +205,7 @@ def test_the_viewers_page_shows_off_air_and_the_daemon_leaves_the_group(light_te
     assert answer.status == 200 and ">Off air<" in answer.body, answer
     assert "239.1.1.1" not in testbed["origin"].run(["ip", "-4", "maddress", "show", "studio"]).stdout
     testbed.broadcast.tell("resume")
-    # What was heard holds for a while; then it is listened anew.
+    # The daemon keeps a scan's result for a while, and then scans again.
     testbed.daemon.wait_until(
         lambda: ">On air<" in get(testbed["viewer"], SITE).body, "the stream should be on air"
     )

@@ -1,4 +1,4 @@
-"""A stream that is pulled from an RTSP server while somebody watches it at the edge."""
+"""dynrelayd pulls a stream from an RTSP server while somebody watches it at the edge."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from lab.rtp import gaps
 from lab.web import SITE, STATUS, fetch, get
 from lab.capture import Capture, is_run_of
 
-# What DSS1 says when it is told by TEARDOWN, and when the last session has gone.
+# DSS1 prints these lines at a TEARDOWN, and when the last session ends.
 TEARDOWN, CLOSED = "^teardown", "^viewers: 0"
 
-# The password as it is written, sent and hidden.
+# The password as configured, as sent, and encoded.
 SECRETS = [PASSWORD, LOGIN, "open%20sesame", "sesame", "dmlld2VyOm9wZW4gc2VzYW1l"]
 
 
 def with_login(login):
-    """What news.toml says where DSS1 wants a user and a password."""
+    """The text of news.toml with user and password."""
     return 'source = "' + URL.replace("rtsp://", f"rtsp://{login}") + '"'
 
 
 def watch(testbed):
-    """A viewer follows the link, and what DSS1 sends is played."""
+    """A viewer's player follows the link and plays the stream of DSS1."""
     player = Mplayer(testbed["viewer"], f"{SITE}/news.smil")
     player.wait_for_play()
     testbed.daemon.wait_for("news/dss2", state="live")
@@ -39,29 +39,29 @@ def leave(testbed, player):
 
 
 def assert_told(testbed):
-    """DSS1 was told that it is over, and did not just notice."""
+    """Asserts that the daemon ended the session by TEARDOWN."""
     testbed.dss1.program.wait_for(TEARDOWN)
     testbed.dss1.program.wait_for(CLOSED)
 
 
 def connections(testbed):
-    """How many connections the origin has to DSS1."""
+    """The number of connections from the origin to DSS1."""
     listed = testbed["origin"].run(["ss", "-Htn", "state", "established", f"dport = :{PORT}"])
     return len(listed.stdout.splitlines())
 
 
 def words_of(command, *words):
-    """A command that goes by the configuration, which root can read."""
+    """A command that reads the configuration."""
     return ["/run/bin/dynrelay", command, "--config", "/run/etc/dynrelay.toml", *words]
 
 
 def command(testbed, *words):
-    """The same, run to its end."""
+    """Runs such a command to its end, as root."""
     return testbed["origin"].run(words_of(*words), check=False)
 
 
 def has_begun(program):
-    """Whether it is the dynrelay command by now, and not what starts it."""
+    """Whether the process is the dynrelay command and no longer nsenter."""
     try:
         return Path(f"/proc/{program.pid}/comm").read_text() == "dynrelay\n"
     except (FileNotFoundError, IndexError):
@@ -69,15 +69,15 @@ def has_begun(program):
 
 
 def process(program):
-    """What the process list tells of a program."""
+    """Everything that the process list shows of a program."""
     process = Path(f"/proc/{program.pid}")
     said = [(process / name).read_text() for name in ["cmdline", "environ", "comm"]]
     return "\n".join(said + [task.read_text() for task in process.glob("task/*/comm")])
 
 
 def assert_no_password(testbed, *texts):
-    """Nothing that anybody can see holds the password: neither in these, nor in what was logged,
-    answered, shown and kept, nor in the process list."""
+    """Asserts that the password is in none of these texts, and in no log, answer, page, state file and
+    process list."""
     daemon, said = testbed.daemon, list(texts)
     for words in [["list", "--all"], ["show", "news"], ["streams"]]:
         said += [daemon.run(*words), str(daemon.ask(*words))]
@@ -238,7 +238,7 @@ def test_a_pull_goes_over_to_tcp_where_udp_does_not_get_through(pull_testbed):
 
 
 def test_a_pull_works_with_vlc(pull_testbed):
-    # Nobody plays it here, so the relay must not close meanwhile.
+    # Nobody plays it here, and the relay must not close.
     testbed = pull_testbed(dss1=VlcServer, source=with_login(LOGIN), shutdown={"grace": "10m"})
     viewer = testbed["viewer"]
     testbed.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "VLC should play")

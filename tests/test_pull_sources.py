@@ -1,4 +1,4 @@
-"""A pulled stream: where it may come from, where it may go, and how it is looked at."""
+"""A pulled stream may have any address, feed a replica, and be scanned."""
 
 import json
 import struct
@@ -13,24 +13,24 @@ from lab.rtp import gaps
 from lab.web import SITE, fetch
 from lab.capture import Capture, is_run_of
 
-# The studio's cable, with IPv6 on it; and a camera there that has a name.
+# IPv6 addresses on the studio's cable, and the name of a camera there.
 ORIGIN_6, HOST_6 = "fd00:9::1", "fd00:9::2"
 NAME = "camera.example.org"
 
 REPLICA = TWO_MEDIA + 'ttl = 3\nrun = "on-demand"\n'
 
-# The relay is there, whoever watches.
+# The relay stays without viewers.
 STAYS = {"grace": "10m", "source_silence": "10m"}
 
 
 def source(host=None, login="", stream="news"):
-    """What news.toml says."""
+    """The text of news.toml."""
     url = URL.replace("news", stream).replace(HOST, host or HOST)
     return 'source = "' + url.replace("rtsp://", f"rtsp://{login}") + '"'
 
 
 def with_ipv6(testbed, names=()):
-    """The studio's cable has IPv6, and the origin knows the camera by these addresses."""
+    """Adds IPv6 to the studio's cable, and gives the camera these addresses in /etc/hosts."""
     for host, interface, address in [("encoder", "eth0", HOST_6), ("origin", "studio", ORIGIN_6)]:
         command = ["ip", "address", "add", f"{address}/64", "dev", interface, "nodad"]
         testbed[host].run(command)
@@ -38,13 +38,13 @@ def with_ipv6(testbed, names=()):
 
 
 def named(testbed, *addresses):
-    """The origin knows the camera by these addresses."""
+    """Gives the camera these addresses in the origin's /etc/hosts."""
     known = testbed["origin"].path("/etc/hosts").read_text()
     lines = "".join(f"{address} {NAME}\n" for address in addresses)
     testbed["origin"].write("/run/replaced/etc/hosts", known + lines)
 
 
-# A name server that knows the camera alone, with both its addresses.
+# A name server that knows both addresses of the camera, and nothing else.
 NAME_SERVER = f"""
 import socket, struct
 KNOWN = {{1: socket.inet_aton("{HOST}"), 28: socket.inet_pton(socket.AF_INET6, "{HOST_6}")}}
@@ -77,7 +77,7 @@ def test_a_source_is_found_by_dns(pull_testbed):
 
 
 def start(testbed):
-    """A viewer is sent to the edge."""
+    """Waits until a viewer is sent to the edge."""
     viewer = testbed["viewer"]
     testbed.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "it should play")
 
@@ -88,7 +88,7 @@ def start(testbed):
         (f"[{HOST_6}]", [], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
         (f"[{HOST_6}]", [], ["--address", "::", "--tcp-only"], "TCP", f"[{HOST_6}]:{PORT}"),
         (NAME, [HOST_6, HOST], ["--address", "::"], "UDP", f"[{HOST_6}]:{PORT}"),
-        # It has both addresses, and listens at one.
+        # The name has two addresses, and the server listens at one of them.
         (NAME, [HOST_6, HOST], [], "UDP", f"{HOST}:{PORT}"),
     ],
     ids=["ipv6-udp", "ipv6-tcp", "name", "name-second-address"],
@@ -118,7 +118,7 @@ def test_a_source_may_have_any_address_or_a_name(pull_testbed, host, names, opti
 
 
 def receive(testbed):
-    """A receiver of the group plays a second of it."""
+    """Starts a receiver that plays a second of the group."""
     sdp = testbed.dss1.sdp.replace("127.0.0.1", f"{GROUP}/3").replace("m=video 5004", f"m=video {COPY}")
     file = testbed["encoder"].write("/run/group.sdp", sdp.replace("m=audio 5006", f"m=audio {COPY + 2}"))
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
@@ -127,7 +127,7 @@ def receive(testbed):
 
 
 def headers(packets):
-    """SSRC, sequence number and timestamp of each."""
+    """SSRC, sequence number and timestamp of each packet."""
     return [struct.unpack("!HII", packet[2:12]) for packet in packets]
 
 
@@ -167,14 +167,14 @@ def test_a_pull_feeds_a_group_and_an_edge_at_once(pull_testbed):
 
 
 def scan(testbed, *words):
-    """`dynrelay scan news` as root: exit status, and what it says."""
+    """The exit status and the output of `dynrelay scan news` as root."""
     command = ["/run/bin/dynrelay", "scan", "--config", "/run/etc/dynrelay.toml", "news", *words]
     done = testbed["origin"].run(command, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 def assert_active(testbed):
-    """A scan of news hears both medias."""
+    """Asserts that a scan of news finds both media active."""
     code, said = scan(testbed, "--for", "3s", "--json")
     (stream,) = json.loads(said)["streams"]
     assert code == 0 and stream["active"] is True
@@ -192,7 +192,7 @@ def test_a_scan_pulls_a_stream_by_itself(pull_testbed):
     testbed.dss1.program.wait_for("^teardown")
     assert testbed.origin_of_news()["state"] == "idle"
 
-    # And while the daemon pulls it, which notices nothing.
+    # A scan does not disturb the daemon's own pull.
     start(testbed)
     out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
     out.wait_for(lambda packets: packets)
@@ -204,12 +204,12 @@ def test_a_scan_pulls_a_stream_by_itself(pull_testbed):
     assert testbed.origin_of_news()["state"] == "running"
     assert not testbed.daemon.program.said("trying again")
 
-    # A person is told the same.
+    # The table for people agrees.
     code, said = scan(testbed, "--for", "2s")
     assert code == 0 and said.count(" ACTIVE") == 2 and "NOT ACTIVE" not in said
     assert "kbit/s" in said and PASSWORD not in said and "open%20sesame" not in said
 
-    # The server goes, and comes again without the stream.
+    # The server stops, and comes back without the stream.
     testbed.dss1.program.stop()
     code, said = scan(testbed, "--for", "2s")
     assert code == 1 and said.count("NOT ACTIVE") == 2 and "Connection refused" in said, said
@@ -222,16 +222,16 @@ def test_a_scan_pulls_a_stream_by_itself(pull_testbed):
 @pytest.mark.parametrize("options", [[], ["--tcp-only"]], ids=["udp", "tcp"])
 def test_a_pull_keeps_its_session_alive_beyond_the_servers_timeout(pull_testbed, options):
     testbed = pull_testbed(options=["--timeout", "2", *options], shutdown=STAYS)
-    # Receiver reports are signs of life, too: only those by RTSP get through.
+    # Receiver reports would be signs of life too, so only RTSP may pass.
     drop = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
     testbed["encoder"].run(["nft", drop + "add rule ip t in iifname eth0 meta l4proto udp drop"])
     start(testbed)
     testbed.wait_for_pull("comes over")
     out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
-    # The session of a SETUP for UDP that was refused may have gone by now.
+    # The session of a refused SETUP for UDP may have ended by now.
     seen = len(testbed.dss1.program.lines)
 
-    # Five times the two seconds, by the clock of the RTP packets themselves.
+    # Ten seconds by the timestamps of the RTP packets: five times the server's time-out.
     def long_enough(packets):
         stamps = [struct.unpack("!I", packet.payload[4:8])[0] for packet in packets]
         return stamps and (stamps[-1] - stamps[0]) % 2**32 > 10 * 90_000
@@ -265,7 +265,7 @@ def test_a_stream_is_not_pulled_from_its_own_edge_by_another_name(pull_testbed):
     assert answer.status == 502
     why = f"it is at {edge.address}:554, which has the stream from here"
     assert why in testbed.origin_of_news()["detail"]
-    # It was not even asked.
+    # The daemon did not even connect.
     assert not edge.program.said("viewers|DESCRIBE")
 
 

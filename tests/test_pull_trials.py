@@ -1,4 +1,4 @@
-"""A source that a stream is pulled from goes through all kinds of trouble, and viewers wait for it."""
+"""A pull survives every fault of its source."""
 
 import json
 import signal
@@ -10,12 +10,12 @@ from lab.dss1 import HOST, PORT, URL, FaultyDss1
 from lab.web import STATUS, fetch, get
 from lab.capture import Capture
 
-# The relay is there, whoever watches.
+# The relay stays without viewers.
 STAYS = {"grace": "10m", "source_silence": "10m"}
 
 
 def plays(testbed):
-    """The source is well again: the next viewer is sent to the edge, and packets go there."""
+    """Waits until a viewer is sent to the edge and packets go there."""
     viewer = testbed["viewer"]
     testbed.daemon.wait_until(lambda: fetch(viewer, "news.smil").status == 200, "it should play")
     out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
@@ -24,12 +24,12 @@ def plays(testbed):
 
 
 def status(testbed):
-    """What relays.json says."""
+    """The content of relays.json."""
     return json.loads(get(testbed["origin"], f"{STATUS}/relays.json").body)
 
 
 def is_told(testbed, *reasons):
-    """A viewer is told 502, and the administrator why."""
+    """Asserts that a viewer gets 502, and that every view shows these reasons."""
     answer = fetch(testbed["viewer"], "news.smil")
     assert answer.status == 502
     told = [testbed.origin_of_news(), *(relay["origin"] for relay in status(testbed)["relays"])]
@@ -116,7 +116,7 @@ def test_a_pull_recovers_from_each_fault_during_a_broadcast(pull_testbed):
     testbed.wait_for_pull("comes over TCP")
     plays(testbed)
 
-    # One that has got another codec meanwhile, and then the right one again.
+    # The source returns with another codec, and then with the right one.
     sdp = testbed.dss1.sdp
     testbed.dss1.serve(sdp.replace("RTP/AVP 96", "RTP/AVP 97").replace(":96 ", ":97 "))
     testbed.wait_for_pull("it has no video H264/90000 pt 96")

@@ -1,4 +1,4 @@
-"""A unicast encoder is replicated to a group and to DSS1, and relayed; nothing goes round."""
+"""The daemon replicates a unicast encoder to a group and to DSS1, and prevents cycles."""
 
 import json
 import xml.etree.ElementTree
@@ -19,13 +19,13 @@ DSS = 6970
 
 
 def reload(testbed, text, stream="s01"):
-    """Changes the stream's settings; what the reload says."""
+    """Changes a stream's settings; returns the output of the reload."""
     testbed.daemon.add_file(f"{stream}.toml", text)
     return testbed.daemon.run("reload")
 
 
 def receive(testbed, sdp):
-    """A receiver of the group plays a second of what the SDP file describes."""
+    """Starts a receiver that plays a second of an SDP file."""
     host = testbed["encoder"]
     file = host.write("/run/replica.sdp", sdp)
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-protocol_whitelist", "file,udp,rtp"]
@@ -37,7 +37,7 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(full_testbed)
     settings = TWO_MEDIA + f"dss = [{DSS}, {DSS + 2}]\n"
     testbed = full_testbed(to=ORIGIN, files={"news.toml": settings})
     wait_for_replica(testbed, "running", "news")
-    # DSS1 has no viewer, and refuses.
+    # DSS1 has no viewer and refuses. The replica runs all the same.
     wait_for_replica(testbed, "running", "news", place=1)
     dss = UdpEdge(testbed["origin"])
     dss.open(DSS)
@@ -62,7 +62,7 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(full_testbed)
         assert is_run_of(went[start:], came), f"{port} to {to}"
     assert is_run_of(out.payloads(6970)[:100], arriving.payloads(VIDEO_PORT))
     at_dss = dss.received(DSS)
-    # More has come there since the captures ended.
+    # DSS1 has received more since the captures ended.
     arrived = arriving.payloads(VIDEO_PORT)
     last = max(at for at, packet in enumerate(at_dss) if packet in arrived)
     assert is_run_of(at_dss[last - 49 : last + 1], arrived)
@@ -79,7 +79,7 @@ def test_a_unicast_encoder_is_replicated_and_relayed_byte_for_byte(full_testbed)
 
 
 def test_local_viewers_watch_the_replica_at_dss1(full_testbed):
-    """Only the encoder's port has changed: DSS1's own SDP file has others, which get the replica."""
+    """The encoder sends to a new port, and the replica goes to the ports in DSS1's SDP file."""
     testbed = full_testbed(to=ORIGIN, files={"news.toml": f"[replica]\ndss = [{DSS}, {DSS + 2}]\n"})
     dss1 = Edge(testbed["origin"], {"news.sdp": addressed_to(testbed.encoder.sdp, ORIGIN, DSS, DSS + 2)})
     near = Mplayer(testbed["neighbour"], f"{SITE}/news.smil")
@@ -119,7 +119,7 @@ def test_a_replica_with_ttl_0_stays_on_this_host(light_testbed):
     testbed = light_testbed(to=ORIGIN, files={"s01.toml": f"{REPLICA}ttl = 0\n"})
     wait_for_replica(testbed, "running")
     capture = Capture(testbed["encoder"], "eth0", f"udp and dst host {GROUP}")
-    # Who may not ask the daemon listens to the group, on this host.
+    # A user without rights scans the group on this host.
     assert active(testbed) == ["s01"]
     testbed.wait_while_sending(RATE)
     capture.stop()
@@ -140,10 +140,10 @@ def test_a_reload_does_not_disturb_an_unchanged_replica(light_testbed):
     capture.stop()
     assert gaps(capture.payloads(COPY)) == 0
 
-    # The encoder's port is the daemon's; a scan hears the stream by its replica.
+    # The daemon has the encoder's port, so a scan receives the replica.
     assert active(testbed) == ["s01"]
     assert testbed.daemon.ask("streams")["streams"][-1]["on_air"] is True
-    # Root has the daemon listen at that port.
+    # For root the daemon itself scans that port.
     told = testbed.daemon.ask("scan", "--config", testbed.daemon.config, "s01", "--for", "1s")
     (media,) = told["streams"][0]["media"]
     assert (media["verdict"], media["from"]) == ("active", [f"{ORIGIN}:{PORT}"])
@@ -187,13 +187,13 @@ def test_a_reload_refuses_a_cycle_and_names_it(light_testbed):
     cycle = f"sport → 239.255.1.9:5004 → talk → {GROUP}:{COPY} → sport"
     assert cycle in through
     assert "replicas" not in testbed.daemon.ask("show", "sport")["origin"]
-    # A replica may well be another stream's source.
+    # A replica may be another stream's source.
     wait_for_replica(testbed, "running")
     check = ["/run/bin/dynrelay", "check", "--config", "/run/etc/dynrelay.toml"]
     assert cycle in " ".join(testbed["origin"].run(check, check=False).stdout.split())
 
 
-# Sends back to the origin, from an address of its own, whatever comes to the group.
+# Sends each packet of the group back to the origin, from its own address.
 REFLECTOR = f"""
 import socket, struct
 air = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -231,7 +231,7 @@ def test_a_packet_that_comes_back_is_reported_and_not_sent_on(light_testbed):
     assert sum("come back" in line for line in testbed.daemon.program.lines) == 1
 
 
-# What Darwin Streaming Server does by its relayconfig.xml, as far as that is a UDP relay.
+# Relays UDP as Darwin Streaming Server does by a relayconfig.xml.
 DARWIN = Path(__file__).parent / "lab" / "darwin_relay.py"
 
 
@@ -255,14 +255,14 @@ def test_darwin_keeps_the_encoders_port_and_sends_the_replica(light_testbed):
 
 
 def active(testbed):
-    """The streams that `dynrelay scan` hears."""
+    """The streams that `dynrelay scan` finds active."""
     told = json.loads(testbed.daemon.scan("s01", "--for", "2s", "--json").stdout)
-    medias = {stream["name"]: stream["media"] for stream in told["streams"]}
-    return [name for name, of in medias.items() if all(one["active"] for one in of)]
+    media = {stream["name"]: stream["media"] for stream in told["streams"]}
+    return [name for name, of in media.items() if all(one["active"] for one in of)]
 
 
 def test_darwin_sends_the_replica_of_a_real_encoder(full_testbed):
-    """Both medias, with the reach that was asked for, byte for byte; a scan confirms it."""
+    """Both media arrive unchanged with the wanted TTL, and a scan confirms it."""
     settings = TWO_MEDIA + 'run = "elsewhere"\nttl = 3\n'
     testbed = full_testbed(to=ORIGIN, files={"news.toml": settings})
     origin = testbed["origin"]

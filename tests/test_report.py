@@ -1,4 +1,4 @@
-"""What logs say: dynrelayd's of real relays, and Darwin Streaming Server's."""
+"""`dynrelay report` sums up logs of dynrelayd and of Darwin Streaming Server."""
 
 import gzip
 import json
@@ -15,21 +15,21 @@ JSON = {"log_format": "json"}
 
 
 def report(*words, text=None):
-    """`dynrelay report`, run to its end."""
+    """Runs `dynrelay report`."""
     return subprocess.run(
         [DYNRELAY, "report", *words], input=text, capture_output=True, text=True, timeout=60
     )
 
 
 def sums(*words, text=None):
-    """What `dynrelay report --json` prints."""
+    """The sums of `dynrelay report --json`."""
     done = report(*words, "--json", text=text)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def log_of(testbed, relays):
-    """dynrelayd's log, once it tells of the ends of so many relays."""
+    """dynrelayd's log, once `relays` relays have closed."""
     testbed.daemon.program.wait_for('"event":"closed"', count=relays)
     return "\n".join([*testbed.daemon.program.lines, ""])
 
@@ -45,7 +45,7 @@ def test_a_report_of_the_daemons_log_agrees_with_show(light_testbed):
         testbed.wait_for(stream, state="live", viewers=3)
     testbed.wait_for_packets(100)
 
-    # s01 is stopped and starts again; then nobody watches either of them any more.
+    # s01 stops and starts again. Then both relays lose their viewers.
     testbed.daemon.ask("stop", "s01/dss2")
     testbed.daemon.ask("start", "s01", "--client", address("viewer"))
     testbed.wait_for(state="live")
@@ -55,13 +55,13 @@ def test_a_report_of_the_daemons_log_agrees_with_show(light_testbed):
     shown = [one for stream in testbed.streams for one in testbed.daemon.ask("show", stream)["relays"]]
     assert len(shown) == 3
 
-    # One more that goes on, until it is stopped.
+    # One more relay runs until it is stopped.
     testbed.edge.open(*testbed.ports)
     testbed.daemon.ask("start", "s02", "--client", address("viewer"))
     testbed.wait_for("s02", state="live")
     assert sums("-", text=log_of(testbed, 3))["running"] == 1
     shown.append(testbed.daemon.ask("stop", "s02/dss2"))
-    # Starts that are gathered are told of at the end of their minute, or of the daemon.
+    # The log sums up starts at the end of a minute, and when the daemon ends.
     assert testbed.daemon.program.stop() == 0
     said = sums("-", text=log_of(testbed, 4))
 
@@ -78,7 +78,7 @@ def test_a_report_of_the_daemons_log_agrees_with_show(light_testbed):
     assert said["total"]["reported"] > 0, "three viewers, as the edge said"
     starts = {row["name"]: row["starts"] for row in said["networks"]}
     assert starts == {"203.0.113.0/24": 4, "2001:db8:7::/48": 1}
-    # Each relay's time, to the second.
+    # The times of the relays, to the second.
     took = sum(relay["since"] - relay["started"] for relay in shown)
     assert abs(said["total"]["relayed"] - took) <= len(shown)
 
@@ -100,7 +100,7 @@ def test_a_report_reads_a_log_of_darwin_streaming_server():
         "2001:db8:7::/48": 1,
         "198.18.9.0/24": 0,
     }
-    # The session over midnight began on the first day, and half of it is of the second.
+    # One session began on the first day and ended on the second.
     first, second = said["days"]
     assert (first["sessions"], second["sessions"]) == (6, 1)
     assert second["watched"] == 1800 + 60
@@ -130,7 +130,7 @@ def test_tables_fit_a_terminal_and_broken_lines_go_to_standard_error(tmp_path):
 
 
 class Page(HTMLParser):
-    """What is in a page: its elements, and everything that it would load."""
+    """The elements of a page, and the URLs that it would load."""
 
     def __init__(self, text):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Letting no one in: who may ask for what, and that no crowd harms the relays in flight."""
+"""Rights, hostile requests and floods: none harms a running relay."""
 
 import re
 import time
@@ -17,14 +17,14 @@ from lab.capture import Capture
 
 CONFIG = "/run/etc/dynrelay.toml"
 
-# Nobody plays most of the streams here: their relays must not close meanwhile.
+# Nobody plays most of the streams here, and their relays must not close.
 PATIENT = {"grace": "10m"}
 
-# How much the daemon may grow under any crowd, in KiB.
+# The daemon may grow by this much under a flood, in KiB.
 GROWTH = 8 * 1024
 
-# Opens connections to the socket, asks for the list on all of them for ever, and says of each when
-# it is well under way.
+# Opens connections to the socket and asks for the list on all of them for ever. Prints a line for
+# each connection after a hundred answers.
 _FLOOD = """
 import itertools, os, socket, threading
 def ask():
@@ -42,19 +42,19 @@ for _ in range(96):
 
 
 def memory(testbed):
-    """What dynrelayd has in memory, in KiB."""
+    """The resident memory of dynrelayd, in KiB."""
     status = Path(f"/proc/{testbed.daemon.program.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1])
 
 
 def crowd(testbed, document, requests):
-    """ApacheBench asks for a document so many times, 50 at a time; returns the running program."""
+    """Starts ApacheBench: it requests a document, 50 at a time."""
     ask = ["ab", "-q", "-r", "-l", "-s", "60", "-n", requests, "-c", 50, f"{SITE}/{document}"]
     return testbed["guest"].start(f"ab {document}", ask)
 
 
 def served(program):
-    """How many requests ApacheBench saw answered, and how many of these not by success."""
+    """The numbers of all answers and of failures that ApacheBench counted."""
     assert program.wait(300) == 0, program.tail()
 
     def count(what):
@@ -65,7 +65,7 @@ def served(program):
 
 
 def statuses(viewer, documents):
-    """Asks for many documents at once: each answer's status and Retry-After."""
+    """Requests many documents at once: status and Retry-After of each answer."""
     words = ["curl", "-s", "-Z", "--parallel-max", "20", "-o", "/dev/null"]
     words += ["-w", "%{http_code} %header{retry-after}\\n", f"{SITE}/{documents}"]
     answers = viewer.run(words, patience=120).stdout.splitlines()
@@ -73,7 +73,7 @@ def statuses(viewer, documents):
 
 
 def add_streams(testbed, count):
-    """Adds streams that dss2 agreed to take, and lets one relay a second start."""
+    """Adds streams that dss2 accepts, and allows one start a second."""
     for number in range(count):
         sdp = addressed_to(testbed.encoder.sdp, address("dss2"), 8000 + 4 * number, 8002 + 4 * number)
         testbed.daemon.add_file(f"many{number}.sdp", testbed.encoder.sdp)

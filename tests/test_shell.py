@@ -1,4 +1,4 @@
-"""What an administrator sees at a terminal: dynrelay scan, events and watch."""
+"""The dynrelay command at a terminal: scan, check, events, show and watch."""
 
 import json
 import re
@@ -12,7 +12,7 @@ STRANGERS = "239.1.2.99"
 
 
 def scanned(testbed, *words):
-    """The medias of each stream that `dynrelay scan … --json` tells of, by their names."""
+    """The media of each stream in `dynrelay scan … --json`, by its name."""
     ended = testbed.daemon.scan(*words, "--json")
     told = json.loads(ended.stdout)
     assert ended.returncode == (0 if told["active"] else 1)
@@ -20,7 +20,7 @@ def scanned(testbed, *words):
 
 
 def send_strangers(testbed):
-    """Sends an MPEG transport stream, which is no RTP, to a group of its own."""
+    """Sends an MPEG transport stream, which is not RTP, to another group."""
     ffmpeg = testbed["encoder"].start(
         "strangers",
         ["ffmpeg", "-hide_banner", "-nostdin", "-stats_period", "0.2", "-re", "-f", "lavfi"]
@@ -42,7 +42,7 @@ def test_a_scan_tells_active_media_from_all_others(full_testbed):
     send_strangers(testbed)
 
     told = scanned(testbed, "--for", "2s")
-    verdicts = {name: [media["verdict"] for media in medias] for name, medias in told.items()}
+    verdicts = {name: [media["verdict"] for media in found] for name, found in told.items()}
     assert verdicts == {
         "news": ["active", "active"],
         "half": ["active", "not-active"],
@@ -53,7 +53,7 @@ def test_a_scan_tells_active_media_from_all_others(full_testbed):
     (sender,) = video["senders"]
     assert (sender["address"].split(":")[0], sender["codecs"]) == ("10.9.0.2", ["H264"])
     assert video["lost"] == 0 and video["packets_per_second"] > 5
-    # It is an encoder of 300 kbit/s, on a machine that may be slow.
+    # The encoder sends 300 kbit/s, or less on a slow machine.
     assert 20_000 < video["bits_per_second"] < 2_000_000
     assert told["other"][0]["foreign_payload_types"] == [96]
     assert told["strange"][0]["strangers"] > 0
@@ -99,7 +99,7 @@ def test_check_says_that_it_takes_a_while(light_testbed):
 
 
 def crash_and_return(testbed, meanwhile):
-    """The daemon is killed, and comes back when `meanwhile()` has returned."""
+    """Kills the daemon, and starts it again after `meanwhile()`."""
     testbed.daemon.program.send_signal(signal.SIGKILL)
     testbed.daemon.program.wait()
     meanwhile()
@@ -111,7 +111,7 @@ def test_events_tell_of_each_state_and_of_restarts(light_testbed):
     followers = [
         testbed.daemon.follow("events", "--json"),
         testbed.daemon.follow("events"),
-        # Where it can't draw it does the same.
+        # Without a terminal, watch prints events too.
         testbed.daemon.follow("watch"),
     ]
     for follower in followers:
@@ -127,7 +127,7 @@ def test_events_tell_of_each_state_and_of_restarts(light_testbed):
         follower.wait_for(r"^\d{4}-\d\d-\d\dT[\d:]+Z s01/dss2 closed: stopped \(by an administrator, or with the daemon\)$")
         assert len(follower.said("s01/dss2 ")) == 3
 
-    # The daemon forgets the stopped relay on disk a moment later; a crash before that brings it back.
+    # A crash before the state file is written would bring the stopped relay back.
     state = testbed["origin"].path("/run/dynrelay/state.json")
     testbed.daemon.wait_until(lambda: "s01" not in state.read_text(), "the state file should be empty")
     gone = "dynrelayd is gone: waiting for it"
@@ -147,7 +147,7 @@ def test_show_says_why_a_relay_is_in_its_state_and_what_closes_it(light_testbed)
         return " ".join(testbed.daemon.run("show", "s01").split())
 
     def is_starting():
-        # Each start begins its grace anew.
+        # Each start begins a new grace.
         testbed.daemon.ask("start", "s01")
         return "the edge may refuse it until the player has got there" in story()
 
@@ -208,20 +208,20 @@ def test_watch_draws_a_live_table(light_testbed):
     )
     screen.type("q")
     written = screen.wait_for_end()
-    assert written.count(terminal.TAKEN) == written.count(terminal.GIVEN_BACK) == 1
-    assert written.endswith(terminal.GIVEN_BACK)
-    # Nothing is ever wiped before it is drawn anew: that would flicker.
+    assert written.count(terminal.FULL_SCREEN) == written.count(terminal.NORMAL_SCREEN) == 1
+    assert written.endswith(terminal.NORMAL_SCREEN)
+    # The screen is never cleared before a picture, because that would flicker.
     assert "\x1b[2J" not in written
 
 
 def test_watch_restores_the_terminal_when_it_is_interrupted(light_testbed):
     testbed = light_testbed()
-    # A shell stays, as it does for a person; nsenter, which is of the test, is not to be interrupted.
+    # The shell and nsenter ignore the interrupt; dynrelay does not.
     command = "trap '' INT; " + " ".join(testbed.daemon.command("watch")) + "; echo status $?; stty -a"
     screen = Terminal(["sh", "-c", command])
     screen.wait_for(lambda lines: "Nothing is relayed now." in lines, "an empty table")
     screen.type("\x03")
-    after = screen.wait_for_end().rpartition(terminal.GIVEN_BACK)[2]
+    after = screen.wait_for_end().rpartition(terminal.NORMAL_SCREEN)[2]
     assert "status 0" in after and " echo " in after and " icanon " in after
 
 

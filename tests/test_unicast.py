@@ -1,4 +1,4 @@
-"""A unicast encoder: what a scan hears at a port that the daemon has, and what encoders get up to."""
+"""A scan of a unicast encoder, at a port that the daemon may use."""
 
 import struct
 
@@ -12,18 +12,18 @@ ENCODER = "10.9.0.2"
 
 
 def scan(testbed, *words):
-    """What root is told by a scan, media by media, of its only stream."""
+    """The media of the only stream in a scan by root."""
     (stream,) = testbed.daemon.ask("scan", "--config", testbed.daemon.config, *words)["streams"]
     return stream["media"]
 
 
 def ssrc(packet):
-    """Who sends a packet."""
+    """The SSRC of a packet."""
     return struct.unpack("!I", packet[8:12])[0]
 
 
 def on_air(testbed, stream="s01"):
-    """Whether the daemon says that a stream is on air."""
+    """Whether a stream is on air, as the daemon says."""
     told = testbed.daemon.ask("streams")["streams"]
     return next(one["on_air"] for one in told if one["name"] == stream)
 
@@ -42,7 +42,7 @@ def test_a_scan_receives_a_stream_at_the_daemons_port(light_testbed):
     assert sender["packets"] >= RATE and media["packets_per_second"] > RATE / 2
     assert sender["bytes"] == 200 * sender["packets"]
 
-    # What gets lost on the way to the origin, and who begins anew, is seen as well.
+    # A scan sees lost packets, and an encoder that restarts.
     testbed.broadcast.tell("disturb", 3)
     testbed.broadcast.tell("restart")
     (media,) = scan(testbed, "s01", "--for", "4s")
@@ -67,7 +67,7 @@ def test_a_scan_takes_neither_port_nor_packets_from_a_relay(light_testbed):
     testbed.wait_while_sending(RATE)
     assert scanning.running and ":5004" in bound(testbed)
     assert gaps(testbed.edge.received(testbed.ports[0])) == 0
-    # Who has had enough is listened for no more.
+    # The daemon leaves the port when the scan ends.
     scanning.stop()
     testbed.daemon.wait_until(lambda: ":5004" not in bound(testbed), "the port should be free again")
 
@@ -88,7 +88,7 @@ def test_a_scan_without_rights_says_to_run_it_as_root(light_testbed):
     assert refused()
     testbed.watch()
     assert refused()
-    # Without a daemon there is nobody to disturb.
+    # Without a daemon the scan takes the port itself.
     testbed.daemon.program.stop()
     told = testbed.daemon.scan("s01", "--for", "1s")
     assert told.returncode == 0 and "ACTIVE" in told.stdout, told.stdout

@@ -1,4 +1,4 @@
-"""A player follows the link and plays what the encoder broadcasts."""
+"""A player follows the link and plays the broadcast."""
 
 import re
 
@@ -57,7 +57,7 @@ def test_ffmpeg_receives_both_media_for_ten_seconds_and_loses_no_packet(full_tes
 
 
 def test_each_link_of_the_viewers_page_leads_its_player_to_the_edge(full_testbed):
-    """But for those of mplayer and mpv, which all tests above follow."""
+    """The tests above follow the links of mplayer and mpv."""
     testbed = full_testbed()
     viewer = testbed["viewer"]
     page = get(viewer, SITE).body

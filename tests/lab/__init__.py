@@ -1,1 +1,1 @@
-"""A small network of real programs, in which dynrelay does its job."""
+"""A small network of real programs for the end-to-end tests."""

@@ -1,4 +1,4 @@
-"""A light broadcast of many streams: no pictures, but RTP with all its numbers."""
+"""A light broadcast of many streams: RTP packets without pictures."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ a=rtpmap:96 H264/90000
 
 
 def sdp(address, port, more=""):
-    """What a stream of this broadcast is, at an address and port; `more` are further lines."""
+    """The SDP file of a stream at an address and port, with the further lines `more`."""
     return _SDP.format(address=address, port=port, more=more)
 
 
 class Broadcast:
-    """rtp_sender.py on `host`: so many `streams`, `RATE` packets a second each, in step.
+    """rtp_sender.py on `host`: it sends each of the `streams` at `RATE` packets a second, in step.
 
-    They go to groups of their own, or the only one of them to the address `to`.
+    Each stream has its own group. With `to`, the only stream goes to that address.
     """
 
     def __init__(self, host, streams=1, to=None):
@@ -35,12 +35,12 @@ class Broadcast:
         self.mark()
 
     def tell(self, *words):
-        """Gives a command; returns the last sequence number of each stream then."""
+        """Gives a command; returns the last sequence number of each stream."""
         before = len(self.program.lines)
         self.program.type(" ".join(map(str, words)) + "\n")
         answer = self.program.wait_for(f"^{words[0]} ", start=before)
         return [int(number) for number in answer.split()[1:]]
 
     def mark(self):
-        """The last sequence number that each stream has sent."""
+        """The last sequence number of each stream."""
         return self.tell("mark")

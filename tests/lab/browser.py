@@ -5,7 +5,7 @@ import json
 
 from .program import wait_until
 
-# The port is chromedriver's own on this host, which is a network of its own.
+# Each host is a network of its own, so this port is free.
 _DRIVER = "http://127.0.0.1:9515"
 
 _ARGUMENTS = [
@@ -24,7 +24,7 @@ _ARGUMENTS = [
 
 
 class Browser:
-    """A browser on `host`; with `scripts` false it runs none of a page's."""
+    """A browser on `host`. With `scripts` false it runs no scripts."""
 
     def __init__(self, host, scripts=True):
         self._host = host
@@ -60,15 +60,15 @@ class Browser:
         return self._tell("goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def open(self, url):
-        """Opens a page and waits until it is there."""
+        """Opens a page and waits until it is loaded."""
         self._tell("url", {"url": url})
 
     def run(self, script, *arguments):
-        """What a script returns that runs on the page."""
+        """Runs a script on the page; returns its value."""
         return self._tell("execute/sync", {"script": script, "args": list(arguments)})
 
     def text(self, selector="body"):
-        """The text that is seen there; nothing if there is no such element."""
+        """The visible text of an element; empty if there is no such element."""
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def wait_for(self, script, *arguments):
@@ -77,12 +77,12 @@ class Browser:
         return wait_until(lambda: self.run(script, *arguments), failure)
 
     def wait_for_text(self, text, selector="body"):
-        """Waits until that text is seen."""
+        """Waits until an element shows the text."""
         script = "return (document.querySelector(arguments[1])?.innerText ?? '').includes(arguments[0])"
         self.wait_for(script, text, selector)
 
     def show(self, width, height=800, dark=False):
-        """Makes the window so large, by day or by night."""
+        """Sets the size of the window, and the light or dark color scheme."""
         self._devtools(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -94,8 +94,8 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._devtools("Emulation.setEmulatedMedia", features=features)
 
-    def heard(self):
-        """What a screen reader finds: a list of roles and names."""
+    def accessible_nodes(self):
+        """The roles and names that a screen reader finds."""
         nodes = self._devtools("Accessibility.getFullAXTree")["nodes"]
         return [
             (node["role"]["value"], node.get("name", {}).get("value", ""))
@@ -104,12 +104,12 @@ class Browser:
         ]
 
     def complaints(self):
-        """What the browser complained of since the last time: what a policy forbids, and errors."""
+        """The errors and policy violations that the browser logged since the last call."""
         entries = self._tell("se/log", {"type": "browser"})
         return [entry["message"] for entry in entries]
 
     def requests(self):
-        """Every URL that was asked for since the last time, but for what comes from no network."""
+        """The URLs that the browser requested from a network since the last call."""
         entries = self._tell("se/log", {"type": "performance"})
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         urls = [
@@ -120,7 +120,7 @@ class Browser:
         return [url for url in urls if not url.startswith(("chrome:", "data:"))]
 
     def picture(self, longest=2000):
-        """The page down to its end, or to so many pixels, as a PNG file's bytes."""
+        """A PNG picture of the page, at most `longest` pixels high."""
         size = self._devtools("Page.getLayoutMetrics")["cssContentSize"]
         height = min(size["height"], longest)
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}

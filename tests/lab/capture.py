@@ -24,13 +24,13 @@ class Packet:
 
 
 class Capture:
-    """tcpdump on `interface` of `host`, seen live. `which` is a filter in tcpdump's words."""
+    """tcpdump on `interface` of `host`, with the filter `which`. Packets can be read while it runs."""
 
     def __init__(self, host, interface, which="udp"):
         self.packets = []
         self._grown = threading.Condition()
         listening = threading.Event()
-        # No frame on these cables is longer: the buffer holds the more of them.
+        # No frame on these cables is longer, and short slots let the buffer hold more frames.
         room = ["-B", "16384", "-s", "2048"]
         command = ["tcpdump", "-i", interface, "-w", "-", "-U", "--immediate-mode", *room]
         self._process = subprocess.Popen(
@@ -63,7 +63,7 @@ class Capture:
                     self._grown.notify_all()
 
     def wait_for(self, enough, patience=60, what="packets"):
-        """Waits until `enough(packets)` is true; returns the packets then."""
+        """Waits until `enough(packets)` is true; returns the packets."""
         with self._grown:
             if not self._grown.wait_for(lambda: enough(self.packets), patience):
                 raise Timeout(f"{what}: not seen in {patience} s among {len(self.packets)}")
@@ -74,7 +74,7 @@ class Capture:
         return [packet.payload for packet in list(self.packets) if packet.target_port == port]
 
     def stop(self):
-        """Ends the capture; raises when the kernel has dropped packets of it."""
+        """Ends the capture. Raises if the kernel dropped packets of it."""
         os.kill(entered(self._process.pid), signal.SIGINT)
         self._process.wait(20)
         self._reader.join(20)
@@ -84,7 +84,7 @@ class Capture:
 
 
 def is_run_of(part, whole):
-    """Whether the payloads `part` stand in `whole` one after the other, none missing."""
+    """Whether the payloads `part` appear in `whole` in order, with none between them."""
     if not part or part[0] not in whole:
         return False
     start = whole.index(part[0])

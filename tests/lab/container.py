@@ -1,4 +1,4 @@
-"""A whole Debian that runs on a host of the laboratory: systemd is its first process."""
+"""A container: a Debian booted by systemd in the network of a host."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 from .host import Host
 from .program import entered, wait_until
 
-# Makes a group of processes of the machine's own, since systemd wants to be the root of one.
+# systemd wants to be the root of a control group, so the container gets one.
 _GROUP = """
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/groups /mnt/upper /mnt/work /mnt/root
@@ -17,7 +17,7 @@ echo $$ >"/mnt/groups/$NAME/cgroup.procs"
 exec unshare --cgroup --mount --pid --uts --ipc --fork --kill-child -- sh -ec "$BOOT"
 """
 
-# What a container's manager prepares before it starts systemd. The tree itself stays as it is.
+# A container manager prepares this before it starts systemd. An overlay keeps the tree unchanged.
 _BOOT = """
 mount -t overlay -o "lowerdir=$TREE,upperdir=/mnt/upper,workdir=/mnt/work" overlay /mnt/root
 cd /mnt/root
@@ -44,7 +44,7 @@ exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --log-target=journal --show-status=no
 """
 
-# Takes the group away, once its processes are gone.
+# Removes the group once its processes are gone.
 _CLEAR = """
 mount -t cgroup2 cgroup2 /mnt
 for try in $(seq 100); do
@@ -55,10 +55,10 @@ done
 
 
 class Container(Host):
-    """A Debian tree, booted in the network of `host`. Nothing that it writes changes the tree."""
+    """A Debian tree, booted in the network of `host`. The container does not change the tree."""
 
     def __init__(self, host, tree):
-        self.name = f"{host.name}'s machine"
+        self.name = f"{host.name}'s container"
         self.programs = host.programs
         self._group = f"lab-{os.getpid()}-{host.pid}"
         environment = dict(os.environ, NAME=self._group, TREE=str(tree), BOOT=_BOOT)
@@ -74,7 +74,7 @@ class Container(Host):
         self.wait_for(["systemctl", "is-system-running"], "running", "degraded")
 
     def _first(self):
-        """The first process, once it is systemd."""
+        """The first process of the container; none until that is systemd."""
         if self._keeper.poll() is not None:
             raise RuntimeError(f"{self.name} did not boot: {self._keeper.stdout.read().decode()}")
         try:
@@ -97,15 +97,15 @@ class Container(Host):
         return self.wait_until(answer, f"{' '.join(command)} should say {answers}")
 
     def property(self, name, unit="dynrelayd.service"):
-        """What systemd says of a unit."""
+        """A property of a unit, as systemd shows it."""
         return self.run(["systemctl", "show", "--value", "-p", name, unit]).stdout.strip()
 
     def journal(self, unit="dynrelayd.service"):
-        """What a unit has logged."""
+        """The log of a unit."""
         return self.run(["journalctl", "--no-pager", "-o", "cat", "-u", unit], check=False).stdout
 
     def power_off(self):
-        """Ends it at once."""
+        """Ends the container at once."""
         super().power_off()
         command = ["unshare", "--mount", "sh", "-ec", _CLEAR]
         subprocess.run(command, env=dict(os.environ, NAME=self._group), check=False)

@@ -9,20 +9,20 @@ from .binaries import DYNRELAY, DYNRELAYD
 SOCKET = "/run/dynrelay/control.sock"
 _CONFIG = "/run/etc/dynrelay.toml"
 
-# Any user that every Debian has and that owns nothing here.
+# Every Debian has this user, and it owns nothing here.
 _USER = "daemon"
 
-# Short, so that tests need not wait; what is awaited are events all the same.
+# Short times keep the tests short. The tests wait for events all the same.
 SHUTDOWN = {"errors": 3, "quiet": "1s", "grace": "5s", "source_silence": "4s"}
 
 
 class Daemon:
-    """dynrelayd as an ordinary user on `host`; its catalogue is the folder /run/etc/streams."""
+    """dynrelayd as an ordinary user on `host`. Its streams folder is /run/etc/streams."""
 
     config = _CONFIG
 
     def __init__(self, host, edges, shutdown=None, serves=None, settings=None):
-        """`edges` are host names; `serves` gives the networks that one of them serves.
+        """`edges` are host names. `serves` maps one of them to the networks that it serves.
 
         `settings` are further keys of [daemon].
         """
@@ -43,35 +43,35 @@ class Daemon:
         self.wait_until(lambda: self._dynrelay("list").returncode == 0, "dynrelayd should answer", 20)
 
     def add_file(self, file, sdp):
-        """Puts an SDP file into the streams folder."""
+        """Writes a file into the streams folder."""
         self.host.write(f"/run/etc/streams/{file}", sdp)
 
     def ask(self, *words):
-        """What `dynrelay … --json` prints."""
+        """The answer of `dynrelay … --json`."""
         return json.loads(self._dynrelay(*words, "--json", check=True).stdout)
 
     def table(self):
-        """What `dynrelay list` prints for people."""
+        """The table of `dynrelay list`."""
         return self.run("list")
 
     def run(self, *words):
-        """What `dynrelay …` prints for people."""
+        """The output of `dynrelay …` for people."""
         return self._dynrelay(*words, check=True).stdout
 
     def check(self):
-        """What `dynrelay check` finds, errors or not."""
+        """The report of `dynrelay check`, with errors or without."""
         return json.loads(self._dynrelay("check", "--config", _CONFIG, "--json").stdout)
 
     def command(self, *words):
-        """The whole command that runs `dynrelay …` on the origin."""
+        """The command that runs `dynrelay …` on the origin."""
         return self.host.enter(["/run/bin/dynrelay", "--socket", SOCKET, *words])
 
     def follow(self, *words):
-        """`dynrelay …`, for a command that goes on."""
+        """Starts `dynrelay …` and does not wait for its end."""
         return self.host.start("dynrelay", ["/run/bin/dynrelay", "--socket", SOCKET, *words])
 
     def scan(self, *words):
-        """`dynrelay scan …`, run to its end by a user who may do nothing else here."""
+        """Runs `dynrelay scan …` as an unprivileged user."""
         return self.host.run(
             ["/run/bin/dynrelay", "scan", "--config", _CONFIG, *words], check=False, user="www-data"
         )
@@ -80,14 +80,14 @@ class Daemon:
         return self.host.run(["/run/bin/dynrelay", "--socket", SOCKET, *words], check=check)
 
     def relays(self, closed=False):
-        """The relays that run, or with `closed` those that have closed."""
+        """The relays that run. With `closed`, the relays that have closed."""
         relays = self.ask("list", "--all")["relays"]
         return [relay for relay in relays if (relay["state"] == "closed") == closed]
 
     def wait_for(self, wanted, patience=60, **fields):
-        """Waits for a relay whose fields are these, such as state="live"; returns it.
+        """Waits for a relay with these fields, such as state="live"; returns it.
 
-        `wanted` is `stream/edge`; of several the one that began last counts.
+        `wanted` is `stream/edge`. If there are several such relays, the latest counts.
         """
 
         def found():

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Does what relayconfig.xml tells Darwin Streaming Server to do, as far as that is UDP.
+"""Relays UDP as Darwin Streaming Server does by a relayconfig.xml.
 
 Usage: darwin_relay.py relayconfig.xml
 
-Of each relay it takes the ports of its source, RTP and RTCP, and sends what comes on to the ports of
-each of its destinations. Darwin itself is not in Debian.
+For each relay it binds the RTP and RTCP ports of the source and sends each packet to the ports of every
+destination. Darwin itself is not in Debian.
 """
 
 import selectors
@@ -14,18 +14,18 @@ import xml.etree.ElementTree
 
 
 def pref(tag, name):
-    """The value of a preference; none if it is not there."""
+    """The value of a preference, or none."""
     found = tag.find(f"PREF[@NAME='{name}']")
     return found.text if found is not None else None
 
 
 def ports(tag):
-    """Its RTP ports."""
+    """The RTP ports of a source or destination."""
     return [int(value.text) for value in tag.findall("LIST-PREF[@NAME='udp_ports']/VALUE")]
 
 
 def sender(destination):
-    """A socket for sending to a destination."""
+    """A socket that sends to a destination."""
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     out.bind((pref(destination, "out_addr") or "", 0))
     out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(pref(destination, "ttl") or 1))
@@ -33,14 +33,14 @@ def sender(destination):
 
 
 def receiver(address, port):
-    """A socket that takes a port."""
+    """A socket bound to a port."""
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind((address, port))
     return udp
 
 
 def run(file):
-    """Relays until it is ended."""
+    """Relays until a signal ends it."""
     ready = selectors.DefaultSelector()
     for relay in xml.etree.ElementTree.parse(file).findall("OBJECT[@TYPE='relay']"):
         source = relay.find("OBJECT[@CLASS='source'][@TYPE='udp_source']")

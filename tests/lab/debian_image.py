@@ -1,4 +1,4 @@
-"""A fresh Debian, of the release that this machine runs: made once a test run, copied by layers."""
+"""A fresh Debian tree of the release that this machine runs. A test run makes it once."""
 
 import fcntl
 import os
@@ -16,15 +16,15 @@ def release():
 
 
 def fresh(folder):
-    """A Debian with systemd and web servers, but nothing of ours, in `folder`. DYNRELAY_DEBIAN names
-    one to use that was made before."""
+    """A Debian in `folder` with systemd and web servers, without dynrelay. DYNRELAY_DEBIAN names a tree
+    made before."""
     if made := os.environ.get("DYNRELAY_DEBIAN"):
         return Path(made)
 
     def make(tree):
         subprocess.run(
             ["mmdebstrap", "--variant=minbase", f"--include={_PACKAGES}", "--quiet"]
-            # Its servers are for the tests to start.
+            # The tests start the servers themselves.
             + ['--customize-hook=chroot "$1" systemctl --quiet disable apache2 lighttpd nginx']
             + [release(), tree],
             check=True,
@@ -35,7 +35,7 @@ def fresh(folder):
 
 
 def once(folder, make):
-    """A folder that `make(folder)` fills. Whoever comes first does that, others wait."""
+    """A folder that `make(folder)` fills. The first caller does that, and the others wait."""
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():

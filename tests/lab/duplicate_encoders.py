@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Encoders that send the very same packets, fifty a second, each from an address of its own.
+"""Encoders that send the same packets, fifty a second, each from its own address.
 
 Usage: duplicate_encoders.py TARGET PORT ADDRESS…
 
-A line on standard input says which of them send from now on (`0 1`, `1`, or none), and is answered by
+A line on standard input says which of them send from now on (`0 1`, `1`, or none). The answer is
 `sending` with the last sequence number.
 """
 

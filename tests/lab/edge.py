@@ -22,7 +22,7 @@ class Edge:
         self.start()
 
     def start(self):
-        """Starts the server, which reads its folder once."""
+        """Starts the server. It reads its folder once."""
         server = Path(__file__).with_name("rtsp_server.py")
         script = self.host.install(server, "/run/edge/rtsp_server.py")
         command = ["/usr/bin/python3", script, "/run/edge/streams", "554"]
@@ -30,12 +30,12 @@ class Edge:
         self.program.wait_for("^ready")
 
     def take(self, name, sdp):
-        """The edge's administrator puts an SDP file (bytes) in place, and starts the server anew."""
+        """The edge's administrator saves an SDP file (bytes) and restarts the server."""
         self.program.stop()
         self.host.path(f"/run/edge/streams/{name}").write_bytes(sdp)
         self.start()
 
     def open_ports(self):
-        """The ports of `PORTS` that are open just now."""
+        """The ports of `PORTS` that are open now."""
         sockets = self.host.run(["ss", "-Hlnu"]).stdout
         return [port for port in PORTS if f":{port} " in sockets]

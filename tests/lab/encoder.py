@@ -1,4 +1,4 @@
-"""The broadcast: ffmpeg encodes a test card and a tone, and sends them to a multicast group."""
+"""The encoder: ffmpeg sends a test card and a tone to a multicast group."""
 
 import re
 import signal
@@ -7,7 +7,7 @@ GROUP = "239.1.2.3"
 VIDEO_PORT, AUDIO_PORT = 5004, 5006
 PORTS = range(VIDEO_PORT, AUDIO_PORT + 2)
 
-# A test card and a tone in real time, and how they are encoded.
+# A test card and a tone in real time, and their codecs.
 INPUT = ["ffmpeg", "-hide_banner", "-nostdin", "-v", "info", "-stats_period", "0.2"]
 INPUT += ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]
 INPUT += ["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"]
@@ -17,7 +17,7 @@ AUDIO = ["-map", "1:a", "-c:a", "mp2", "-ac", "1", "-b:a", "64k"]
 
 
 class Encoder:
-    """ffmpeg on `host`, which sends RTP and RTCP of H.264 and MPEG audio in real time."""
+    """ffmpeg on `host`: it sends H.264 and MPEG audio as RTP and RTCP in real time."""
 
     def __init__(self, host, group=GROUP):
         self.host = host
@@ -42,12 +42,12 @@ class Encoder:
 
     @property
     def sdp(self):
-        """What ffmpeg itself says of its broadcast: the origin's news.sdp."""
+        """The SDP file that ffmpeg writes: the origin's news.sdp."""
         return self.host.path(self._sdp).read_text()
 
 
 def addressed_to(sdp, host, video, audio):
-    """The same broadcast as an edge takes it: at `host`'s address and these ports."""
+    """The same SDP file with the address of `host` and these ports, for an edge."""
     ports = iter([video, audio])
     sdp = re.sub(r"(?m)^c=.*$", f"c=IN IP4 {host}", sdp.replace("\r", ""))
     return re.sub(r"(?m)^(m=\w+) \d+", lambda media: f"{media[1]} {next(ports)}", sdp)

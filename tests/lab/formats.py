@@ -97,5 +97,5 @@ class FormatEncoder:
     def sdp(self):
         """The session as vic, rat and mp4live announce it: no rtpmap for a static payload type."""
         sections = [(self.video, VIDEO_PORT), (self.audio, AUDIO_PORT)]
-        medias = "\n".join(media.sdp.format(port=port) for media, port in sections)
-        return _SESSION.format(group=self.group) + medias + "\n"
+        text = "\n".join(media.sdp.format(port=port) for media, port in sections)
+        return _SESSION.format(group=self.group) + text + "\n"

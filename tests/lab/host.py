@@ -1,4 +1,4 @@
-"""A host of the laboratory: a machine of its own for network, processes and /run."""
+"""A host: a machine with its own network, processes and /run."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .program import Program
 
-# The first process of a host: it says its number, as the rest of the world counts, and waits.
+# The first process of a host prints its process number outside of the namespace, and waits.
 _BOOT = """
 mount -t tmpfs -o mode=755 tmpfs /run
 ip link set lo up
@@ -17,10 +17,10 @@ exec sleep infinity
 
 
 class Host:
-    """Network, process and mount namespaces, held by a process that dies with this one.
+    """Network, process and mount namespaces. Their first process dies with this one.
 
-    So nothing is left behind, however the run ends: the kernel takes a host's processes, links and
-    files (all of them on a tmpfs at its /run) away with its first process.
+    So nothing is left behind, however the run ends: with the first process the kernel removes the
+    host's processes, links and files. All files are on a tmpfs at /run.
     """
 
     def __init__(self, name):
@@ -47,11 +47,11 @@ class Host:
         return enter + [str(word) for word in argv]
 
     def path(self, inside):
-        """Where a file of this host's /run is seen from outside."""
+        """The path outside of the host for a file in its /run."""
         return Path(f"/proc/{self.pid}/root{inside}")
 
     def install(self, source, inside):
-        """Copies a file into this host, readable and executable for everybody."""
+        """Copies a file into this host. Everybody may read and run it."""
         target = self.path(inside)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(Path(source).read_bytes())
@@ -66,19 +66,19 @@ class Host:
         return inside
 
     def replace(self, file, text):
-        """Puts a file of this host's own in the place of one that all machines share."""
+        """Replaces a file that all hosts share, on this host only."""
         own = self.write(f"/run/replaced{file}", text)
         self.run(["mount", "--bind", own, file])
 
     def start(self, name, argv, user=None, group=None, env=None):
-        """Starts a program, as root or as `user` with `group` for its only other group."""
+        """Starts a program as root, or as `user` with the supplementary group `group`."""
         environment = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
         program = Program(f"{self.name}/{name}", self.enter(argv, user, group), environment)
         self.programs.append(program)
         return program
 
     def run(self, argv, check=True, user=None, text=True, patience=60):
-        """Runs a command to its end; returns it as `subprocess.run` does."""
+        """Runs a command to its end; returns the result of `subprocess.run`."""
         done = subprocess.run(
             self.enter(argv, user), capture_output=True, text=text, timeout=patience
         )
@@ -101,7 +101,7 @@ class Host:
 def link(one, its_interface, other, other_interface):
     """Joins two hosts by a cable.
 
-    Neither end offers segmentation offload, so that a capture shows packets as a real wire has them.
+    Neither end offers segmentation offload, so a capture shows packets as on a real cable.
     """
     subprocess.run(
         ["ip", "link", "add", "name", its_interface, "netns", str(one.pid), "gso_max_segs", "1"]

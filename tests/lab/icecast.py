@@ -1,4 +1,4 @@
-"""Icecast: at the origin with a source, at the edge as a relay."""
+"""Icecast: with a source at the origin, as a relay at the edge."""
 
 _CONFIG = """<icecast>
 <limits><clients>10</clients><sources>4</sources></limits>
@@ -17,12 +17,12 @@ _CONFIG = """<icecast>
 </icecast>
 """
 
-# Any user that is not root, which Icecast refuses to be.
+# Icecast refuses to be root.
 _USER = "daemon"
 
 
 class Icecast:
-    """icecast2 on `host`; `more` is for its configuration."""
+    """icecast2 on `host`, with the settings `more`."""
 
     def __init__(self, host, more=""):
         self.host = host
@@ -39,6 +39,6 @@ class Icecast:
         self.host.run(["sh", "-c", ask + "do [ $? = 28 ] && break; sleep 0.2; done"])
 
     def listeners(self, address):
-        """How many connections there are from an address."""
+        """The number of connections from an address."""
         seen = self.host.run(["ss", "-Htn", "state", "established", "sport = :8000"]).stdout
         return sum(address in line for line in seen.splitlines())

@@ -1,4 +1,4 @@
-"""The manual pages, the command's help, and the sources of what they tell of."""
+"""The manual pages, and the command's help."""
 
 import json
 import re
@@ -12,22 +12,22 @@ _TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod \w+ \{.*", re.MULTILINE | re.DOTALL
 
 
 class Manual:
-    """A manual page by its name, such as dynrelay.1."""
+    """A manual page, by its file name."""
 
     def __init__(self, name):
         self.text = (PROJECT / "share/man" / name).read_text()
 
     def section(self, name):
-        """The lines below `.Sh name`, its subsections among them."""
+        """The lines of a section, with its subsections."""
         return self.text.partition(f"\n.Sh {name}\n")[2].partition("\n.Sh ")[0]
 
     def items(self, section, macro):
-        """What the items of a list in that section begin with, each its words without macros."""
+        """The first word of each list item with that macro in a section."""
         lines = re.findall(rf"^\.It {macro} (.*)", self.section(section), re.MULTILINE)
         return {words(line)[0] for line in lines}
 
     def marked(self, section, macro):
-        """All the words that a macro marks in that section, or with none on the whole page."""
+        """The words that a macro marks in a section, or without one on the whole page."""
         text = self.section(section) if section else self.text
         lines = re.findall(rf"^\.(?:It |Pq |No )*{macro} (.*)", text, re.MULTILINE)
         return {word for line in lines for word in words(line)}
@@ -60,7 +60,7 @@ def vocabulary():
 
 
 def words(line):
-    """A line of mdoc, but for macros, escapes and punctuation."""
+    """The words of an mdoc line, without macros, escapes and punctuation."""
     plain = re.sub(r"\\\(dq|\\&|\\:|\b(?:Ar|No) \S+", "", line)
     return [word for word in plain.split() if word not in _MACROS and re.search(r"\w", word)]
 
@@ -69,7 +69,7 @@ _MACROS = {"Li", "Ns", "No", "Ar", "Ic", "Pa", "Fl", "Op", "Ev", "Ta", "Pq", "Oo
 
 
 def helped(*way):
-    """What the help of each command has, its subcommands and its options, by the words to it."""
+    """The subcommands and options of each command, by its words, as the help prints them."""
     command = [DYNRELAY, *way, "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     below = text.partition("\nCommands:\n")[2].partition("\n\n")[0]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A stand-in for dynrelayd with a busy evening to tell of: what it says is made up, and the same
-each time, but for the hour.
+"""A mock of dynrelayd with made-up relays, for screenshots. Its answers are the same each time, except
+for the clock.
 
 Usage: mock_daemon.py SOCKET
 """
@@ -17,7 +17,7 @@ import time
 
 STEP, STEPS = 15, 40
 
-# What holds where dynrelay.toml has no [shutdown].
+# The defaults of [shutdown] in dynrelay.toml.
 _RULES = {
     "errors": 10,
     "quiet_ms": 3000,
@@ -44,7 +44,7 @@ _CLOSED = [
     ("lecture", "quito", "never-accepted", 2395, 31, 2350, 10),
 ]
 
-# Name, title, medias, edges, on air.
+# Name, title, media, edges, on air.
 _STREAMS = [
     ("city-hall", "City hall, live", ["video H264", "audio MPEG4-GENERIC"], ["dss2", "oslo"], True),
     ("lecture", "Lecture hall 2", ["video H264", "audio opus"], ["dss2", "oslo", "quito"], True),
@@ -58,7 +58,7 @@ _ADDRESSES = {"dss2": "198.51.100.7", "oslo": "203.0.113.40", "quito": "192.0.2.
 
 
 def _rates(name, kbits, ran, step=STEP, steps=STEPS, fading=False):
-    """A rate that sways as video does."""
+    """A rate that varies as video does."""
     dice = random.Random(name)
     count = min(steps, max(1, ran // step))
     rates = []

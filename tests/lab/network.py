@@ -1,4 +1,4 @@
-"""The hosts and the cables between them: the README here draws it."""
+"""The hosts and the cables between them. tests/README.md draws them."""
 
 from .host import Host, link
 
@@ -12,7 +12,7 @@ _CABLES = {
     "guest": ("203.0.113.200/25", "203.0.113.254"),
 }
 
-# What the hosts call each other.
+# The names of the hosts.
 _NAMES = {
     "origin": "dss1.example.org www.example.org",
     "dss2": "dss2.example.net",
@@ -21,7 +21,7 @@ _NAMES = {
 
 
 class Network:
-    """An encoder on the origin's studio cable, and a router between everybody else."""
+    """The encoder is on the origin's studio cable; a router joins all other hosts."""
 
     def __init__(self):
         self.hosts = {}
@@ -39,7 +39,7 @@ class Network:
         self.hosts[name] = Host(name)
         names = [f"{address(name)} {known}" for name, known in _NAMES.items()]
         self.hosts[name].replace("/etc/hosts", "\n".join(["127.0.0.1 localhost", *names, ""]))
-        # There is no DNS here, and asking for it takes seconds.
+        # There is no DNS server, and a time-out takes seconds.
         self.hosts[name].replace("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
         return self.hosts[name]
 
@@ -49,11 +49,11 @@ class Network:
         _configure(self.router, host.name, f"{gateway}/{prefix}")
         _configure(host, "eth0", address)
         host.run(["ip", "route", "add", "default", "via", gateway])
-        # An RTSP server on port 554 need not be root.
+        # Let an RTSP server without root have port 554.
         host.run(["sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start"])
 
     def join_studio(self):
-        """Lays the cable from encoder to origin, new interfaces at its ends."""
+        """Connects encoder and origin by a cable with new interfaces."""
         encoder, origin = self.hosts["encoder"], self.hosts["origin"]
         link(encoder, "eth0", origin, "studio")
         _configure(encoder, "eth0", "10.9.0.2/24")

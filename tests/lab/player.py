@@ -1,10 +1,10 @@
-"""The players, as a viewer runs them, with neither window nor loudspeaker."""
+"""The players of viewers, without window or loudspeaker."""
 
 import re
 
 
 class Mplayer:
-    """mplayer follows the document at `url` itself."""
+    """mplayer follows the document at `url`."""
 
     def __init__(self, host, url):
         self.program = host.start(
@@ -13,7 +13,7 @@ class Mplayer:
         )
 
     def wait_for_play(self):
-        """Waits until both picture and sound have been played for a while."""
+        """Waits until picture and sound have played for a while."""
         self.program.wait_for(r"^VIDEO: +\S*H264")
         self.program.wait_for(r"^AUDIO: 44100 Hz")
         self.program.wait_for(r"^A: *\d+\.\d V: *\d+\.\d", count=50)
@@ -35,7 +35,7 @@ class Mpv:
         )
 
     def wait_for_play(self):
-        """Waits until both picture and sound have been played for a while."""
+        """Waits until picture and sound have played for a while."""
         self.program.wait_for(r"Video .*h264")
         self.program.wait_for(r"Audio .*mp[23]")
         self.program.wait_for(r"frame \d+ sound \d", count=50)
@@ -46,15 +46,15 @@ class Mpv:
 
 
 class Vlc:
-    """VLC follows the document at `url`; Debian's can't play the RTSP URL that is in it."""
+    """VLC follows the document at `url`. Debian's VLC cannot play the RTSP URL in it."""
 
     def __init__(self, host, url):
         command = ["cvlc", "-vv", "--intf", "dummy", "--vout", "dummy", "--aout", "dummy", url]
-        # Any user that is not root, which VLC refuses to be.
+        # VLC refuses to be root.
         self.program = host.start("vlc", command, user="daemon", env={"HOME": "/run"})
 
     def wait_for_item(self, url):
-        """Waits until it has found that URL in the document, and opens it."""
+        """Waits until it opens that URL from the document."""
         self.program.wait_for(rf"Creating an input for '{url}'")
 
     def leave(self):
@@ -63,7 +63,7 @@ class Vlc:
 
 
 class Ffmpeg:
-    """ffmpeg plays `seconds` of the RTSP `url` and counts what it got."""
+    """ffmpeg plays `seconds` of the RTSP `url` and counts frames."""
 
     def __init__(self, host, url, seconds=10):
         self.program = host.start(
@@ -73,7 +73,7 @@ class Ffmpeg:
         )
 
     def wait_for_play(self):
-        """Waits until both picture and sound arrive."""
+        """Waits until the first frame arrives."""
         self.program.wait_for(r"frame= *[1-9]")
 
     def leave(self):
@@ -82,7 +82,7 @@ class Ffmpeg:
         return self.program.wait()
 
     def received(self):
-        """After its end: frames decoded of (video, audio), and its complaints of lost packets."""
+        """After its end: the decoded video frames and audio frames, and the lines about lost packets."""
         decoded = {}
         for line in self.program.lines:
             if found := re.search(r"Input stream .*\((video|audio)\).* (\d+) frames decoded", line):

@@ -1,4 +1,4 @@
-"""A Prometheus server that reads status.cgi as share/alerts.yml says."""
+"""A Prometheus server that scrapes status.cgi with the settings in share/alerts.yml."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ ALERTS = PROJECT / "share" / "alerts.yml"
 _API = "http://localhost:9090/api/v1"
 _FOLDER = "/run/prometheus"
 
-# Often, so that tests need not wait. An answer may take as long as that, and not longer.
+# Short intervals keep the tests short. A scrape may take one interval.
 _PACE = "global: {scrape_interval: 2s, evaluation_interval: 1s}\n"
 
 
@@ -23,13 +23,13 @@ def _program(name):
 
 
 def promtool(*words, text=None):
-    """Runs Prometheus' own checks; returns what `subprocess.run` does."""
+    """Runs promtool; returns the result of `subprocess.run`."""
     command = [_program("promtool"), *words]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
 class Prometheus:
-    """Prometheus on `host`, which looks at the origin and has `password` for it."""
+    """Prometheus on `host`. It scrapes the origin with `password`."""
 
     def __init__(self, host, password):
         self.host = host
@@ -44,13 +44,13 @@ class Prometheus:
         self.program.wait_for("Server is ready to receive web requests")
 
     def ask(self, path):
-        """What its API answers at this path."""
+        """The answer of its API at a path."""
         answer = get(self.host, f"{_API}/{path}")
         assert answer.status == 200, answer
         return json.loads(answer.body)["data"]
 
     def query(self, expression):
-        """The samples of an expression now: each its labels and its value."""
+        """The current samples of an expression: labels and value of each."""
         result = self.ask(f"query?query={quote(expression)}")["result"]
         return [(one["metric"], float(one["value"][1])) for one in result]
 
@@ -71,6 +71,6 @@ class Prometheus:
 
 
 def _from_comment(text):
-    """The settings that the comment at the head of the alert rules shows."""
+    """The settings in the comment at the head of the alert rules."""
     head = text.partition("\ngroups:")[0]
     return "".join(line[4:] + "\n" for line in head.splitlines() if line.startswith("#   "))

@@ -1,10 +1,10 @@
-"""RTP packets as they were captured (RFC 3550)."""
+"""Sequence numbers of captured RTP packets (RFC 3550)."""
 
 import struct
 
 
 def gaps(packets):
-    """How often one packet of a flow does not follow on the one before it."""
+    """The number of breaks in the sequence numbers of a flow."""
     return max(len(runs(packets)) - 1, 0)
 
 
@@ -14,7 +14,7 @@ def numbers(packets):
 
 
 def runs(packets):
-    """The lengths of the stretches in which each packet follows on the one before it."""
+    """The lengths of the runs without a break in the sequence numbers."""
     lengths, last = [], None
     for number in numbers(packets):
         if last is None or (number - last) % 65536 != 1:

@@ -1,17 +1,17 @@
 #!/usr/bin/python3
-"""Broadcasts RTP to many groups in step, light enough for sixteen streams on a small machine.
+"""Broadcasts RTP to many groups in step. Sixteen streams need little CPU.
 
 Usage: rtp_sender.py RATE GROUP:PORT…
 
-Each stream has RATE packets a second on its port, of noise in 200 bytes, and a sender report a
-second on the next port. Commands come as lines on standard input, and each is answered by a line
-that begins with its own word:
+Each stream has RATE packets a second of 200 bytes on its port, and a sender report a second on the
+next port. It reads commands from standard input and answers each by a line that repeats its first
+word and has the last sequence number of each stream:
 
-mark         the last sequence number of each stream
+mark         only answers
 pause        sends nothing until `resume`
 resume
-restart      goes on with new SSRCs and sequences, as an encoder does that was started again
-disturb SEED from now on packets jitter, get lost, doubled and out of order
+restart      goes on with new SSRCs and sequence numbers, as a restarted encoder does
+disturb SEED delays, loses, doubles and reorders packets from now on
 raw PORT HEX sends these bytes to the first stream's group at PORT
 """
 
@@ -34,7 +34,7 @@ class Stream:
         self.restart()
 
     def restart(self):
-        """Begins anew."""
+        """Begins with a new SSRC and sequence."""
         self._ssrc, self.sequence = random.getrandbits(32), random.getrandbits(16)
         self._sent = 0
 
@@ -62,14 +62,14 @@ class Stream:
 
 
 class Disturbance:
-    """A bad link: it loses, doubles and delays packets, by the dice of a seed."""
+    """A bad link: it loses, doubles and delays packets. A seed decides which."""
 
     def __init__(self, seed):
         self._dice = random.Random(seed)
         self._late = []
 
     def pass_on(self, packet):
-        """What comes out at the other end when this packet goes in."""
+        """The packets that leave the link when this packet enters it."""
         due = [(left - 1, held) for left, held in self._late]
         self._late = [(left, held) for left, held in due if left > 0]
         out = [held for left, held in due if left == 0]
@@ -81,12 +81,12 @@ class Disturbance:
         return out
 
     def jitter(self):
-        """How much later than due a packet leaves."""
+        """The delay of a packet, in seconds."""
         return self._dice.random() * 0.03
 
 
 class Broadcast:
-    """All streams, and what they are told."""
+    """All streams, and the commands for them."""
 
     def __init__(self, rate, targets):
         self._out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -111,7 +111,7 @@ class Broadcast:
                 stream.report()
 
     def obey(self, command, *words):
-        """Does as it is told."""
+        """Carries out a command."""
         if command == "pause":
             self._paused = True
         elif command == "resume":
@@ -124,7 +124,7 @@ class Broadcast:
         elif command == "raw":
             datagram = bytes.fromhex(words[1]) if len(words) > 1 else b""
             self._out.sendto(datagram, (self._streams[0].group, int(words[0])))
-            # The daemon's receive buffer has room for a few of the largest.
+            # The daemon's receive buffer holds only a few of the largest datagrams.
             time.sleep(0.005)
         print(command, *(stream.sequence for stream in self._streams), flush=True)
 

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""Stands before an RTSP server that sends over TCP, and gives it the faults that it is told to.
+"""A proxy before an RTSP server that sends over TCP. It fails on command.
 
-Usage: rtsp_proxy.py PORT SERVER_PORT. Each line of standard input is a mood:
+Usage: rtsp_proxy.py PORT SERVER_PORT. Each line of standard input sets a fault:
 
-    pass           all goes through
-    mute           connections are taken, and nothing is ever answered
-    options        OPTIONS is answered, and nothing after it
-    frozen         the connections that there are stay, and nothing more comes over them
-    redirect URL   DESCRIBE is answered with 302, to this URL
-    drop           the connections that there are break; new ones are well
-    refuse         connections are refused
+    pass           no fault
+    mute           accepts connections and answers nothing
+    options        answers OPTIONS and nothing after it
+    frozen         keeps the open connections, and sends nothing more on them
+    redirect URL   answers DESCRIBE with 302 to this URL
+    drop           closes the open connections; new ones have no fault
+    refuse         refuses connections
 """
 
 import re
@@ -20,37 +20,37 @@ import threading
 ADDRESS = ("", int(sys.argv[1]))
 SERVER = ("127.0.0.1", int(sys.argv[2]))
 
-mood = ["pass"]
+fault = ["pass"]
 clients = set()
 
 
-def is_for_server(request):
+def reaches_server(request):
     """Whether a client's request goes on to the server."""
-    if mood[0] == "options":
+    if fault[0] == "options":
         return request.startswith(b"OPTIONS")
-    return mood[0] != "mute" and not (mood[0] == "redirect" and request.startswith(b"DESCRIBE"))
+    return fault[0] != "mute" and not (fault[0] == "redirect" and request.startswith(b"DESCRIBE"))
 
 
-def answer(client, server):
-    """Passes on what a client says. (It says one thing at a time.)"""
+def pass_requests(client, server):
+    """Passes a client's requests on. (A client sends one at a time.)"""
     while request := client.recv(65536):
-        if is_for_server(request):
+        if reaches_server(request):
             server.sendall(request)
-        elif mood[0] == "redirect":
+        elif fault[0] == "redirect":
             number = re.search(rb"CSeq: *(\d+)", request)[1].decode()
-            head = f"RTSP/1.0 302 Found\r\nCSeq: {number}\r\nLocation: {mood[1]}\r\n\r\n"
+            head = f"RTSP/1.0 302 Found\r\nCSeq: {number}\r\nLocation: {fault[1]}\r\n\r\n"
             client.sendall(head.encode())
 
 
-def play(server, client):
-    """Passes on what the server says."""
+def pass_answers(server, client):
+    """Passes the server's answers on."""
     while said := server.recv(65536):
-        if mood[0] != "frozen":
+        if fault[0] != "frozen":
             client.sendall(said)
 
 
 def until_over(way, one, other):
-    """Goes on until a connection is over, and ends both."""
+    """Copies until one connection ends, and ends both."""
     try:
         way(one, other)
     except OSError:
@@ -63,8 +63,8 @@ def until_over(way, one, other):
             pass
 
 
-def take(listener):
-    """Takes connections until the listener is closed."""
+def accept(listener):
+    """Accepts connections until the listener is closed."""
     while True:
         try:
             client, _ = listener.accept()
@@ -76,14 +76,14 @@ def take(listener):
         except OSError:
             client.close()
             continue
-        for way, one, other in [(answer, client, server), (play, server, client)]:
+        for way, one, other in [(pass_requests, client, server), (pass_answers, server, client)]:
             threading.Thread(target=until_over, args=[way, one, other], daemon=True).start()
 
 
 def listen():
-    """Begins to take connections."""
+    """Begins to accept connections."""
     listener = socket.create_server(ADDRESS)
-    threading.Thread(target=take, args=[listener], daemon=True).start()
+    threading.Thread(target=accept, args=[listener], daemon=True).start()
     return listener
 
 
@@ -93,21 +93,21 @@ def drop():
         client.shutdown(socket.SHUT_RDWR)
 
 
-def obey():
-    """Changes its mood with each line."""
+def main():
+    """Sets the fault of each line."""
     listener = listen()
     print("ready", flush=True)
     for line in sys.stdin:
-        mood[:] = line.split()
-        if mood[0] in ("drop", "refuse"):
+        fault[:] = line.split()
+        if fault[0] in ("drop", "refuse"):
             drop()
-        if listener and mood[0] == "refuse":
+        if listener and fault[0] == "refuse":
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             listener = None
         elif not listener:
             listener = listen()
-        print(*mood, flush=True)
+        print(*fault, flush=True)
 
 
-obey()
+main()

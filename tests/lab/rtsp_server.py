@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""An RTSP server that serves every SDP file of a folder, as Darwin Streaming Server does.
+"""An RTSP server that serves each SDP file of a folder, as Darwin Streaming Server does.
 
-The ports of an SDP file are closed until a viewer asks for it, and closed again after the last.
+It opens the ports of an SDP file for the first viewer, and closes them after the last.
 
 Usage: rtsp_server.py FOLDER PORT [--tcp-only] [--login basic|digest] [--address ADDRESS]
     [--timeout SECONDS]
@@ -18,7 +18,7 @@ gi.require_version("GstRtspServer", "1.0")
 gi.require_version("GstSdp", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer, GstSdp  # noqa: E402
 
-# What unpacks a format and packs it anew.
+# The elements that unpack a format and pack it again.
 _PACKING = {
     "GSM": ("rtpgsmdepay", "rtpgsmpay"),
     "H264": ("rtph264depay", "rtph264pay config-interval=-1"),
@@ -37,7 +37,7 @@ _STATIC = {0: "PCMU", 3: "GSM", 5: "DVI4", 14: "MPA", 26: "JPEG", 31: "H261"}
 
 
 def pipeline(sdp):
-    """The elements that take what the SDP file promises, RTP and RTCP, and pack it anew."""
+    """The elements that receive the RTP and RTCP of an SDP file and pack it again."""
     _, message = GstSdp.SDPMessage.new()
     GstSdp.sdp_message_parse_buffer(sdp.encode(), message)
     parts = []
@@ -64,32 +64,32 @@ def say(*words):
 
 
 def configured(_factory, media):
-    """Tells when the ports open and close, and keeps them open for a second at least.
+    """Prints a line when the ports open or close, and keeps them open for at least a second.
 
-    A player such as mplayer asks, hangs up and asks again at once; a server that is just closing
-    its ports would answer 503 to that.
+    mplayer asks, hangs up and asks again at once. A server that is closing its ports would answer
+    503 to that.
     """
     media.connect("prepared", opened)
     media.connect("unprepared", lambda _: say("closed"))
 
 
 def opened(media):
-    """Counts as one more viewer for a second, before the first is answered."""
+    """Counts as one more viewer for a second."""
     say("open")
     media.prepare(None)
     GLib.timeout_add_seconds(1, lambda: media.unprepare() and False)
 
 
 def listen_to(_server, client, timeout):
-    """Tells when a client takes its session down itself; who gave no sign of life for `timeout`
-    seconds has none any more."""
+    """Prints a line when a client ends its session. A session without a sign of life ends after
+    `timeout` seconds."""
     client.connect("teardown-request", lambda *_: say("teardown"))
     if timeout:
         client.connect("new-session", lambda _, session: session.set_timeout(timeout))
 
 
 def lock(server, method):
-    """Lets only the user `viewer` in, who knows the password."""
+    """Lets only the user `viewer` in, with the password."""
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
     auth = GstRtspServer.RTSPAuth.new()
@@ -106,7 +106,7 @@ def lock(server, method):
 
 
 def serve(options):
-    """Serves until it is ended."""
+    """Serves until a signal ends it."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(options.port)
@@ -128,7 +128,7 @@ def serve(options):
     server.get_session_pool().connect(
         "session-removed", lambda pool, _: say("viewers:", pool.get_n_sessions())
     )
-    # Viewers who vanish without a word.
+    # Some viewers vanish without TEARDOWN.
     GLib.timeout_add_seconds(1, lambda: server.get_session_pool().cleanup() or True)
     say("ready")
     GLib.MainLoop().run()

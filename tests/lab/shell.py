@@ -1,4 +1,4 @@
-"""The shells on a host, each with the completion script where a package puts it."""
+"""The shells on a host. Each has the completion script where a package installs it."""
 
 from .daemon import SOCKET
 from .terminal import Terminal
@@ -7,10 +7,10 @@ PROMPT = "ready> "
 
 _HOME = "/run/shell"
 
-# What a shell offers for one line are the words before this.
+# A shell prints this after the words that it offers for one line.
 _END = "(end)"
 
-# Each of the lines that it is given, as readline would ask.
+# Completes each line that it is given, as readline does.
 _BASH = """
 source bash-completion/completions/dynrelay
 for line; do
@@ -23,7 +23,7 @@ for line; do
 done
 """
 
-# Only a terminal's zsh completes: at ^T it writes down what it would offer.
+# zsh completes only at a terminal. At ^T it writes its words to a file.
 _ZSHRC = """
 fpath=(~/zsh/vendor-completions $fpath)
 autoload -Uz compinit && compinit -u
@@ -50,7 +50,7 @@ _OFFER, _CLEAR = "\x14", "\x15"
 
 
 class _Shell:
-    """A shell on `host`, on which a `Daemon` has been made."""
+    """A shell on a `host` that has a `Daemon`."""
 
     def __init__(self, host):
         self.host = host
@@ -59,7 +59,7 @@ class _Shell:
             host.write(f"{_HOME}/{place}", text)
 
     def command(self, *words):
-        """The shell, for somebody whose home is this test's."""
+        """The command that runs the shell with a home of its own."""
         environment = {
             "HOME": _HOME,
             "XDG_DATA_DIRS": _HOME,
@@ -73,18 +73,18 @@ class _Shell:
         return ["env", "-i", "-C", _HOME, *variables, self.name, *words]
 
     def terminal(self):
-        """The shell as somebody sits before it."""
+        """The shell at a terminal."""
         terminal = Terminal(self.host.enter(self.command(*self.at_a_terminal)))
         terminal.wait_for_text(PROMPT)
         return terminal
 
     def offers(self, lines):
-        """The words that it offers at the end of each of these lines."""
+        """The words that the shell offers at the end of each line."""
         return _answers(self.host.run(self.command(*self.asked, *lines)).stdout)
 
 
 class Bash(_Shell):
-    """bash, whose completion is a function that fills an array."""
+    """bash. Its completion is a function that fills an array."""
 
     name, place = "bash", "bash-completion/completions/dynrelay"
     files = {
@@ -95,7 +95,7 @@ class Bash(_Shell):
 
 
 class Fish(_Shell):
-    """fish, which says by itself what it would offer."""
+    """fish. Its `complete -C` prints the words."""
 
     name, place = "fish", "fish/vendor_completions.d/dynrelay.fish"
     files = {
@@ -106,7 +106,7 @@ class Fish(_Shell):
 
 
 class Zsh(_Shell):
-    """zsh, which is asked at a terminal."""
+    """zsh. It completes only at a terminal."""
 
     name, place = "zsh", "zsh/vendor-completions/_dynrelay"
     files = {".zshrc": _ZSHRC}

@@ -1,4 +1,4 @@
-"""A terminal with a program on it, as somebody who sits there sees it."""
+"""A terminal with a program on it, as a person sees it."""
 
 import fcntl
 import os
@@ -11,15 +11,15 @@ import time
 
 from .program import Timeout
 
-# What takes a terminal for a picture, and gives it back.
-TAKEN, GIVEN_BACK = "\x1b[?1049h", "\x1b[?1049l"
+# The sequences that switch to the full screen and back.
+FULL_SCREEN, NORMAL_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 
 _HOME = "\x1b[H"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
 class Terminal:
-    """Runs `argv`, the whole command, on a terminal of its own."""
+    """Runs the command `argv` on a terminal of its own."""
 
     def __init__(self, argv, columns=80, rows=24):
         self._text = ""
@@ -29,7 +29,7 @@ class Terminal:
         if self.pid == 0:
             os.environ["TERM"] = "xterm"
             os.environ.pop("NO_COLOR", None)
-            # The size is there before the program is.
+            # The terminal has its size before the program starts.
             self._set_size(0, columns, rows)
             os.execvp(argv[0], argv)
         threading.Thread(target=self._read, daemon=True).start()
@@ -52,51 +52,51 @@ class Terminal:
                 return
 
     def resize(self, columns, rows):
-        """Makes it another size, of which the kernel tells the program."""
+        """Changes the size. The kernel tells the program."""
         self._set_size(self._end, columns, rows)
 
     def type(self, text):
-        """Types on its keyboard."""
+        """Types on the keyboard."""
         os.write(self._end, text.encode())
 
     @property
     def echoes(self):
-        """Whether it shows what is typed."""
+        """Whether the terminal echoes typed text."""
         return bool(termios.tcgetattr(self._end)[3] & termios.ECHO)
 
     @property
     def text(self):
-        """All that was written, control sequences and all."""
+        """Everything that the program wrote, with control sequences."""
         with self._grown:
             return self._text
 
     @property
     def pictures(self):
-        """The pictures that were drawn, each as its lines without colours; the last may be growing."""
+        """The pictures that the program drew, each as its lines without colors. The last may be incomplete."""
         *_, drawn = self.text.partition(_HOME)
         return [_CONTROL.sub("", picture).split("\n") for picture in drawn.split(_HOME)]
 
     def wait_for(self, true, what, patience=60):
-        """Waits until `true(lines)` is of a picture that is drawn after this call; returns it."""
+        """Waits for a picture, drawn after this call, for which `true(lines)` is true; returns it."""
         begin = len(self.pictures)
 
         def found():
-            # The last one may not be whole yet.
+            # The last picture may be incomplete.
             whole = self.pictures[begin:-1]
             return next((picture for picture in whole if true(picture)), None)
 
         return self._await(found, what, patience)
 
     def wait_for_text(self, text, start=0):
-        """Waits until it has written `text`, after the first `start` characters."""
+        """Waits until the program writes `text` after the first `start` characters."""
         self._await(lambda: text in self._text[start:], f"{text!r} should be written", 60)
 
     def wait_until(self, true, what, patience=60):
-        """Waits until `true()` is, or the program has ended."""
+        """Waits until `true()` is true."""
         self._await(true, what, patience)
 
     def wait_for_end(self, patience=30):
-        """Waits until the program has ended; returns all that was written."""
+        """Waits until the program has ended; returns everything that it wrote."""
         self._await(lambda: self._ended, "the program should end", patience)
         os.waitpid(self.pid, 0)
         return self.text

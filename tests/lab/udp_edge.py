@@ -1,16 +1,16 @@
-"""A stand-in for an edge, whose ports open and close when a test says so."""
+"""An edge whose UDP ports open and close on command."""
 
 import struct
 from pathlib import Path
 
 from .network import address
 
-# RTP of the first stream; RTCP is one higher, and the next stream two.
+# The RTP port of the first stream. RTCP is one higher, the next stream two.
 PORT = 6970
 
 
 class UdpEdge:
-    """udp_server.py on `host`. The host's own kernel refuses what comes to closed ports."""
+    """udp_server.py on `host`. The host's kernel refuses packets to closed ports."""
 
     def __init__(self, host):
         self.host = host
@@ -19,7 +19,7 @@ class UdpEdge:
         self.start()
 
     def start(self):
-        """Starts it, all ports closed."""
+        """Starts the server with all ports closed."""
         self._starts += 1
         self._folder = f"/run/kept{self._starts}"
         self.host.path(self._folder).mkdir()
@@ -34,11 +34,11 @@ class UdpEdge:
         return self.program.wait_for(f"^{command}", start=before)
 
     def open(self, *ports):
-        """Opens RTP ports, each with the RTCP port next to it."""
+        """Opens RTP ports and their RTCP ports."""
         self._tell("open " + " ".join(f"{port} {port + 1}" for port in ports))
 
     def close(self, *ports):
-        """Closes RTP ports, and the RTCP ports with them, all at once."""
+        """Closes RTP ports and their RTCP ports, all at once."""
         self._tell("close " + " ".join(f"{port} {port + 1}" for port in ports))
 
     def report_viewers(self, count):
@@ -46,11 +46,11 @@ class UdpEdge:
         self._tell(f"viewers {count}")
 
     def count(self, port):
-        """How many datagrams came to a port since the start."""
+        """The number of datagrams that a port has received since the start."""
         return int(self._tell(f"count {port}").split()[-1])
 
     def received(self, port):
-        """The datagrams that came to a port since the start, in order."""
+        """The datagrams that a port has received since the start, in order."""
         self._tell(f"keep {port}")
         data = self.host.path(f"{self._folder}/{port}").read_bytes()
         datagrams = []

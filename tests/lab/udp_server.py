@@ -1,15 +1,15 @@
 #!/usr/bin/python3
-"""A stand-in for a streaming server: UDP ports that open and close on command.
+"""A streaming server without media: its UDP ports open and close on command.
 
 Usage: udp_server.py FOLDER TCP-PORT
 
-It accepts TCP connections and answers as an RTSP server does, once, and keeps what comes to its open ports.
-Commands come as lines on standard input, and each is answered by a line with its own word:
+It accepts TCP connections, gives each one RTSP answer, and keeps the datagrams that its open ports
+receive. It reads commands from standard input and answers each by a line that repeats the command:
 
 open PORT…   opens UDP ports
-close PORT…  closes them; the kernel refuses what comes then
-keep PORT    writes what came to PORT so far to FOLDER/PORT: each datagram after its length
-count PORT   prints how many datagrams came
+close PORT…  closes them; from then on the kernel refuses packets
+keep PORT    writes the datagrams of PORT to FOLDER/PORT, each after its length
+count PORT   prints the number of datagrams
 viewers N    answers sender reports from now on as Darwin Streaming Server does, with N viewers
 """
 
@@ -20,12 +20,12 @@ import socket
 import struct
 import sys
 
-# Only root may have a buffer so large that nothing is lost here.
+# Root may set a buffer so large that no datagram is lost.
 _SO_RCVBUFFORCE = 33
 
 
 class Edge:
-    """The ports, and what came to them."""
+    """The ports, and the datagrams that they received."""
 
     def __init__(self, folder, port):
         self._folder = folder
@@ -46,7 +46,7 @@ class Edge:
                 key.data()
 
     def _greet(self, listener):
-        """Answers whatever is going to be asked. To hang up first would cut the caller short."""
+        """Answers before the caller asks, and keeps the connection open."""
         caller, _ = listener.accept()
         with contextlib.suppress(OSError):
             caller.send(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: stand-in\r\n\r\n")
@@ -97,7 +97,7 @@ class Edge:
 
 
 def _darwin(eyes):
-    """What Darwin Streaming Server 6.0.3 answers: RR without a block, SDES, APP `QTSS`."""
+    """The report of Darwin Streaming Server 6.0.3: RR without a block, SDES, APP `QTSS`."""
     ssrc = b"\x01\x02\x03\x04"
     receiver_report = b"\x80\xc9\x00\x01" + ssrc
     description = b"\x81\xca\x00\x06" + ssrc + b"\x01\x0eQTSS1700000000" + bytes(4)

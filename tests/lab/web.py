@@ -1,4 +1,4 @@
-"""The web servers that run the CGI programs, each with the snippet an administrator would use."""
+"""The web servers that run the CGI programs, with the settings in share/."""
 
 import re
 import xml.etree.ElementTree
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .binaries import PROJECT, cgi
 
 SITE = "http://www.example.org/cgi-bin/relay.cgi"
-# For who is on the web server's own host, and nobody else.
+# Only the web server's own host may see this.
 STATUS = "http://localhost/cgi-bin/status.cgi"
 
 _APACHE = """
@@ -63,10 +63,10 @@ http {
 
 
 class _Web:
-    """A web server on `host`; it runs once it is made.
+    """A running web server on `host`.
 
-    With a `password` its snippet is changed as it says itself: who has that, as the user prometheus,
-    sees the status from everywhere.
+    With a `password`, the settings are changed as their comments say: the user prometheus with that
+    password may see the status from everywhere.
     """
 
     def __init__(self, host, password=None):
@@ -91,7 +91,7 @@ class _Web:
 
 
 def _with_password(snippet):
-    """The snippet with the lines in force that ask for a password."""
+    """The settings with a password, as their comments say."""
     snippet = re.sub(r'"/etc/\w+/dynrelay\.htpasswd"', '"/run/web/htpasswd"', snippet)
     instead = re.sub(r"^ *(url\.access-deny = |allow |deny ).*\n", "", snippet, flags=re.MULTILINE)
     for_passwords = r'Auth|auth[._]|Require valid-user|server\.modules .*"mod_auth"'
@@ -144,7 +144,7 @@ class StockNginx(Nginx):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a CGI program answered."""
+    """The answer of a CGI program."""
 
     status: int
     type: str
@@ -152,17 +152,17 @@ class Answer:
 
     @property
     def url(self):
-        """Where its SMIL document sends the player."""
+        """The URL in a SMIL document."""
         return xml.etree.ElementTree.fromstring(self.body).find("body/video").get("src")
 
 
 def fetch(viewer, document):
-    """Asks relay.cgi for a document, such as `news.smil`, from the host `viewer`."""
+    """Requests a document, such as `news.smil`, from relay.cgi, on the host `viewer`."""
     return get(viewer, f"{SITE}/{document}")
 
 
 def get(host, url, *options):
-    """Asks for a URL from a host, with more `options` for curl."""
+    """Requests a URL on a host, with more `options` for curl."""
     command = ["curl", "-sS", "-w", r"\n%{http_code} %{content_type}", *options, url]
     body, _, end = host.run(command).stdout.rpartition("\n")
     status, _, kind = end.partition(" ")
