@@ -261,6 +261,12 @@ def active(testbed):
     return [name for name, of in media.items() if all(one["active"] for one in of)]
 
 
+def preferences(part):
+    """The settings and the ports of a part of relayconfig.xml."""
+    settings = {pref.get("NAME"): pref.text for pref in part.iter("PREF")}
+    return settings, [int(value.text) for value in part.iter("VALUE")]
+
+
 def test_darwin_sends_the_replica_of_a_real_encoder(full_testbed):
     """Both media arrive unchanged with the wanted TTL, and a scan confirms it."""
     settings = TWO_MEDIA + 'run = "elsewhere"\nttl = 3\n'
@@ -270,9 +276,11 @@ def test_darwin_sends_the_replica_of_a_real_encoder(full_testbed):
     fragment = origin.run(command).stdout
     relay = xml.etree.ElementTree.fromstring(f"<RELAY_CONFIG>{fragment}</RELAY_CONFIG>").find("OBJECT")
     assert relay.attrib == {"TYPE": "relay", "NAME": "news"}
-    values = {pref.get("NAME"): pref.text for pref in relay.iter("PREF")}
-    assert values == {"in_addr": ORIGIN, "out_addr": ORIGIN, "dest_addr": GROUP, "ttl": "3"}
-    assert [int(value.text) for value in relay.iter("VALUE")] == [VIDEO_PORT, 5006, COPY, COPY + 2]
+    source, group, own = map(preferences, relay.findall("OBJECT"))
+    assert source == ({"in_addr": ORIGIN}, [VIDEO_PORT, 5006])
+    assert group == ({"out_addr": ORIGIN, "dest_addr": GROUP, "ttl": "3"}, [COPY, COPY + 2])
+    # Darwin crashes at its first viewer if its SDP file names the ports of the source.
+    assert own[0]["dest_addr"] == ORIGIN and not set(own[1]) & set(source[1])
 
     def heard():
         told = json.loads(testbed.daemon.scan("news", "--for", "2s", "--json").stdout)

@@ -149,12 +149,12 @@ def test_show_says_why_a_relay_is_in_its_state_and_what_closes_it(light_testbed)
     def is_starting():
         # Each start begins a new grace.
         testbed.daemon.ask("start", "s01")
-        return "the edge may refuse it until the player has got there" in story()
+        return "The edge may refuse it until the player arrives there." in story()
 
     testbed.daemon.wait_until(is_starting, "show should tell why it is starting")
     testbed.wait_for(state="suspect")
     told = story()
-    assert "why The edge has refused it ever since it was asked for" in told
+    assert "why The edge has refused it since a viewer asked for it" in told
     assert re.search(r"closes as never-accepted after \d+ more refused probes, at most one a second", told)
     testbed.edge.open(*testbed.ports)
     testbed.wait_for(state="live")
