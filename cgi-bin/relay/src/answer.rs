@@ -100,7 +100,7 @@ fn send(stream: &str, form: Form, entry: Option<&Entry>) -> Response {
     }
 }
 
-/// What the viewer sees, and what only the administrator sees.
+/// An error for the viewer, and its cause for the administrator.
 struct Failure {
     problem: Problem,
     cause: Option<String>,

@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! Reads a request: the stream, the format, or a page.
 
 use cgi::{Environment, percent_decode};
 use model::is_name;

@@ -1,4 +1,4 @@
-//! What status.cgi asks the daemon.
+//! The questions of status.cgi to the daemon.
 
 use std::time::Duration;
 

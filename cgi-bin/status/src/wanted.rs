@@ -1,11 +1,11 @@
-//! What a request asks for.
+//! Reads a request: the page, the metrics, or a file.
 
 use cgi::{Asset, Environment};
 use model::is_name;
 
 use crate::html::{ICON, SCRIPT, STYLE};
 
-/// What a client asks for.
+/// The thing that a client asks for.
 #[derive(Clone, Debug)]
 pub(crate) enum Wanted {
     /// All relays and streams.

@@ -1,4 +1,4 @@
-//! `dynrelay ping` and `dynrelay reload`: is the daemon there, and let it read its files again.
+//! `dynrelay ping` and `dynrelay reload`: say whether the daemon runs, and make it read its files again.
 
 use control::{Pong, Reloaded, Request};
 
@@ -15,7 +15,7 @@ pub(crate) fn ping(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reloads, and prints what the catalogue holds now, and what is wrong with its files.
+/// Reloads, and prints the size of the catalogue and the problems of its files.
 pub(crate) fn reload(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(reloaded) = context.ask::<Reloaded>(&Request::Reload)? else { return Ok(()) };
     let (streams, edges) = (count(reloaded.streams, "stream"), count(reloaded.edges, "edge"));
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn reload_prints_what_there_is_and_what_is_wrong() {
+    fn reload_prints_the_catalogue_and_its_problems() {
         let clean = Fake::answering(r#"{"streams":2,"edges":1,"problems":[]}"#).run(reload);
         assert_eq!(clean.unwrap(), "Reloaded: 2 streams, 1 edge.\n");
         let bad = r#"{"streams":1,"edges":1,"problems":["streams/news.sdp:3: no port in m="]}"#;

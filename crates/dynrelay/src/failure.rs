@@ -81,7 +81,7 @@ impl Failure {
         serde_json::json!({ "error": { "code": code, "message": self.to_string() } }).to_string()
     }
 
-    /// What to do about it.
+    /// The advice.
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Daemon(ClientError::Unreachable { source, .. }) => match source.kind() {

@@ -108,23 +108,23 @@ impl Fake {
         Ok(self.out())
     }
 
-    /// What the daemon was asked.
+    /// The requests to the daemon.
     pub(crate) fn asked(&self) -> &[Request] {
         &self.daemon.asked
     }
 
-    /// What came out on standard output.
+    /// The text on standard output.
     pub(crate) fn out(&self) -> String {
         String::from_utf8(self.out.clone()).unwrap()
     }
 
-    /// What came out on standard error.
+    /// The text on standard error.
     pub(crate) fn err(&self) -> String {
         String::from_utf8(self.err.clone()).unwrap()
     }
 }
 
-/// What a daemon says of itself.
+/// A daemon's answer to `ping`.
 pub(crate) fn pong(version: &str, pid: u32, uptime: u64) -> Pong {
     let json = serde_json::json!({ "version": version, "pid": pid, "uptime": uptime });
     serde_json::from_value(json).unwrap()

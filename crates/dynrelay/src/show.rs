@@ -309,9 +309,9 @@ news is not relayed now, and no relay of it has closed lately.
         let none = "there is no edge ds2";
         let hinted = format!("{none}; did you mean dss2?");
         assert_eq!(said(&["news", "ds2"], refused(no_edge, none)), hinted);
-        // The name is right, and something else is not.
+        // The name is right, and something else is wrong.
         assert_eq!(said(&["news"], refused(unknown, "no relay")), "no relay");
-        // Whatever is wrong, the refusal is told.
+        // The refusal is printed in every case.
         let mut alone = Fake::refusing(refused(unknown, none)).then("{}");
         let failed = alone.run(|context| run(context, &RelayArg::typed(&["nws"])));
         assert_eq!(failed.unwrap_err().to_string(), none);

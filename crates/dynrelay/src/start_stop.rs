@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::relay_arg::RelayArg;
 use wording::{age, count, size};
 
-/// What to start.
+/// The options of `dynrelay start`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Start {
     /// The stream's name
@@ -18,7 +18,7 @@ pub(crate) struct Start {
     /// The edge to relay to; without it the daemon chooses one for the client
     #[arg(long, value_name = "EDGE")]
     edge: Option<String>,
-    /// The viewer's address, which decides about the edge
+    /// The viewer's address; the daemon chooses the edge by it
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
 }
@@ -39,7 +39,7 @@ pub(crate) fn start(context: &mut Context<'_>, start: Start) -> Result<(), Failu
     Ok(())
 }
 
-/// Stops a relay, and prints what it did.
+/// Stops a relay, and prints its last counters.
 pub(crate) fn stop(context: &mut Context<'_>, relay: &RelayArg) -> Result<(), Failure> {
     let (stream, edge) = relay.parts()?;
     let edge = match edge {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn stop_prints_what_the_relay_did() {
+    fn stop_prints_the_last_counters() {
         let mut fake = Fake::answering(&relay("dss2", "closed"));
         let out = fake.run(|context| stop(context, &RelayArg::typed(&["news/dss2"]))).unwrap();
         assert_eq!(

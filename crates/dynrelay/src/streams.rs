@@ -60,7 +60,7 @@ fn some(names: &[String]) -> String {
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
 
-/// What is told of a stream's origin, line by line; the first is a heading.
+/// Describes a stream's origin, line by line. The first line is a heading.
 pub(crate) fn origin_lines(stream: &str, origin: &Origin, now: u64) -> Vec<(String, Color)> {
     let how = match origin.kind {
         OriginKind::Multicast => "arrives by multicast",
@@ -90,7 +90,7 @@ pub(crate) fn brief(origin: &Origin) -> String {
     format!("{} {state}", origin.kind)
 }
 
-/// The color of an origin's or a replica's state.
+/// The colour of an origin's or a replica's state.
 pub(crate) fn origin_color(state: SourceState) -> Color {
     match state {
         SourceState::Running => Color::Green,

@@ -1,4 +1,4 @@
-//! The requests to a server and what its responses lead to: no socket, no clock.
+//! The requests to a server, and the steps after its responses. No socket, no clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::offer::Offer;
 use crate::transport::Way;
 use crate::url::Url;
 
-/// How long a session lives without a keep-alive, unless the server says (RFC 2326, 12.37).
+/// The life of a session without a keep-alive, unless the server names one (RFC 2326, 12.37).
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest and the shortest time between two keep-alives.
 const SELDOM: Duration = Duration::from_secs(30);
 const OFTEN: Duration = Duration::from_secs(1);
-/// How often one request may be answered with 401: a nonce may be stale, a password may be wrong.
+/// The most answers 401 to one request: a nonce may be stale, or a password wrong.
 const CHALLENGES: u8 = 2;
 /// The longest name of a session that is sent back, in bytes.
 const LONGEST_SESSION: usize = 256;
@@ -32,7 +32,7 @@ pub(crate) struct Client {
     url: Url,
     login: Login,
     wanted: Vec<Arc<MediaFormat>>,
-    /// How each media is asked for, and after its SETUP how it comes.
+    /// The transport of each media: as requested, and after its SETUP as agreed.
     ways: Vec<Way>,
     cseq: u32,
     asked: Option<Asked>,
@@ -66,7 +66,7 @@ enum Step {
     Teardown,
 }
 
-/// What a response leads to.
+/// The step after a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Send this request.
@@ -79,7 +79,7 @@ pub(crate) enum Next {
     Forgotten,
     /// TEARDOWN is answered.
     Over,
-    /// Nothing for now.
+    /// None for now.
     Nothing,
 }
 
@@ -119,7 +119,7 @@ impl Client {
         Some(self.method(asked.step))
     }
 
-    /// Whether the transport of a media was asked for.
+    /// Whether a transport was requested for a media.
     pub(crate) fn negotiated(&self) -> bool {
         self.negotiated
     }
@@ -129,7 +129,7 @@ impl Client {
         (self.timeout / 2).clamp(OFTEN, SELDOM)
     }
 
-    /// How each media comes.
+    /// The agreed transport of each media.
     pub(crate) fn ways(&self) -> &[Way] {
         &self.ways
     }
@@ -156,13 +156,13 @@ impl Client {
         self.set_up.then(|| self.ask(Step::Teardown, 0)).transpose()
     }
 
-    /// Takes in a response with this status.
+    /// Handles a response with this status.
     pub(crate) fn take(&mut self, code: u16, response: &Message) -> Result<Next, Error> {
         let cseq = response.header("CSeq").and_then(|text| text.parse().ok());
         if self.abandoned.take_if(|abandoned| Some(*abandoned) == cseq).is_some() {
             return Ok(Next::Nothing);
         }
-        // Another response to the same request follows one below 200 (RFC 2326, 7.1.1).
+        // After a status below 200, another response to the same request follows (RFC 2326, 7.1.1).
         let Some(asked) = self.asked.take_if(|_| code >= 200) else {
             return Ok(Next::Nothing);
         };
@@ -202,7 +202,7 @@ impl Client {
         self.ask(asked.step, asked.challenges + 1).map(Next::Send)
     }
 
-    /// A request has succeeded: what comes next.
+    /// The step after a request has succeeded.
     fn proceed(&mut self, step: Step, response: &Message) -> Result<Next, Error> {
         match step {
             Step::Describe => {

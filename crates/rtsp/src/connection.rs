@@ -17,9 +17,9 @@ use crate::url::Url;
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: Timed<TcpStream>,
-    /// The other end.
+    /// The server's address.
     pub(crate) server: SocketAddr,
-    /// This host's end.
+    /// This host's address.
     pub(crate) local: SocketAddr,
 }
 

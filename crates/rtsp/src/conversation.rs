@@ -12,15 +12,15 @@ use crate::reader::{Item, Reader};
 use crate::transport::{Kind, Transport, Way};
 use crate::url::Url;
 
-/// How long an answer may take.
+/// The time that an answer may take.
 const ANSWERING: Duration = Duration::from_secs(10);
-/// How long all may take until the server plays.
+/// The time that everything may take until the server plays.
 const BEGINNING: Duration = Duration::from_secs(20);
-/// How long the first packet over UDP may take; then there is TCP.
+/// The time that the first packet over UDP may take. After that, TCP is tried.
 const FIRST_BY_UDP: Duration = Duration::from_secs(3);
-/// How long any other packet may take.
+/// The time that any other packet may take.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Packets so recent prove that the session lives, whatever a keep-alive says.
+/// A packet that is this recent proves that the session lives, whatever a keep-alive says.
 const RECENT: Duration = Duration::from_secs(2);
 /// The mean time between two receiver reports (RFC 3550, 6.2).
 const REPORTING: Duration = Duration::from_secs(5);
@@ -60,14 +60,14 @@ struct Arriving {
 /// A receiver report of a media, as it is sent in its way.
 pub(crate) type Report = (Way, Vec<u8>);
 
-/// What the bytes of a connection led to.
+/// An event from the bytes of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The server plays. From now on its packets count.
     Playing,
     /// The server redirects.
     Redirected(u16, Option<Url>),
-    /// The session is over, as it was asked to be.
+    /// The session has ended, as requested.
     Over,
 }
 
@@ -177,7 +177,7 @@ impl Conversation {
         self.last.is_some()
     }
 
-    /// Whether a transport was asked for: a failure may be the transport's from then on.
+    /// Whether a transport was requested: from then on, a failure may be the transport's.
     pub(crate) fn negotiated(&self) -> bool {
         self.client.negotiated()
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::reader::ReadError;
 
-/// Why a source can't be pulled, or no longer. Of the server's own words it repeats only a line of
+/// Why a source can't be pulled, or no longer. It repeats nothing from the server except a line of
 /// its offer, without passwords.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The text is no RTSP URL.
-    #[error("that is no RTSP URL")]
+    /// The text is not an RTSP URL.
+    #[error("that is not an RTSP URL")]
     NoUrl,
     /// The host's name has no address.
     #[error("{host} can't be resolved: {why}")]
@@ -69,7 +69,7 @@ pub enum Error {
     #[error("it redirects ({code}) {}", if *elsewhere {
         "to another host: put the right URL into the source, if you trust it"
     } else {
-        "again and again, or to what is no RTSP URL"
+        "again and again, or to no RTSP URL"
     })]
     Redirects {
         /// The RTSP status.
@@ -86,15 +86,15 @@ pub enum Error {
         /// The server's address.
         server: SocketAddr,
     },
-    /// The server's bytes can't be read.
-    #[error("it sends what can't be read: {0}")]
+    /// The server sends invalid bytes.
+    #[error("it sends invalid data: {0}")]
     Unreadable(#[from] ReadError),
-    /// The answer lacks what it must have.
+    /// The answer lacks a required part.
     #[error("its answer to {method} {what}")]
     BadAnswer {
         /// The request.
         method: &'static str,
-        /// What is wrong with the answer.
+        /// The fault of the answer.
         what: &'static str,
     },
     /// The offer, the server's SDP, can't be used.
@@ -104,7 +104,7 @@ pub enum Error {
         line: usize,
         /// The line's text in quotes, cleaned and cut.
         text: String,
-        /// What is wrong with it.
+        /// Its fault.
         what: String,
     },
     /// The offer lacks a media of the stream's own SDP file.
@@ -131,9 +131,9 @@ pub enum Error {
     /// Neither transport works.
     #[error("over UDP: {udp}; over TCP: {tcp}")]
     NoTransport {
-        /// What went wrong over UDP.
+        /// The failure over UDP.
         udp: Box<Error>,
-        /// What went wrong over TCP.
+        /// The failure over TCP.
         tcp: Box<Error>,
     },
     /// Packets stopped.
@@ -145,7 +145,7 @@ pub enum Error {
     /// This host failed.
     #[error("{step}: {why}")]
     Local {
-        /// What failed.
+        /// The step that failed.
         step: &'static str,
         /// The system's reason.
         why: String,
@@ -155,10 +155,10 @@ pub enum Error {
     Panicked,
 }
 
-/// Whose fault it is, as far as a viewer can be told.
+/// The kind of fault, for viewers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The source is there and does not give the stream.
+    /// The source is there and refuses the stream.
     Refuses,
     /// The source can't be reached, or sends nothing.
     Silent,

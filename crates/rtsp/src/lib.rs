@@ -1,9 +1,9 @@
 //! Conversations with RTSP servers (RFC 2326).
 //!
 //! [`ask`] puts one question to a server: whether it listens, its options, or whether it has a
-//! stream. A [`Pull`] brings a stream for as long as somebody wants it: a thread of its own asks the
+//! stream. A [`Pull`] brings a stream as long as somebody needs it: a thread of its own asks the
 //! server, over UDP or else interleaved in TCP, and hands every RTP and RTCP packet, unchanged, to
-//! the outputs of its [`Order`]. It reports what goes wrong, and tries again. Dropping the pull ends
+//! the outputs of its [`Order`]. It reports failures, and tries again. Dropping the pull ends
 //! it with a TEARDOWN.
 //!
 //! Requests, responses and time-outs are decided without socket and clock. No server can make this

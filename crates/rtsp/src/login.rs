@@ -13,7 +13,7 @@ pub(crate) struct Login {
     challenge: Option<PasswordClient>,
 }
 
-/// Shows nothing: the login holds a password.
+/// Shows nothing, because the login contains a password.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Login")
@@ -29,7 +29,7 @@ impl Login {
         Self { known, challenge: None }
     }
 
-    /// Takes in the challenges of a 401, as WWW-Authenticate has them.
+    /// Stores the challenges of a 401, from WWW-Authenticate.
     pub(crate) fn challenged(&mut self, challenges: &str) -> Result<(), Error> {
         if self.known.is_none() {
             return Err(Error::WantsPassword);

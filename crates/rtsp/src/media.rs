@@ -1,4 +1,4 @@
-//! The UDP ports that a media's packets come to.
+//! The UDP ports that receive a media's packets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -19,7 +19,7 @@ const DATAGRAM: usize = 65_536;
 #[derive(Debug)]
 pub(crate) struct Ports {
     pub(crate) pair: PortPair,
-    /// The server's address: packets of others don't count, and nobody else gets reports.
+    /// The server's address. Packets of others are dropped, and reports go there only.
     server: IpAddr,
 }
 
@@ -31,7 +31,7 @@ impl Ports {
         Ok(Self { pair, server: server.to_canonical() })
     }
 
-    /// Takes the datagrams that wait at one of the ports. Errors of the network pass by.
+    /// Reads the datagrams that wait at one of the ports. Ignores errors of the network.
     pub(crate) fn receive(&self, kind: Kind, buffer: &mut Datagram, mut pass: impl FnMut(&[u8])) {
         let socket = if kind == Kind::Rtp { &self.pair.rtp } else { &self.pair.rtcp };
         for _ in 0..TURN {

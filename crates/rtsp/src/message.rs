@@ -34,7 +34,7 @@ pub(crate) fn request(method: &str, url: &str, cseq: u32, headers: &[(&str, &str
 /// A message from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it is.
+    /// Its kind.
     pub start: Start,
     headers: Vec<(String, String)>,
     /// Its body, at most [`MAX_BODY`] bytes.

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_pull_does_not_need_stops_it() {
+    fn faults_in_unneeded_lines_do_not_stop_a_pull() {
         let rest = "a=control:track1\r\na=rtpmap:96 H264/90000\r\n";
         for offer in [
             format!("m=video 0 RTP/AVP 96\n{rest}"),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_offer_says_which_line_is_wrong() {
+    fn the_error_names_the_line_that_does_not_fit() {
         let why = |sdp: &str| read(sdp, &media(&[VIDEO])).unwrap_err().to_string();
         let begin = "it has no video h264/90000 pt 96, which the stream's SDP file has as media 1";
         assert_eq!(

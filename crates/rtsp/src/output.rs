@@ -1,4 +1,4 @@
-//! The sockets of this host that a pull hands its packets to.
+//! The local sockets that receive a pull's packets.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use crate::transport::Kind;
 
-/// Where the packets of one media go: from two sockets of the pull to two ports of the loopback.
+/// The path of one media's packets: from two sockets of the pull to two ports of the loopback.
 ///
 /// It keeps its sending ports for as long as it lives, however many pulls use it one after the
 /// other. So a receiver can connect to them, and then nobody else reaches it.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// The way of RTP.
+    /// The path of RTP.
     pub rtp: Hop,
-    /// The way of RTCP.
+    /// The path of RTCP.
     pub rtcp: Hop,
     sockets: Arc<[UdpSocket; 2]>,
 }
 
-/// From where to where packets go.
+/// A path of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
     /// The pull's own port.
@@ -55,10 +55,10 @@ impl Output {
         Ok((outputs.collect::<io::Result<_>>()?, reserved))
     }
 
-    /// Hands a packet on, as it is. It is lost if nobody takes it, as on any network.
+    /// Sends a packet unchanged. It is lost if nobody receives it, as on any network.
     pub(crate) fn send(&self, kind: Kind, packet: &[u8]) {
         let socket = &self.sockets[usize::from(kind == Kind::Rtcp)];
-        // A refusal is about an earlier packet, and this one was not sent.
+        // A refusal belongs to an earlier packet, and this one was not sent.
         if socket.send(packet).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
         {
             let _ = socket.send(packet);

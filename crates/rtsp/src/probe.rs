@@ -1,4 +1,4 @@
-//! One question to an RTSP server: does it listen, what are its options, has it the stream?
+//! One question to an RTSP server: does it listen, what are its options, does it have the stream?
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::url::Url;
 /// A question to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// Does anybody take a connection?
+    /// Does the server accept a connection?
     Connect,
     /// OPTIONS: opens no port of any server.
     Options,
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_server_that_speaks_no_rtsp_is_an_error() {
         let unread = put(Question::Options, "HTTP/1.1 200 OK\r\n\r\n").unwrap_err();
-        assert_eq!(unread.to_string(), "it sends what can't be read: it does not speak RTSP");
+        assert_eq!(unread.to_string(), "it sends invalid data: it does not speak RTSP");
         for nothing in ["", "RTSP/1.0 2"] {
             assert_eq!(put(Question::Describe, nothing), Err(Error::HungUp { why: None }));
         }

@@ -1,4 +1,4 @@
-//! A pull: a thread that brings a stream, and tries again for as long as it is wanted.
+//! A pull: a thread that brings a stream, and tries again as long as somebody needs it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,17 +14,17 @@ use crate::session::{self, Failure, Order, random};
 use crate::stop_signal::{StopSignal, Stopper, stop_signal};
 use crate::transport::Transport;
 
-/// A session that played for so long was no failure.
+/// A session that played this long was no failure.
 const LONG: Duration = Duration::from_secs(10);
 /// The wait after the first failure.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest wait, without the luck.
+/// The longest wait, without its random part.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
-/// What a pull is doing.
+/// The state of a pull.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It asks, and nothing has come yet.
+    /// It asks the server, and no packet has come yet.
     Connecting,
     /// Packets come.
     Playing {
@@ -39,16 +39,16 @@ pub enum State {
     Waiting {
         /// Why it failed.
         why: Error,
-        /// How long it waits.
+        /// The wait before the next try.
         wait: Duration,
     },
 }
 
-/// A pull. Dropping it ends it soon; it sends TEARDOWN first, and nobody waits for that.
+/// A pull. Dropping it ends it soon, after a TEARDOWN that nobody waits for.
 #[derive(Debug)]
 pub struct Pull {
     stopper: Stopper,
-    /// Hangs up when the thread has ended.
+    /// Closes when the thread has ended.
     ended: Receiver<()>,
 }
 
@@ -71,7 +71,7 @@ impl Pull {
     }
 }
 
-/// A pull that was told to end.
+/// A pull that is ending.
 #[derive(Debug)]
 pub struct Ending(Receiver<()>);
 
@@ -82,7 +82,7 @@ impl Ending {
     }
 }
 
-/// Tries until it is told to stop.
+/// Tries until the stop signal.
 fn pull(order: &Order, stop: &StopSignal, tell: &dyn Fn(State)) {
     let mut choice = Choice::new(order.source.transport(), order.transport);
     let mut failures = 0;
@@ -121,7 +121,7 @@ fn pull(order: &Order, stop: &StopSignal, tell: &dyn Fn(State)) {
     }
 }
 
-/// Which transport is tried next.
+/// The next transport to try.
 #[derive(Debug)]
 struct Choice {
     allowed: RtspTransport,

@@ -14,7 +14,7 @@ const LONGEST_ODD: usize = 2048;
 /// `$`, the channel and the length stand before a packet (RFC 2326, 10.12).
 const PREFIX: usize = 4;
 
-/// Why the connection can't be read any further.
+/// Why the connection can't be read further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The head of a message does not end.
@@ -26,7 +26,7 @@ pub enum ReadError {
     /// The first bytes are no RTSP message.
     #[error("it does not speak RTSP")]
     NotRtsp,
-    /// No message and no packet is found any more.
+    /// No further message or packet is found.
     #[error("{MAX_GARBAGE} bytes in a row are neither RTSP nor a packet")]
     Garbage,
 }
@@ -67,7 +67,7 @@ pub struct Reader {
     skipped: u64,
 }
 
-/// What the next bytes are.
+/// The kind of the next bytes.
 enum Next {
     Packet(usize),
     Message(Message, usize),
@@ -115,7 +115,7 @@ impl Reader {
         &mut self.buffer[self.end..]
     }
 
-    /// So many bytes of the room are filled.
+    /// Records that this many bytes of the room are filled.
     pub fn filled(&mut self, bytes: usize) {
         self.end = self.end.saturating_add(bytes).min(ROOM);
     }
@@ -204,7 +204,7 @@ impl Reader {
     fn message(&mut self) -> Result<Next, ReadError> {
         let bytes = &self.buffer[self.start..self.end];
         let head = end_of_head(bytes, self.searched);
-        // A head is text, so this start of a message was none.
+        // A head is text, so this was no start of a message.
         let binary = |byte: &u8| *byte < b' ' && !b"\t\r\n".contains(byte);
         if self.begun && bytes[self.searched..head.unwrap_or(bytes.len())].iter().any(binary) {
             return Ok(Next::Garbage);
@@ -302,7 +302,7 @@ mod tests {
 
     const OK: &[u8] = b"RTSP/1.0 200\nCSeq: 1\n\n";
 
-    /// Messages and packets, and what is read of them.
+    /// Messages and packets, and the expected items.
     fn conversation() -> (Vec<u8>, [&'static str; 6]) {
         let mut bytes = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\nv=0\r\n".to_vec();
         bytes.extend(packet(0, 1200));

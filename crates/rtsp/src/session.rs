@@ -20,11 +20,11 @@ use crate::stop_signal::{StopSignal, timeout};
 use crate::transport::{Kind, Transport, Way};
 use crate::url::Url;
 
-/// How long connecting may take.
+/// The time that connecting may take.
 const CONNECTING: Duration = Duration::from_secs(6);
-/// How long a server may take to read a request, and to answer TEARDOWN.
+/// The time that a server may take to read a request, and to answer TEARDOWN.
 const WRITING: Duration = Duration::from_secs(1);
-/// How often a server may redirect to another URL on its host.
+/// The most redirections to another URL on the same host.
 const REDIRECTIONS: usize = 3;
 /// How long the thread rests after packets came over TCP, so that the next read brings more. Each
 /// wake-up costs as much as a packet.
@@ -34,20 +34,20 @@ const GLANCE: Duration = Duration::from_millis(500);
 /// The time between two reports of skipped bytes.
 const TELLING: Duration = Duration::from_secs(10);
 
-/// What is to be pulled, and where it goes.
+/// The stream to pull, and the targets of its packets.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Where from.
+    /// The server.
     pub source: RtspSource,
     /// The wanted media: 1 to 128. Only their kinds and formats count.
     pub media: Vec<Arc<MediaFormat>>,
-    /// Where each media goes, in the same order.
+    /// The output of each media, in the same order.
     pub outputs: Vec<Output>,
     /// The transport that is tried first, if the source leaves it open.
     pub transport: Transport,
 }
 
-/// How a session goes.
+/// The progress of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// The server's end of the connection.
@@ -60,7 +60,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) why: Error,
-    /// A transport was asked for before.
+    /// A transport was requested before.
     pub(crate) negotiated: bool,
 }
 
@@ -70,7 +70,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Pulls until it is told to stop. `tell` is called after the first packet, and when bytes were
+/// Pulls until the stop signal. `tell` is called after the first packet, and when bytes were
 /// skipped.
 pub(crate) fn run(
     order: &Order,
@@ -93,7 +93,7 @@ pub(crate) fn run(
                 return Err(Failure { why, negotiated: session.conversation.negotiated() });
             }
         };
-        // The catalogue says which host is asked, and no server.
+        // Only the catalogue decides which host is asked, never a server.
         match target {
             Some(target) if target.host == url.host => url = target,
             Some(_) => return Err(Error::Redirects { code, elsewhere: true }.into()),
@@ -114,11 +114,11 @@ struct Session<'a> {
     ports: Vec<Ports>,
     plays: bool,
     buffer: Datagram,
-    /// The last progress that was told, and when.
+    /// The last reported progress, and its time.
     told: Option<(Progress, Instant)>,
 }
 
-/// What there is to read.
+/// The sockets that can be read.
 struct Ready {
     stop: bool,
     stream: bool,
@@ -214,7 +214,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Waits until there is something to read, or to do.
+    /// Waits until a socket can be read, or something is due.
     fn wait(&self, now: Instant) -> Result<Ready, Error> {
         let listen = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![listen(self.stop.as_fd()), listen(self.connection.as_fd())];
@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Takes in what was read; packets are handed on.
+    /// Handles the bytes that were read, and passes packets on.
     fn take(&mut self, now: Instant) -> Result<Option<Event>, Error> {
         let outputs = &self.order.outputs;
         self.conversation.read(now, &mut |index, kind, packet| {
@@ -248,7 +248,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Takes in the datagrams at a port, and hands them on.
+    /// Reads the datagrams at a port, and passes them on.
     fn receive(&mut self, index: usize, kind: Kind, now: Instant) {
         let Self { ports, conversation, buffer, order, .. } = self;
         if let (Some(ports), Some(output)) = (ports.get(index), order.outputs.get(index)) {
@@ -273,7 +273,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Ends the session after an error, if there is still somebody to tell.
+    /// Ends the session after an error, if the connection still works.
     fn leave(&mut self, error: &Error) {
         if !matches!(error, Error::HungUp { .. } | Error::Unreadable(_) | Error::NotReading) {
             self.say_goodbye();
@@ -305,7 +305,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A number that nobody can guess.
+/// An unpredictable number.
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8)

@@ -30,7 +30,7 @@ impl AsFd for StopSignal {
 }
 
 impl StopSignal {
-    /// Waits so long for the signal; true if it came.
+    /// Waits this long for the signal; true if it came.
     pub(crate) fn within(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {

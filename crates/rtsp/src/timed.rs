@@ -5,11 +5,11 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// A stream that the system can be told to give up on.
+/// A stream with time limits for its system calls.
 pub(crate) trait Stream: Read + Write {
-    /// Sets how long a read may take.
+    /// Sets the time that a read may take.
     fn read_within(&self, timeout: Option<Duration>) -> io::Result<()>;
-    /// Sets how long a write may take.
+    /// Sets the time that a write may take.
     fn write_within(&self, timeout: Option<Duration>) -> io::Result<()>;
 }
 

@@ -20,14 +20,14 @@ impl fmt::Display for Transport {
     }
 }
 
-/// What a packet is.
+/// The kind of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Rtp,
     Rtcp,
 }
 
-/// How a media's packets come, or are asked to.
+/// The way of a media's packets, as requested or as agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// To this UDP port of ours, and RTCP to the next; reports go to the server's port, if it is
@@ -38,7 +38,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// The header that asks for it.
+    /// The header that requests it.
     pub(crate) fn header(&self) -> String {
         match self {
             Self::Ports { ours, .. } => {
@@ -70,7 +70,7 @@ impl Way {
         }
     }
 
-    /// What the server's header makes of it; `None` if that is another transport.
+    /// The way in the server's header; `None` if it is another transport.
     pub(crate) fn agreed(self, header: &str) -> Option<Self> {
         let mut params = header.split(';').map(str::trim);
         let protocol = params.next()?.to_ascii_uppercase();

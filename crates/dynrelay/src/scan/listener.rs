@@ -1,4 +1,4 @@
-//! Who listens to a stream: this program, or dynrelayd.
+//! Decides whether this program or dynrelayd listens to a stream.
 //!
 //! Only one program can have a unicast port, and while dynrelayd runs it has the port, or may need it
 //! any moment. So this program asks dynrelayd to scan there. Relays lose no packet by that.
@@ -27,7 +27,7 @@ pub(crate) enum Daemon {
     Scans(ScanAnswer),
 }
 
-/// Who listens to a stream.
+/// The program that listens to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     /// This program, on a data plane of its own.
@@ -211,7 +211,7 @@ mod tests {
         (folder, catalog)
     }
 
-    /// Who listens to it, why nobody can, and where it arrives.
+    /// The listener, why nobody can listen, and where it arrives.
     fn chosen(daemon: &Daemon, address: &str, toml: &str) -> (Listener, Option<ScanFault>, String) {
         let (_folder, catalog) = catalog(address, toml);
         let stream = catalog.stream("news").unwrap();

@@ -33,7 +33,7 @@ const SLICE: Duration = Duration::from_millis(250);
 /// How often to check whether dynrelayd has answered, after this program's own scan is over.
 const CHECK: Duration = Duration::from_millis(20);
 
-/// What to listen for.
+/// The options of `dynrelay scan`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Wanted {
     /// The streams to listen for; all of the catalogue's if none is named
@@ -59,7 +59,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A stream, and who listens to its medias.
+/// A stream, and who listens to its media.
 #[derive(Debug)]
 struct Plan<'a> {
     stream: &'a Stream,

@@ -66,7 +66,7 @@ impl Pulls {
         Ok(())
     }
 
-    /// How each pull went, by stream.
+    /// The result of each pull, by stream.
     pub(crate) fn outcomes(&self) -> BTreeMap<String, Pulled> {
         let outcome = |of: &Receiver<State>| {
             of.try_iter().fold(Pulled::default(), |before, state| match state {
@@ -79,7 +79,7 @@ impl Pulls {
     }
 }
 
-/// How a pull went.
+/// The result of a pull.
 #[derive(Debug, Default)]
 pub(crate) struct Pulled {
     /// The server's address, if packets came.

@@ -15,7 +15,7 @@ use crate::json;
 use crate::table::{Cell, Column, Table};
 use crate::text::wrapped;
 
-/// What to compare: names, or files.
+/// The options of `dynrelay sdp check`: names, or files.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Compare {
     /// The stream's name, or its SDP file (ending in .sdp, or with a slash in it)

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::json;
 
-/// What to offer, and where to write it.
+/// The options of `dynrelay sdp offer`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Offering {
     /// The stream's name

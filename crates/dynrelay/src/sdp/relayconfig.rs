@@ -141,7 +141,7 @@ mod tests {
     const SDP: &str = "v=0\no=- 0 0 IN IP4 192.0.2.9\ns=-\nt=0 0\nc=IN IP4 192.0.2.1\n\
         m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\nm=audio 5006 RTP/AVP 14\n";
 
-    /// What is printed for a stream with this NAME.toml, or why nothing is.
+    /// The output for a stream with this NAME.toml, or the error.
     fn print(toml: &str, sdp: &str, json: bool) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("streams")).unwrap();

@@ -1,4 +1,4 @@
-//! `dynrelay scan` where nothing is broadcast.
+//! `dynrelay scan` without any broadcast.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn silence_is_not_active() {
 }
 
 #[test]
-fn programs_get_it_all() {
+fn programs_get_everything() {
     let (sandbox, config) = catalogue();
     sandbox.write("streams/junk.sdp", "junk");
     let words = ["scan", "--config", &config, "--for", "10ms", "--json"];
@@ -42,15 +42,15 @@ fn programs_get_it_all() {
     assert_eq!((&audio["payload_types"][0], &audio["packets"]), (&14.into(), &0.into()));
     assert_eq!(audio["bits_per_second"], Value::Null);
     assert!(json["problems"][0].as_str().unwrap().contains("junk.sdp"));
-    // Who asks for one stream is not told of others.
+    // A scan of one stream does not report others.
     let ended = sandbox.run(&[&words[..], &["news"]].concat());
     assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_told_of() {
+fn invalid_settings_are_reported() {
     let (sandbox, config) = catalogue();
-    // Like a file that somebody else may not read, which root always may.
+    // As if this user could not read the file; root can read every file.
     sandbox.write("streams/news.toml", "source = 7\n");
     for names in [&[][..], &["news"]] {
         let ended = sandbox.run(&[&["scan", "--config", &config, "--for", "10ms"], names].concat());
@@ -64,7 +64,7 @@ fn settings_that_cannot_be_used_are_told_of() {
 }
 
 #[test]
-fn what_cannot_be_scanned_is_said() {
+fn each_error_has_its_message() {
     let (sandbox, config) = catalogue();
     sandbox.write("streams/junk.sdp", "junk");
     sandbox.write("streams/nowhere.sdp", &STREAM.replace("239.255.77.9/1", "0.0.0.0"));
@@ -88,7 +88,7 @@ fn what_cannot_be_scanned_is_said() {
 }
 
 #[test]
-fn a_stream_that_is_fetched_is_not_listened_for_unless_it_is_named() {
+fn a_pulled_stream_is_scanned_only_if_it_is_named() {
     let (sandbox, config) = catalogue();
     sandbox.write("streams/news.toml", "source = \"rtsp://cam:secret@192.0.2.7/news\"\n");
     let ended = sandbox.run(&["scan", "--config", &config]);
@@ -105,7 +105,7 @@ fn a_stream_that_is_fetched_is_not_listened_for_unless_it_is_named() {
 }
 
 #[test]
-fn a_port_that_somebody_has_is_not_held_against_its_stream() {
+fn a_taken_port_does_not_make_its_stream_inactive() {
     let (sandbox, config) = catalogue();
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -121,7 +121,7 @@ fn a_port_that_somebody_has_is_not_held_against_its_stream() {
 }
 
 #[test]
-fn an_empty_catalogue_has_nothing_that_is_not_active() {
+fn a_scan_of_an_empty_catalogue_succeeds() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("streams")).unwrap();
     let config = sandbox.write("dynrelay.toml", "").display().to_string();

@@ -16,7 +16,7 @@ use super::log_event::LogEvent;
 /// How long a stream is still pulled for a viewer who was told to ask again.
 const LINGER: Duration = Duration::from_secs(20);
 
-/// What a pull reports.
+/// A report of a pull.
 #[derive(Debug)]
 pub(crate) struct PullReport {
     pub(crate) stream: String,
@@ -26,7 +26,7 @@ pub(crate) struct PullReport {
     pub(crate) state: Result<State, String>,
 }
 
-/// What a report means for the starts that wait.
+/// The meaning of a report for waiting starts.
 #[derive(Debug)]
 pub(crate) enum PullNews {
     /// Nothing.
@@ -147,7 +147,7 @@ impl Pulls {
         }
     }
 
-    /// What to tell a viewer who has waited long enough for this stream's first packet.
+    /// The refusal for a viewer who has waited long enough for this stream's first packet.
     pub(crate) fn late(&self, stream: &str) -> Refused {
         let fault = self.running.get(stream).and_then(|pull| pull.fault.as_ref());
         fault.map(|why| refusal(stream, why)).unwrap_or_else(|| {

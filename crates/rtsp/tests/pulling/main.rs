@@ -17,7 +17,7 @@ use server::{
     SDP, Script, Server, answer, good, interleaved, next, rtp, sender_report, slow_to_finish,
 };
 
-/// Longer than anything here takes.
+/// Longer than any step takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A pull, the sockets that its packets go to, and its states.
@@ -168,7 +168,7 @@ fn offering(transport: &'static str) -> Script {
 }
 
 #[test]
-fn udp_that_fails_in_whatever_way_leads_to_tcp_at_once() {
+fn any_failure_of_udp_leads_to_tcp_at_once() {
     let cases: Vec<(&str, Script)> = vec![
         ("400", refusing("SETUP", "400 Bad Request")),
         ("403", refusing("SETUP", "403 Forbidden")),
@@ -192,7 +192,7 @@ fn udp_that_fails_in_whatever_way_leads_to_tcp_at_once() {
 }
 
 #[test]
-fn if_neither_transport_works_both_reasons_are_told() {
+fn the_error_has_the_reasons_of_both_transports() {
     let server = Server::start(vec![
         refusing("SETUP", "461 Unsupported Transport"),
         refusing("SETUP", "500 Oh"),
@@ -290,7 +290,7 @@ fn packets_of_another_address_are_dropped() {
     assert_eq!(next(&scene.video), rtp(1, 100));
 }
 
-/// Wants a login, which holds `proof`.
+/// Requires a login that contains `proof`.
 fn locked(challenge: &'static str, proof: &'static str, mut open: Script) -> Script {
     Box::new(move |request, stream| match request.header("Authorization") {
         Some(header) if header.contains(proof) => open(request, stream),
@@ -412,7 +412,7 @@ fn a_server_that_hangs_up_is_asked_again() {
 }
 
 #[test]
-fn a_mute_server_is_given_up_and_can_be_left_at_any_time() {
+fn a_silent_server_fails_in_time_and_can_be_left_at_any_time() {
     let mute = || -> Script { Box::new(|_, _| Some(String::new())) };
     let server = Server::start(vec![mute(), mute(), mute()]);
     let left = scene(&url(&server), Transport::Udp);

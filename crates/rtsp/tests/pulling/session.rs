@@ -25,7 +25,7 @@ fn forgetful(methods: &'static [&str], mut open: Script) -> Script {
 }
 
 #[test]
-fn a_stale_nonce_ends_no_session() {
+fn a_stale_nonce_does_not_end_the_session() {
     let server = Server::start(vec![forgetful(&["PLAY", "GET_PARAMETER"], interleaving(1))]);
     let scene = scene(&url(&server).replace("rtsp://", "rtsp://u:secret@"), Transport::Tcp);
     scene.wait_for_play();
@@ -57,7 +57,7 @@ fn a_server_without_get_parameter_is_asked_for_its_options() {
 }
 
 #[test]
-fn a_session_that_the_server_forgot_is_begun_again() {
+fn a_forgotten_session_begins_again() {
     let mut plays = interleaving(1);
     let forgets: Script = Box::new(move |request, stream| match request.method.as_str() {
         "GET_PARAMETER" => Some(answer(request, "454 Session Not Found", "")),
@@ -135,7 +135,7 @@ fn a_keep_alive_without_an_answer_ends_nothing_while_packets_come() {
     let scene = scene(&url(&server), Transport::Tcp);
     scene.wait_for_play();
     server.wait_for("GET_PARAMETER");
-    // The method that got no answer is not used again.
+    // The method without an answer is not used again.
     for _ in 0..2 {
         assert!(server.wait_for("OPTIONS").contains("Session: abc\r\n"));
     }
