@@ -148,6 +148,7 @@ mod tests {
             address: address.parse().unwrap(),
             port: 5004,
             senders: Box::default(),
+            named: Default::default(),
             interface: interface.map(Into::into),
         };
         assert!(memberships.holds(&source("239.1.2.3", Some("studio"))));

@@ -76,7 +76,7 @@ impl Ingest {
         for at in 0..batch.count() {
             let sender = batch.sender(at);
             let Some(datagram) = batch.datagram(at) else { continue };
-            let packet = Packet::read(datagram);
+            let packet = Packet::read_with(datagram, self.source.named);
             if let Some(sender) = sender {
                 self.taps.iter().for_each(|tap| tap.send(packet, datagram.len(), sender));
             }

@@ -186,6 +186,7 @@ mod tests {
             senders: Vec::new(),
             peer: Some(peer.local_addr().unwrap().port()),
             interface: None,
+            named: Default::default(),
         };
         let socket: UdpSocket = open(&source, 100_000).unwrap().into();
         socket.set_nonblocking(false).unwrap();

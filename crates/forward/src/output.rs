@@ -6,6 +6,7 @@ use crate::gso::{runs, segment_control};
 use crate::path::Pass;
 use crate::sys::BATCH;
 use model::Gate;
+use model::PayloadTypes;
 use rtp::rtcp;
 use socket2::{MsgHdr, SockRef};
 use std::io::{self, ErrorKind, IoSlice};
@@ -93,13 +94,21 @@ pub(crate) struct Output<S = UdpSocket> {
     pub(crate) socket: S,
     pub(crate) cell: Arc<FlowCell>,
     pass: Pass,
+    /// The source's payload types that are RTP although they look like RTCP.
+    named: PayloadTypes,
     /// Whether a run goes out in one call; false after that failed.
     in_runs: bool,
 }
 
 impl<S: OutputSocket> Output<S> {
-    pub(crate) fn new(id: u32, socket: S, cell: Arc<FlowCell>, pass: Pass) -> Output<S> {
-        Output { id, socket, cell, pass, in_runs: true }
+    pub(crate) fn new(
+        id: u32,
+        socket: S,
+        cell: Arc<FlowCell>,
+        pass: Pass,
+        named: PayloadTypes,
+    ) -> Output<S> {
+        Output { id, socket, cell, pass, named, in_runs: true }
     }
 
     /// Sends the datagrams of a batch of at most [`BATCH`] that pass the gate and the filter.
@@ -109,8 +118,8 @@ impl<S: OutputSocket> Output<S> {
         notify: &Notify,
     ) {
         let setting = self.cell.gate.read();
-        let pass = self.pass;
-        let mut passing = datagrams.filter(|datagram| passes(pass, datagram));
+        let (pass, named) = (self.pass, self.named);
+        let mut passing = datagrams.filter(|datagram| passes(pass, named, datagram));
         match setting.gate() {
             Gate::Shut => {}
             Gate::Probe => {
@@ -229,11 +238,13 @@ impl<S: OutputSocket> Output<S> {
     }
 }
 
-fn passes(pass: Pass, datagram: &[u8]) -> bool {
+fn passes(pass: Pass, named: PayloadTypes, datagram: &[u8]) -> bool {
     match pass {
         Pass::Everything => true,
         Pass::SenderReports => rtcp::sender_report(datagram).is_some(),
-        Pass::Multiplexed => !rtcp::is_rtcp(datagram) || rtcp::sender_report(datagram).is_some(),
+        Pass::Multiplexed => {
+            !rtcp::is_rtcp(datagram, named) || rtcp::sender_report(datagram).is_some()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The paths that packets take: from a source to a target.
 
+use model::PayloadTypes;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,6 +19,8 @@ pub struct Source {
     pub peer: Option<u16>,
     /// The name of the interface to join a group on; `None` lets the routes decide.
     pub interface: Option<String>,
+    /// The payload types that are RTP here although they look like RTCP.
+    pub named: PayloadTypes,
 }
 
 impl fmt::Display for Source {

@@ -175,8 +175,9 @@ impl OpenSources {
         let Path { source, target, pass, .. } = path;
         let failed = |error| OpenError::Target { target, step: "reading its port", error };
         let local = socket.local_addr().map_err(failed)?;
+        let named = source.named;
         let (place, ingest) = self.join(source, ingest, |id| {
-            Member::Output(Box::new(Output::new(id, socket, Arc::clone(&cell), pass)))
+            Member::Output(Box::new(Output::new(id, socket, Arc::clone(&cell), pass, named)))
         })?;
         Ok(OpenedFlow { cell, ingest, local, target, place })
     }

@@ -169,6 +169,25 @@ fn only_the_chosen_senders_pass() {
 }
 
 #[test]
+fn named_payload_types_are_rtp() {
+    alone("named_payload_types_are_rtp", || {
+        let (relay, edge) = (Relay::start(), edge());
+        let source = Source { named: [80].into_iter().collect(), ..group("239.1.1.1", 5004) };
+        let target = edge.local_addr().unwrap();
+        let to = (source.address, source.port);
+        let path = Path { source, target, pass: Pass::Multiplexed, multicast: None };
+        let flows = relay.plane.open(7, &[Media { rtp: path, rtcp: None }], Gate::Open).unwrap();
+        for number in 1..=8 {
+            let marker = if number % 4 == 0 { 0x80 } else { 0 };
+            let packet = [0x80, marker | 80, 0, number, 0, 0, 0, 0, 0, 0, 0, 7];
+            encoder_at("192.0.2.1").send_to(&packet, to).unwrap();
+            assert_eq!(receive(&edge), packet);
+        }
+        assert_eq!(flows[0].counters().gaps, 0);
+    });
+}
+
+#[test]
 fn a_media_sends_from_an_even_and_an_odd_port() {
     alone("a_media_sends_from_an_even_and_an_odd_port", || {
         let _taken = UdpSocket::bind("0.0.0.0:7003").unwrap();

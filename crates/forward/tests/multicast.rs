@@ -19,6 +19,7 @@ fn own(port: u16) -> Source {
         senders: Vec::new(),
         peer: None,
         interface: None,
+        named: Default::default(),
     }
 }
 

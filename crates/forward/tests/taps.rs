@@ -14,7 +14,14 @@ use std::sync::mpsc::{TryRecvError, sync_channel};
 /// A port of this host.
 fn port(number: u16) -> Source {
     let address = "192.0.2.9".parse().unwrap();
-    Source { address, port: number, senders: Vec::new(), peer: None, interface: None }
+    Source {
+        address,
+        port: number,
+        senders: Vec::new(),
+        peer: None,
+        interface: None,
+        named: Default::default(),
+    }
 }
 
 fn send(from: &UdpSocket, to: &Source, datagram: &[u8]) {

@@ -4,12 +4,14 @@
 //! and serde agree, and `ALL` lists the variants in the order in which people see them.
 
 mod name;
+mod payload_types;
 mod relay;
 mod rules;
 mod source;
 mod word;
 
 pub use name::{MAX_NAME, is_name};
+pub use payload_types::PayloadTypes;
 pub use relay::{Acceptance, CloseReason, FlowKind, Gate, State};
 pub use rules::Rules;
 pub use source::SourceState;

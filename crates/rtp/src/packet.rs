@@ -1,5 +1,6 @@
 //! Recognises RTP and RTCP.
 
+use model::PayloadTypes;
 use rtp_rs::RtpReader;
 
 use crate::rtcp;
@@ -31,7 +32,13 @@ pub struct Header {
 impl Packet {
     /// Reads the first bytes of a datagram.
     pub fn read(datagram: &[u8]) -> Self {
-        if rtcp::is_rtcp(datagram) {
+        Self::read_with(datagram, PayloadTypes::default())
+    }
+
+    /// Reads the first bytes of a datagram. `named` are the payload types that are RTP although they
+    /// look like RTCP.
+    pub fn read_with(datagram: &[u8], named: PayloadTypes) -> Self {
+        if rtcp::is_rtcp(datagram, named) {
             return Self::Rtcp;
         }
         RtpReader::new(datagram).map_or(Self::Other, |rtp| {
@@ -59,5 +66,11 @@ mod tests {
         for other in [&[0x47; 188][..], b"hello, is anybody there?", b"", &rtp[..11]] {
             assert_eq!(Packet::read(other), Packet::Other);
         }
+        // Payload type 72 with a marker looks like a sender report.
+        let named = PayloadTypes::from_iter([72]);
+        let marked = [0x80, 200, 0, 9, 0, 0, 1, 2, 0, 0, 0, 7];
+        let header = Header { payload_type: 72, ..header };
+        assert_eq!(Packet::read_with(&marked, named), Packet::Rtp(header));
+        assert_eq!(Packet::read_with(&[0x80, 201, 0, 1], named), Packet::Rtcp);
     }
 }

@@ -1,5 +1,7 @@
 //! A reader of RTCP (RFC 3550, section 6).
 
+use model::PayloadTypes;
+
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const APPLICATION: u8 = 204;
@@ -25,9 +27,11 @@ pub struct SenderReport {
     pub ntp_middle: u32,
 }
 
-/// True for RTCP, false for RTP, where both share a port (RFC 5761, section 4).
-pub fn is_rtcp(datagram: &[u8]) -> bool {
-    matches!(datagram, [first, 192..=223, ..] if first >> 6 == 2)
+/// True for RTCP, false for RTP, where both share a port (RFC 5761, section 4). `named` are the
+/// payload types that are RTP although they look like RTCP.
+pub fn is_rtcp(datagram: &[u8], named: PayloadTypes) -> bool {
+    let [first, second @ 192..=223, ..] = datagram else { return false };
+    first >> 6 == 2 && !named.contains(second & 0x7f)
 }
 
 /// Reads the sender report that a compound packet begins with; `None` if the compound begins with
@@ -157,17 +161,17 @@ mod tests {
 
     #[test]
     fn tells_rtcp_from_rtp() {
-        assert!(is_rtcp(&report()));
-        assert!(!is_rtcp(&[0x80, 96, 0, 1]));
-        assert!(!is_rtcp(&[0x80, 0xe0, 0, 1]));
-        assert!(!is_rtcp(&[0x00, 200]));
-        assert!(!is_rtcp(&[0x80]));
+        assert!(is_rtcp(&report(), PayloadTypes::default()));
+        assert!(!is_rtcp(&[0x80, 96, 0, 1], PayloadTypes::default()));
+        assert!(!is_rtcp(&[0x80, 0xe0, 0, 1], PayloadTypes::default()));
+        assert!(!is_rtcp(&[0x00, 200], PayloadTypes::default()));
+        assert!(!is_rtcp(&[0x80], PayloadTypes::default()));
     }
 
     proptest! {
         #[test]
         fn accepts_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (is_rtcp(&bytes), sender_report(&bytes), feedback(&bytes).count());
+            let _ = (is_rtcp(&bytes, PayloadTypes::default()), sender_report(&bytes), feedback(&bytes).count());
         }
 
         #[test]

@@ -43,7 +43,14 @@ impl Media {
             let interface = path.multicast.as_ref().and_then(|one| one.interface.as_deref());
             let interface = interface.map(str::to_owned);
             let (address, port) = (path.target.ip(), path.target.port());
-            Some(Source { address, port, senders: Vec::new(), peer: None, interface })
+            Some(Source {
+                address,
+                port,
+                senders: Vec::new(),
+                peer: None,
+                interface,
+                named: own.named,
+            })
         };
         let mut medias = Self::of(stream).ok()?;
         for media in &mut medias {
@@ -71,5 +78,6 @@ fn source(source: &catalog::Source) -> Source {
         senders: source.senders.to_vec(),
         peer: None,
         interface: source.interface.as_deref().map(str::to_owned),
+        named: source.named,
     }
 }

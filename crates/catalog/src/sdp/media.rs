@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use model::PayloadTypes;
 use sdp_rs::lines::media::Tokenizer;
 
 use super::connection::{Connection, SourceFilter, address};
@@ -171,6 +172,11 @@ impl Media {
             Some(rtcp) => Some(rtcp.port),
             None => self.port.checked_add(1),
         }
+    }
+
+    /// The payload types that look like RTCP.
+    pub fn named(&self) -> PayloadTypes {
+        self.formats.iter().map(|format| format.pt).collect()
     }
 
     /// What the media is, apart from where it goes.

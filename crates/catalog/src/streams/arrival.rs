@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use model::PayloadTypes;
+
 use super::route::Source;
 use crate::problem::Problem;
 use crate::sdp::{Connection, Media, Session};
@@ -64,8 +66,9 @@ pub(crate) fn pulled(session: &Session, file: &Path) -> Result<Arrivals, Problem
             let what = format!("is {}, and only RTP can be pulled", media.proto);
             return Err(Problem::error(file, what).at(media.line));
         }
-        let rtcp = Some(Source::of_pull(index + 1).into());
-        Ok(Box::from([Arrival { rtp: Source::of_pull(index).into(), rtcp }]))
+        let rtcp = Source::of_pull(index + 1, PayloadTypes::default()).into();
+        let rtp = Source::of_pull(index, media.named()).into();
+        Ok(Box::from([Arrival { rtp, rtcp: Some(rtcp) }]))
     });
     arrivals.collect()
 }
@@ -83,14 +86,29 @@ fn check_all(session: &Session, file: &Path) -> Result<(), Problem> {
     Err(Problem::error(file, what).at(first.line))
 }
 
-/// Warnings about sections of a stream's file that a relay does not carry.
-pub(crate) fn left_out(session: &Session, file: &Path) -> impl Iterator<Item = Problem> {
+/// Warnings about sections of a stream's file that a relay does not carry, and about payload types that
+/// other programs may take for RTCP.
+pub(crate) fn remarks(session: &Session, file: &Path) -> Vec<Problem> {
     let carried: Vec<usize> = session.relayed().map(|(number, _)| number).collect();
-    let others = (1..).zip(&session.media).filter(move |(number, _)| !carried.contains(number));
-    others.map(move |(number, media)| {
-        let what = format!("media {number} is {}, not RTP, so it is left out", media.proto);
-        Problem::warning(file, what).at(media.line)
-    })
+    let mut remarks = Vec::new();
+    for (number, media) in (1..).zip(&session.media) {
+        let mut say = |what: String| {
+            let what = format!("media {number} {what}");
+            remarks.push(Problem::warning(file, what).at(media.line));
+        };
+        if !carried.contains(&number) {
+            say(format!("is {}, not RTP, so it is left out", media.proto));
+        } else if !media.rtcp_mux
+            && let Some(format) = media.formats.iter().find(|one| media.named().contains(one.pt))
+        {
+            say(format!(
+                "has the payload type {}, and packets of 64 to 95 look like RTCP to some programs; \
+                 96 to 127 are safe",
+                format.pt
+            ));
+        }
+    }
+    remarks
 }
 
 /// Fails if the media can't be relayed, from the origin or to an edge.
@@ -150,7 +168,7 @@ fn arrival(
 ) -> Result<Arrival, String> {
     let zone = connection.zone.as_deref().map(Arc::from);
     let interface = zone.or_else(|| interface.cloned());
-    let source = |address: IpAddr, port: u16| {
+    let source = |address: IpAddr, port: u16, named| {
         let address = address.to_canonical();
         if address.is_unspecified() {
             return Err(format!(
@@ -159,15 +177,15 @@ fn arrival(
         }
         let senders = senders(media, connection.address, address)?;
         let interface = interface.clone().filter(|_| address.is_multicast());
-        Ok(Arc::new(Source { address, port, senders, interface }))
+        Ok(Arc::new(Source { address, port, senders, interface, named }))
     };
     let port = |first: u16| first.checked_add(step);
     let rtp = port(media.port).ok_or_else(|| "has ports above 65535".to_owned())?;
     let rtcp = media.rtcp_port().filter(|_| !media.rtcp_mux).and_then(port);
     let rtcp_address = media.rtcp.and_then(|rtcp| rtcp.address).unwrap_or(group);
     Ok(Arrival {
-        rtp: source(group, rtp)?,
-        rtcp: rtcp.map(|port| source(rtcp_address, port)).transpose()?,
+        rtp: source(group, rtp, media.named())?,
+        rtcp: rtcp.map(|port| source(rtcp_address, port, PayloadTypes::default())).transpose()?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::arrival::{arrivals, left_out, pulled};
+use super::arrival::{arrivals, pulled, remarks};
 use super::folder::Folder;
 use super::route::Route;
 use super::sdp_match::{self, Consent, Original};
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
             None => arrivals(session, file, self.interface.as_ref()),
         };
         match &arrivals {
-            Ok(_) => self.problems.extend(left_out(session, file)),
+            Ok(_) => self.problems.extend(remarks(session, file)),
             Err(problem) => self.problems.push(problem.clone()),
         }
         let mut stream = Stream {

@@ -118,16 +118,16 @@ impl Section {
         let address = self.group.filter(|_| self.run == Run::Elsewhere)?;
         let ports = targets(of.arrivals, self.ports.as_deref(), "ports").ok()?;
         let interface = self.interface(interface);
-        let source = |port| {
-            Arc::new(Source {
-                address,
-                port,
-                senders: Box::default(),
-                interface: interface.clone(),
-            })
+        let moved = |source: &Arc<Source>, port| {
+            let (senders, interface) = (Box::default(), interface.clone());
+            Arc::new(Source { address, port, senders, interface, named: source.named })
         };
-        let arrival = |&(rtp, rtcp): &Ports| Arrival { rtp: source(rtp), rtcp: rtcp.map(source) };
-        Some(ports.iter().map(|media| media.iter().map(arrival).collect()).collect())
+        let arrival = |(own, &(rtp, rtcp)): (&Arrival, &Ports)| Arrival {
+            rtp: moved(&own.rtp, rtp),
+            rtcp: own.rtcp.as_ref().zip(rtcp).map(|(own, port)| moved(own, port)),
+        };
+        let media = of.arrivals.iter().zip(&ports);
+        Some(media.map(|(own, ports)| own.iter().zip(ports).map(arrival).collect()).collect())
     }
 
     fn interface(&self, general: Option<&Arc<str>>) -> Option<Arc<str>> {

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use model::PayloadTypes;
+
 /// Where each flow of a stream arrives, and where it goes at an edge. A relay that runs needs no
 /// change if its route after a reload equals the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +61,16 @@ pub struct Source {
     pub senders: Box<[IpAddr]>,
     /// The interface to join the group on; none: the routing table decides.
     pub interface: Option<Arc<str>>,
+    /// The payload types that are RTP here although they look like RTCP; none for an RTCP port.
+    pub named: PayloadTypes,
 }
 
 impl Source {
     /// A flow of a pull: RTP and RTCP of its media, in order, counted from 0. Its address and port
     /// are known only while the pull runs.
-    pub(crate) fn of_pull(index: u16) -> Self {
+    pub(crate) fn of_pull(index: u16, named: PayloadTypes) -> Self {
         let address = Ipv4Addr::UNSPECIFIED.into();
-        Self { address, port: index, senders: Box::default(), interface: None }
+        Self { address, port: index, senders: Box::default(), interface: None, named }
     }
 
     /// The index among the flows of a pull; none for a stream that arrives by itself.

@@ -98,6 +98,24 @@ fn sender_reports_of_multiplexed_rtcp_pass() {
 }
 
 #[test]
+fn payload_types_that_look_like_rtcp_are_named() {
+    let file = |more| sdp(&[C, "m=video 5004 RTP/AVP 96 80", "a=rtpmap:80 H264/90000", more]);
+    let world = |more| World::new().file("news.sdp", file(more)).file("news.dss2.sdp", file(more));
+    let mux = world("a=rtcp-mux");
+    assert_eq!(mux.problems(), [""; 0]);
+    let route = mux.load().route("news", "dss2").cloned().unwrap();
+    let named = route.pairs[0].rtp.source.named;
+    assert!(named.contains(80) && !named.contains(81) && !named.contains(96));
+    let plain = world("a=recvonly");
+    let what = "news.sdp, line 6: media 1 has the payload type 80, and packets of 64 to 95 look like \
+                RTCP to some programs; 96 to 127 are safe";
+    assert_eq!(plain.problems(), [what]);
+    let route = plain.load().route("news", "dss2").cloned().unwrap();
+    assert!(route.pairs[0].rtp.source.named.contains(80));
+    assert!(route.pairs[0].rtcp.as_ref().unwrap().source.named.is_empty());
+}
+
+#[test]
 fn ranges_and_layers_become_pairs() {
     let map = VIDEO[1];
     let ranged = good(&[C, "m=video 5004/2 RTP/AVP 96", map], &["m=video 6000/2 RTP/AVP 96", map]);

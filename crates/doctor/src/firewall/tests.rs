@@ -39,6 +39,7 @@ fn media() -> Packet {
         address: "239.1.2.3".parse().unwrap(),
         port: 5004,
         senders: Box::default(),
+        named: Default::default(),
         interface: Some("studio".into()),
     })
 }

@@ -236,6 +236,7 @@ mod tests {
             senders: Vec::new(),
             peer: None,
             interface: Some("eth0".into()),
+            named: Default::default(),
         };
         let media = &session.media[0];
         Media {

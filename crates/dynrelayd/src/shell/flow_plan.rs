@@ -43,6 +43,7 @@ fn path(path: &catalog::Path, pulled: &[Hop]) -> forward::Path {
             senders: path.source.senders.to_vec(),
             peer: hop(&path.source, pulled).map(|hop| hop.from.port()),
             interface: path.source.interface.as_deref().map(str::to_owned),
+            named: path.source.named,
         },
         target: path.target,
         pass: match path.pass {

@@ -55,7 +55,8 @@ struct Case {
 impl Case {
     fn new(gate: Gate, errnos: &[i32]) -> Case {
         let cell = Arc::new(FlowCell::new(1, 0, gate));
-        let output = Output::new(0, Script::of(errnos), cell, Pass::Everything);
+        let output =
+            Output::new(0, Script::of(errnos), cell, Pass::Everything, PayloadTypes::default());
         Case { output, seen: Arc::default() }
     }
 
@@ -179,10 +180,12 @@ fn each_filter_passes_its_packets() {
     sender_report.resize(28, 0);
     let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 0];
     let all: [&[u8]; 3] = [&rtp, &sender_report, &receiver_report];
-    let lets = |pass| all.map(|datagram| passes(pass, datagram));
+    let lets = |pass| all.map(|datagram| passes(pass, PayloadTypes::default(), datagram));
     assert_eq!(lets(Pass::Everything), [true, true, true]);
     assert_eq!(lets(Pass::SenderReports), [false, true, false]);
     assert_eq!(lets(Pass::Multiplexed), [true, true, false]);
+    // The SDP names payload type 73, which looks like a receiver report with the marker set.
+    assert!(passes(Pass::Multiplexed, PayloadTypes::from_iter([73]), &receiver_report));
 }
 
 #[test]

@@ -115,7 +115,14 @@ impl Relay {
 /// A group on `air0`.
 pub(crate) fn group(address: &str, port: u16) -> Source {
     let interface = Some("air0".to_owned());
-    Source { address: address.parse().unwrap(), port, senders: Vec::new(), peer: None, interface }
+    Source {
+        address: address.parse().unwrap(),
+        port,
+        senders: Vec::new(),
+        peer: None,
+        interface,
+        named: Default::default(),
+    }
 }
 
 /// A socket that sends multicast over `air0`.
