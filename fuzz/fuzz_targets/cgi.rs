@@ -48,7 +48,7 @@ const CODES: [ErrorCode; 11] = [
     ErrorCode::SourceStarting,
 ];
 
-/// A daemon that says the same whatever it is asked.
+/// A daemon that always gives the same answer.
 struct Says {
     text: String,
     code: Option<ErrorCode>,

@@ -9,29 +9,29 @@ from pathlib import Path
 
 SENDER, ORIGIN, EDGE = "sender", "origin", "edge"
 
-# Groups arrive at the origin's first interface; edges are reached by its second.
+# Groups arrive at the origin's first interface; its second leads to the edges.
 GROUPS = "239.9.0.1"
 ORIGIN_ADDRESS = "10.77.1.2"
 EDGES = [f"10.77.2.{11 + number}" for number in range(10)]
 
-# The forwarder has a core to itself; sender and sink share the other one.
+# The forwarder has a core of its own; sender and sink share the other one.
 FORWARD_CORE, OTHER_CORE = 1, 0
 
-# Where the kernel shares out time by session first, a process's own priority is not enough.
+# If the kernel divides time by session first, a process's priority is not enough.
 AUTOGROUP = Path("/proc/self/autogroup")
 HIGHEST = "-20"
 
-# What programs may ask for as a receive buffer: as much as dynrelayd asks for.
+# The largest receive buffer that programs may set: dynrelayd's.
 RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 RECEIVE_BUFFER = 4 << 20
 
 
 class Failed(Exception):
-    """The benchmark can't go on; the text says why."""
+    """The benchmark cannot continue; the text says why."""
 
 
 class Lab:
-    """Makes the namespaces, and takes everything away again, whatever happened meanwhile."""
+    """Makes the namespaces, and removes everything at the end, also after a failure."""
 
     def __init__(self, root):
         self.root = root
@@ -81,7 +81,7 @@ class Lab:
     def join(self):
         for place in (SENDER, ORIGIN, EDGE):
             sh(f"ip netns add {self.name(place)}")
-            # Nothing but the benchmark's packets.
+            # Only the benchmark's packets.
             self.sh(place, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
             self.sh(place, "ip link set lo up")
         self.cable((SENDER, "s0", ["10.77.1.1"]), (ORIGIN, "o0", [ORIGIN_ADDRESS]))
@@ -101,21 +101,21 @@ class Lab:
         sh(f"ip netns exec {self.name(place)} {command}")
 
     def command(self, place, core, arguments):
-        """What stands before the program becomes it: its process is the one started. It has the
-        highest ordinary priority, so that it minds little what else the machine does."""
+        """The command with its prefixes. Each prefix replaces itself with the next, so the process
+        keeps its number. It has the highest ordinary priority, against disturbance by others."""
         inside = ["ip", "netns", "exec", self.name(place)]
         inside += ["nice", "-n", HIGHEST, "taskset", "-c", str(core)]
         return inside + [str(argument) for argument in arguments]
 
     def start(self, place, core, arguments, **options):
-        """Starts a program that runs until it is stopped. Ctrl-C is for the lab alone."""
+        """Starts a program that runs until it is stopped. Ctrl-C does not reach it."""
         command = self.command(place, core, arguments)
         process = subprocess.Popen(command, process_group=0, **options)
         self.processes.append(process)
         return process
 
     def output(self, place, core, arguments):
-        """Runs a program to its end; what it prints."""
+        """Runs a program to its end, and returns its output."""
         process = self.start(place, core, arguments, stdout=subprocess.PIPE, text=True)
         printed, _ = process.communicate()
         self.processes.remove(process)
@@ -132,7 +132,7 @@ class Lab:
                 self.processes.remove(process)
 
     def udp_drops(self, place):
-        """Datagrams that the namespace's sockets had no room for, so far."""
+        """The number of datagrams that the namespace's sockets have dropped."""
         printed = self.output(place, OTHER_CORE, ["cat", "/proc/net/snmp"])
         names, values = [line.split() for line in printed.splitlines() if line.startswith("Udp:")]
         return int(values[names.index("RcvbufErrors")])
@@ -145,7 +145,7 @@ def sh(command):
 
 
 def wait_for(what, condition, seconds=10):
-    """Waits until the condition holds; what it says for that."""
+    """Waits until the condition holds, and returns its value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():

@@ -1,4 +1,4 @@
-"""The loads, and what must be reached under each: the rows of the table."""
+"""The loads and their bars: the rows of the table."""
 
 import dataclasses
 import json
@@ -12,13 +12,13 @@ from measure import Load, Run
 from pulls import FFMPEG, PULLER
 from programs import ALL, DYNRELAYD, FLOOR, MULTICAT, PLAIN, VARIANTS, Control
 
-# How much of a core others may use before a measurement is done again.
+# If other processes use more of a core than this, a measurement is repeated.
 CALM = 0.15
 
 
 @dataclasses.dataclass
 class Bar:
-    """One figure that must be reached."""
+    """A figure and the bar that it must reach."""
 
     what: str
     figure: float
@@ -43,7 +43,7 @@ class Row:
     """A load's result."""
 
     title: str
-    figures: dict  # a program's name, or what was measured: its samples, or a number
+    figures: dict  # by program or quantity: samples, or a number
     bars: list
 
 
@@ -62,7 +62,7 @@ class Bench:
         return Run(self.lab, program, dataclasses.replace(load, resting=self.resting))
 
     def calm(self, measure):
-        """Measures, and again if others disturbed it; the calmest of the tries."""
+        """Measures, and repeats it if others disturbed it. Returns the calmest try."""
         tries = []
         while True:
             tries.append(measure())
@@ -70,11 +70,11 @@ class Bench:
                 return min(tries, key=lambda sample: sample.strangers)
 
     def calm_share(self, measure):
-        """Measures a share of a core; the smallest of the tries, since others only add to it."""
+        """Measures a share of a core. Returns the smallest try, because disturbance only adds to it."""
         return min(measure() for _ in range(self.tries))
 
     def compare(self, contests):
-        """Runs each program with its load in turn, in every round; the samples of each."""
+        """Runs each program with its load, in turn, in every round. Returns the samples of each."""
         samples = {name: [] for name in contests}
         for number in range(self.rounds):
             for name, (program, load) in contests.items():
@@ -119,12 +119,12 @@ def burst(bench):
     ])
 
 
-# Packets a second; 0 is as fast as the sender can, packet by packet.
+# Packets a second; 0 means as fast as the sender can, packet by packet.
 SWEEP = [5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 160_000, 240_000, 320_000, 0]
 
 
 def flood(bench):
-    """Rising rates. The bar is about one at which dynrelayd loses nothing in any round."""
+    """Rising rates. The bar applies to a rate at which dynrelayd loses nothing in any round."""
     samples = {program.name: {rate: [] for rate in SWEEP} for program in ALL}
     for number in range(bench.rounds):
         for program in ALL:
@@ -168,7 +168,7 @@ def relays(bench):
 
 
 def variants(bench):
-    """Would another loop do with less? No bars, just figures: linger is in microseconds."""
+    """Compares other loops. It has figures, but no bars; linger is in microseconds."""
     contests = {"8 in a frame": MANY, "1 in a frame": dataclasses.replace(MANY, frame=1)}
     return Row("Variants of the least loop, 200 flows, 48,000/s", bench.compare({
         f"{program.name}, {name}": (program, load)
@@ -189,14 +189,14 @@ def edges(bench):
 
 
 def replica(bench):
-    """What a replica costs beside a relay: at most what one more edge does."""
+    """The cost of a replica beside a relay: at most that of one more edge."""
     copied = dataclasses.replace(BURSTS, replica=True)
     samples = bench.compare({
         "one edge": (DYNRELAYD, BURSTS),
         "one edge and a replica": (DYNRELAYD, copied),
         "two edges": (DYNRELAYD, dataclasses.replace(BURSTS, edges=2)),
     })
-    # Of two edges each packet counts twice, of a replica it doesn't count.
+    # With two edges, each packet counts twice. A replica's packets do not count.
     cpu = {name: median(of, "cpu") for name, of in samples.items()}
     times = cpu["one edge and a replica"] / (2 * cpu["two edges"])
     return Row("One flow with a replica, 40,000/s in bursts of 32", samples, [
@@ -219,7 +219,7 @@ STARTS = 20
 
 
 def start(bench):
-    """From the first packet that comes in after a `start`, to the first one that comes out."""
+    """The time from the first packet that arrives after a `start` to the first one that leaves."""
     rate, took = 1000, []
     period = 1_000_000_000 // rate
     with Run(bench.lab, DYNRELAYD, Load(1, rate)) as run:
@@ -251,7 +251,7 @@ PULLS = {"in frames of 42": 42, "one by one": 1}
 
 
 def pull(bench):
-    """An RTSP source over TCP: dynrelayd beside ffmpeg, which copies the packets' content."""
+    """An RTSP source over TCP: dynrelayd beside ffmpeg, which copies the content of the packets."""
     figures, lost = {}, 0
     for number in range(bench.rounds):
         for name, frame in PULLS.items():
@@ -287,7 +287,7 @@ REQUEST = {
 
 
 def cgi(bench):
-    """Programs are started as a web server does; the daemon is on the other core."""
+    """Starts programs as a web server does; the daemon is on the other core."""
     lab = bench.lab
     source, static = lab.folder / "answer.c", lab.folder / "answer"
     source.write_text(ANSWER)

@@ -1,4 +1,4 @@
-"""One program, one load: what it costs, what is lost, how late it comes."""
+"""One program under one load: its cost, its loss, its delay."""
 
 import json
 import subprocess
@@ -12,16 +12,16 @@ from programs import PORT_OUT, groups, targets
 
 @dataclass(frozen=True)
 class Load:
-    """What the sender sends, and where it shall go."""
+    """The sender's packets, and their targets."""
 
     flows: int
-    rate: int  # packets a second, of all flows; 0 is as fast as can be
+    rate: int  # packets a second, of all flows; 0 means as fast as possible
     frame: int = 1  # packets of a flow that leave together
     together: int = 1  # flows whose frames leave together
     resting: bool = False  # the sink looks for packets each millisecond, and is never woken
     singly: bool = False  # the packets of a frame arrive one by one, not back to back
     media: int = 1  # flows of one stream
-    edges: int = 1  # where each stream goes
+    edges: int = 1  # the number of edges of each stream
     replica: bool = False  # each stream is replicated to a group, too
 
     @property
@@ -52,7 +52,7 @@ class Sample:
     duplicates: int
     late: int
     sink_drops: int
-    strangers: float  # how much of a core was used by processes that aren't the benchmark's
+    strangers: float  # the share of a core that other processes used
 
     @property
     def loss(self):
@@ -79,7 +79,7 @@ class Run:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.sink = self.lab.start(EDGE, OTHER_CORE, command, **pipes)
         try:
-            self.report()  # it answers when its sockets are open
+            self.report()  # the sink answers when its sockets are open
             self.forwarders = self.program.start(self.lab, self.load)
             self.warm_up()
         except BaseException:
@@ -91,7 +91,7 @@ class Run:
         self.lab.stop([*self.forwarders, self.sink])
 
     def report(self):
-        """What has arrived since the last report."""
+        """The arrivals since the last report."""
         try:
             self.sink.stdin.write("\n")
             self.sink.stdin.flush()
@@ -104,7 +104,7 @@ class Run:
         return json.loads(printed)
 
     def warm_up(self):
-        """Sends until every flow has come through."""
+        """Sends until a packet of every flow has arrived."""
         calm = Load(self.load.flows, max(2000, 5 * self.load.flows), media=self.load.media)
         wanted = self.load.flows * self.load.edges
         for _ in range(50):
@@ -117,7 +117,7 @@ class Run:
         raise Failed(f"{self.program.name} forwards {seen} of {wanted} flows")
 
     def measure(self, seconds, **changes):
-        """Sends for so long: the load, or what the changes make of it."""
+        """Sends the load for this long, with these changes."""
         load = replace(self.load, **changes)
         time.sleep(0.2)
         self.report()

@@ -1,4 +1,4 @@
-"""The programs that are compared, and how each is told what to forward."""
+"""The compared programs, and their configurations."""
 
 import json
 import re
@@ -11,18 +11,18 @@ PORT_IN, PORT_OUT = 10_000, 20_000
 
 
 def group(flow):
-    """The group and port that a flow arrives on."""
+    """The group and port where a flow arrives."""
     number = flow + 1
     return f"239.9.{number // 256}.{number % 256}", PORT_IN + 2 * flow
 
 
 def target(flow):
-    """The address and port that a flow goes to."""
+    """The address and port of a flow's target."""
     return EDGES[0], PORT_OUT + 2 * flow
 
 
 def groups(flows):
-    """A row of groups, as `bench` is told it."""
+    """A row of groups, in the notation of `bench`."""
     return f"239.9.0.1+1:{PORT_IN}+2*{flows}"
 
 
@@ -31,14 +31,14 @@ def targets(flows):
 
 
 class Program:
-    """A forwarder. `name` is what the tables call it."""
+    """A forwarder. `name` is its name in the tables."""
 
     def __init__(self, name, package=None):
         self.name = name
         self.package = package
 
     def start(self, lab, load):
-        """Starts it for a load; the processes that forward."""
+        """Starts it for a load. Returns the processes that forward."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         commands = self.commands(lab, load)
         return [lab.start(ORIGIN, FORWARD_CORE, command, **quiet) for command in commands]
@@ -65,7 +65,7 @@ class Reference(Program):
 
 
 class OneEach(Program):
-    """A program that forwards one flow a process."""
+    """A program that forwards one flow in each process."""
 
     def commands(self, lab, load):
         return [self.command(*group(flow), *target(flow)) for flow in range(load.flows)]
@@ -106,7 +106,7 @@ relays = 2000
 starts_per_second = 100000
 """
 
-# On the network of the edges, where nobody has joined the group: what comes there is dropped.
+# On the network of the edges. Nobody has joined the group there, so its packets are dropped.
 REPLICA = """\
 [replica]
 group = "239.10.0.{number}"

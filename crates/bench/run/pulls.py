@@ -1,4 +1,4 @@
-"""What pulls from an RTSP server and passes it on: dynrelayd and ffmpeg."""
+"""The programs that pull from an RTSP server and forward: dynrelayd and ffmpeg."""
 
 import contextlib
 import subprocess
@@ -24,7 +24,7 @@ a=rtpmap:96 L16/44100/2
 
 
 class Puller:
-    """A program that pulls. `name` is what the tables call it."""
+    """A program that pulls. `name` is its name in the tables."""
 
     def __init__(self, name):
         self.name = name
@@ -32,7 +32,7 @@ class Puller:
 
     @contextlib.contextmanager
     def pull(self, lab, rate, frame):
-        """Pulls from a server that plays at this rate; gives this back while it runs."""
+        """Pulls from a server that plays at this rate. Yields itself while the pull runs."""
         self.lab = lab
         serve = [lab.bench, "serve", "--at", SOURCE, "--rate", rate, "--frame", frame]
         sink = [lab.bench, "sink", "--at", f"{EDGES[0]}:{PORT_OUT}+2*1", "--every", "1000"]
@@ -41,7 +41,7 @@ class Puller:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         others += [lab.start(EDGE, OTHER_CORE, [*sink, *listen], **pipes)]
         try:
-            # It answers when its sockets are open.
+            # The sink answers when its sockets are open.
             print(file=others[-1].stdin, flush=True)
             others[-1].stdout.readline()
             self.process = self.start()
@@ -51,13 +51,13 @@ class Puller:
             lab.stop([process for process in [self.process, *others] if process])
 
     def sent(self):
-        """Datagrams that have come to the edge."""
+        """The number of datagrams that have arrived at the edge."""
         printed = self.lab.output(EDGE, OTHER_CORE, ["cat", "/proc/net/snmp"])
         names, values = [line.split() for line in printed.splitlines() if line.startswith("Udp:")]
         return int(values[names.index("InDatagrams")])
 
     def share(self, seconds):
-        """How much of a core it uses, in percent."""
+        """The share of a core that it uses, in percent."""
         began, before = usage.cpu([self.process]), time.monotonic_ns()
         time.sleep(seconds)
         if self.process.poll() is not None:
@@ -86,7 +86,7 @@ class Dynrelayd(Puller):
         return process
 
     def lost(self):
-        """Packets that were lost on the way to the edge, or came too late to be read."""
+        """Packets that were lost on the way to the edge, or arrived too late to be read."""
         with Control(self.socket) as control:
             flows = control.ask(op="show", stream="s0")["relays"][0]["flows"]
         return sum(flow["gaps"] + flow["drops"] + flow["lost"] for flow in flows)

@@ -12,7 +12,7 @@ from programs import ALL
 
 
 def machine(lab):
-    """What the figures were measured with: names and values."""
+    """The environment of the measurement: names and values."""
     cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
            if line.startswith("model name")]
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
@@ -54,7 +54,7 @@ def details(figures):
 
 
 def cells(samples):
-    """The medians of some samples; of losses the worst, and of the others' share of a core."""
+    """The medians of some samples; the worst of losses, and of the share that others used."""
     return [
         f"{median(samples, 'rate'):,.0f}", f"{median(samples, 'cpu'):.2f}",
         f"{worst_loss(samples):.2f} %", f"{median(samples, 'median'):.0f}",
@@ -68,7 +68,7 @@ def table_line(cells_of_line):
 
 
 def plain_data(about, rows):
-    """Everything, down to the single samples, as JSON takes it."""
+    """Everything, down to single samples, in types for JSON."""
     return {"about": about, "rows": [
         {"title": row.title, "figures": unfold(row.figures),
          "bars": [dataclasses.asdict(bar) | {"reached": bar.reached} for bar in row.bars]}

@@ -1,4 +1,4 @@
-"""What processes use, as the kernel counts it."""
+"""The resources that processes use, as the kernel counts them."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ def resident(process):
 
 
 def machine_busy():
-    """How long all cores together were busy since boot, in nanoseconds; counted in ticks."""
+    """The busy time of all cores since boot, in nanoseconds, with the resolution of ticks."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     user, nice, system, _idle, _wait, irq, softirq, steal = map(int, fields)
     ticks = user + nice + system + irq + softirq + steal
