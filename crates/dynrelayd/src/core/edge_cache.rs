@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::effect::Effect;
+use super::input::{EdgeAnswer, Question};
 
 /// The time for which an answer is cached.
 const HOLDS: Duration = Duration::from_secs(10);
@@ -15,26 +16,6 @@ const HOLDS: Duration = Duration::from_secs(10);
 const CONSENT_HOLDS: Duration = Duration::from_secs(60);
 /// The most questions at a time. Further ones wait for their turn.
 const AT_A_TIME: usize = 32;
-
-/// A question to an edge.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Question {
-    /// Does anybody listen at this URL's host and port?
-    Connect(String),
-    /// Does a DESCRIBE of this URL succeed?
-    Describe(String),
-}
-
-/// An edge's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EdgeAnswer {
-    /// The edge is there, and has the stream if that was asked.
-    Yes,
-    /// The server is there and refuses, with this RTSP status.
-    NoConsent(String),
-    /// The edge cannot be reached, for this reason.
-    Unreachable(String),
-}
 
 /// The cached answers, and the questions under way.
 #[derive(Debug, Default)]

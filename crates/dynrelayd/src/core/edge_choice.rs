@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use catalog::{Catalog, Consent, Edge};
 use control::{ErrorCode, Refused, Started, Via};
-use lifecycle::Lifecycle;
-use model::{State, is_name};
+use model::State;
 
-use super::edge_cache::{EdgeAnswer, EdgeCache, Question};
-use super::effect::Effect;
+use super::edge_cache::EdgeCache;
+use super::effect::{Effect, unknown_edge, unknown_stream};
+use super::input::{EdgeAnswer, Question};
 use super::log_event::LogEvent;
 use super::relays::Relays;
 
@@ -40,7 +40,6 @@ pub(crate) enum Place {
 pub(crate) struct Chooser<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) relays: &'a Relays,
-    pub(crate) lifecycle: &'a Lifecycle,
     pub(crate) edges: &'a EdgeCache,
 }
 
@@ -93,10 +92,13 @@ impl Chooser<'_> {
         Some(self.started(&wish.stream, url, host, None, None))
     }
 
-    /// The answer for a viewer who is sent to an edge, whose relay is in this state.
-    pub(crate) fn at_edge(&self, stream: &str, edge: &Edge, state: Option<State>) -> Started {
+    /// The answer for a viewer who is sent to an edge.
+    pub(crate) fn at_edge(&self, stream: &str, edge: &str) -> Result<Started, Refused> {
+        let edge = self.catalog.edge(edge).ok_or_else(|| unknown_edge(edge))?;
+        let relay = self.relays.table().find(stream, &edge.name);
+        let state = relay.map(|relay| self.relays.state(relay.id));
         let (url, host) = (edge.viewer_url(stream), Some(edge.url.host()));
-        self.started(stream, url, host, Some(edge.name.clone()), state)
+        Ok(self.started(stream, url, host, Some(edge.name.clone()), state))
     }
 
     fn started(
@@ -136,8 +138,8 @@ impl Chooser<'_> {
         }
         candidates.sort_by_key(|edge| {
             let nearness = wish.client.and_then(|client| edge.nearness(client));
-            let relays_it = self.relays.find(&wish.stream, &edge.name).is_some();
-            (Reverse(nearness), !relays_it, self.relays.count_to(&edge.name))
+            let relays_it = self.relays.table().find(&wish.stream, &edge.name).is_some();
+            (Reverse(nearness), !relays_it, self.relays.table().count_to(&edge.name))
         });
         Ok(candidates)
     }
@@ -150,8 +152,8 @@ impl Chooser<'_> {
         edge: &Edge,
         now: Instant,
     ) -> Result<Result<(), Refused>, Question> {
-        let relay = self.relays.find(stream, &edge.name);
-        if relay.and_then(|relay| self.lifecycle.state(relay.id)) == Some(State::Live) {
+        let relay = self.relays.table().find(stream, &edge.name);
+        if relay.is_some_and(|relay| self.relays.state(relay.id) == State::Live) {
             return Ok(Ok(()));
         }
         let question = match edge.consent {
@@ -174,30 +176,16 @@ impl Chooser<'_> {
     }
 }
 
-/// The refusal of an unknown stream.
-pub(crate) fn unknown_stream(stream: &str) -> Refused {
-    let message = if is_name(stream) {
-        format!("there is no stream {stream} in the catalogue")
-    } else {
-        "that can't be a stream's name".to_owned()
-    };
-    Refused::new(ErrorCode::UnknownStream, message)
-}
-
-/// The refusal of an unknown edge.
-pub(crate) fn unknown_edge(edge: &str) -> Refused {
-    let edge = if is_name(edge) { edge } else { "of that name" };
-    Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::input::{FlowEnds, Moment};
+    use forward::Counters;
+
+    use super::super::input::{FlowCounts, FlowEnds, Moment};
     use super::super::log_event::OpenCause;
-    use super::super::relays::Relay;
+    use super::super::pulls::Pulls;
     use super::super::testing;
     use super::*;
 
@@ -216,23 +204,27 @@ mod tests {
     /// Chooses where a viewer watches. Returns one word: the place, or the code of the refusal.
     fn choose(given: &Given, wish: (&str, Option<&str>, Option<&str>)) -> String {
         let catalog = catalog();
-        let (mut relays, mut lifecycle, now) =
-            (Relays::default(), Lifecycle::new(), Instant::now());
-        for (id, (stream, edge)) in (1..).zip(given.relayed) {
-            let route = Arc::clone(catalog.route(stream, edge).unwrap());
-            let at = Moment { now, unix: 0 };
-            let mut relay = Relay::new(id, route, OpenCause::Start, at).unwrap();
+        let (mut relays, now) = (Relays::new(), Instant::now());
+        let effects = &mut Vec::new();
+        for (stream, edge) in given.relayed {
+            let route = catalog.route(stream, edge).unwrap();
+            let (cause, pulls) = (OpenCause::Start, &mut Pulls::default());
+            let at = |seconds| Moment {
+                now: now + Duration::from_secs(seconds),
+                unix: 1_800_000_000 + seconds,
+            };
+            let id = relays.open(route, cause, &catalog, pulls, at(0), effects).unwrap();
             let nowhere = "127.0.0.1:1".parse().unwrap();
-            relay.opened(vec![FlowEnds { from: nowhere, via: nowhere }; 2], now);
-            lifecycle.start(id, relay.address, &relay.kinds(), model::Rules::default(), None, now);
+            let ends = vec![FlowEnds { from: nowhere, via: nowhere }; 2];
+            relays.opened(id, Ok(ends), &catalog, at(0), effects);
             for second in (0..10).filter(|_| given.live) {
-                let then = now + Duration::from_secs(second);
-                let traffic =
-                    lifecycle::Input::Traffic { received: second * 50, sent: second * 50 };
-                lifecycle.observe(id, 0, traffic, then);
-                lifecycle.poll(then);
+                let counters =
+                    Counters { received: second * 50, packets: second * 50, ..Counters::default() };
+                let counts = FlowCounts { counters, gate: model::Gate::Open, returned_by: None };
+                relays.table_mut().get_mut(id).unwrap().count(vec![counts; 2]);
+                relays.judge(at(second).now, effects);
+                relays.poll(at(second), effects);
             }
-            relays.insert(relay);
         }
         let mut edges = EdgeCache::default();
         for edge in catalog.edges() {
@@ -249,11 +241,10 @@ mod tests {
                 EdgeAnswer::Yes
             };
             if !given.unanswered.contains(&name) {
-                edges.learn(question, answer, |_| true, now, &mut Vec::new());
+                edges.learn(question, answer, |_| true, now, effects);
             }
         }
-        let chooser =
-            Chooser { catalog: &catalog, relays: &relays, lifecycle: &lifecycle, edges: &edges };
+        let chooser = Chooser { catalog: &catalog, relays: &relays, edges: &edges };
         let (stream, edge, client) = wish;
         let wish = Wish {
             stream: stream.to_owned(),

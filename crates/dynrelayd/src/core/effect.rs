@@ -6,16 +6,15 @@ use std::sync::Arc;
 use catalog::sdp::MediaFormat;
 use catalog::{Catalog, Limits, Pair, RtspSource};
 use control::{
-    Event, Pong, Refused, RelayList, RelayShow, RelayStatus, Reloaded, Started, StreamList,
+    ErrorCode, Event, Pong, Refused, RelayList, RelayShow, RelayStatus, Reloaded, Started,
 };
-use model::Gate;
+use model::{Gate, is_name};
 use rtsp::Transport;
 use serde::Serialize;
 
-use super::edge_cache::Question;
-use super::input::{CallId, RelayId};
+use super::input::{CallId, Question, RelayId, RelayName};
 use super::log_event::LogEvent;
-use super::relays::RelayName;
+use super::stream_list::Streams;
 
 /// An instruction. The shell performs them at once, in order.
 #[derive(Debug)]
@@ -118,11 +117,32 @@ pub(crate) enum Answer {
     #[serde(rename = "ok")]
     Show(RelayShow),
     #[serde(rename = "ok")]
-    Streams(StreamList),
+    Streams(Streams),
     #[serde(rename = "ok")]
     Pong(Pong),
     #[serde(rename = "ok")]
     Reloaded(Reloaded),
     #[serde(rename = "error")]
     Refused(Refused),
+}
+
+/// The refusal of an unknown stream.
+pub(crate) fn unknown_stream(stream: &str) -> Refused {
+    let message = if is_name(stream) {
+        format!("there is no stream {stream} in the catalogue")
+    } else {
+        "that can't be a stream's name".to_owned()
+    };
+    Refused::new(ErrorCode::UnknownStream, message)
+}
+
+/// The refusal of an unknown edge.
+pub(crate) fn unknown_edge(edge: &str) -> Refused {
+    let edge = if is_name(edge) { edge } else { "of that name" };
+    Refused::new(ErrorCode::NoEdge, format!("there is no edge {edge} in the catalogue"))
+}
+
+/// The refusal for requests that come too late.
+pub(crate) fn stopping() -> Refused {
+    Refused::new(ErrorCode::Internal, "dynrelayd is stopping")
 }

@@ -8,10 +8,8 @@ use catalog::{Catalog, ConfigError};
 use control::Request;
 use forward::{Counters, FlowEvent};
 use model::Gate;
-
-use super::edge_cache::{EdgeAnswer, Question};
-use super::pulls::PullReport;
-use super::relays::RelayName;
+use rtsp::State;
+use serde::{Deserialize, Serialize};
 
 /// The number of a relay, or of a replica, in the data plane and the lifecycle.
 pub(crate) type RelayId = u64;
@@ -19,6 +17,13 @@ pub(crate) type RelayId = u64;
 /// The number of a request. Its one reply carries the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CallId(pub(crate) u64);
+
+/// A relay's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct RelayName {
+    pub(crate) stream: String,
+    pub(crate) edge: String,
+}
 
 /// The time.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +113,36 @@ pub(crate) struct FlowEnds {
     pub(crate) from: SocketAddr,
     /// Where they are sent from.
     pub(crate) via: SocketAddr,
+}
+
+/// A question to an edge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Question {
+    /// Does anybody listen at this URL's host and port?
+    Connect(String),
+    /// Does a DESCRIBE of this URL succeed?
+    Describe(String),
+}
+
+/// An edge's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EdgeAnswer {
+    /// The edge is there, and has the stream if that was asked.
+    Yes,
+    /// The server is there and refuses, with this RTSP status.
+    NoConsent(String),
+    /// The edge cannot be reached, for this reason.
+    Unreachable(String),
+}
+
+/// A report of a pull.
+#[derive(Debug)]
+pub(crate) struct PullReport {
+    pub(crate) stream: String,
+    /// The pull's number, as in its order: reports of its predecessors may be late.
+    pub(crate) id: u64,
+    /// Its state, or why it can't be started at all.
+    pub(crate) state: Result<State, String>,
 }
 
 /// Why a relay's sockets could not be opened.

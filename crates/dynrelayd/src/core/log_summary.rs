@@ -125,7 +125,7 @@ pub(crate) struct RefusalSummary {
 }
 
 impl RefusalSummary {
-    /// None yet.
+    /// No starts yet.
     pub(crate) fn new(now: Instant) -> Self {
         Self { logged: 0, next: now + FIRST, pause: FIRST }
     }

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use catalog::Stream;
+
 use super::effect::Effect;
 use super::input::CallId;
 
@@ -32,6 +34,11 @@ pub(crate) struct OnAir {
 }
 
 impl OnAir {
+    /// The streams of the last scans.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
+        self.results.keys().map(String::as_str)
+    }
+
     /// Whether a stream is on air, if a recent scan found out.
     pub(crate) fn known(&self, stream: &str, now: Instant) -> Option<bool> {
         self.within(HOLDS, stream, now)?
@@ -46,18 +53,20 @@ impl OnAir {
     /// the caller should wait for a result.
     pub(crate) fn listen(
         &mut self,
-        mut streams: Vec<Audible>,
+        mut streams: Vec<&Stream>,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        streams.retain(|(stream, _)| self.within(FRESH, stream, now).is_none());
-        let unknown = |(stream, _): &Audible| self.within(HOLDS, stream, now).is_none();
+        streams.retain(|stream| self.within(FRESH, &stream.name, now).is_none());
+        let unknown = |stream: &&Stream| self.within(HOLDS, &stream.name, now).is_none();
         let worth_waiting = streams.iter().any(unknown);
         if !self.listening && !streams.is_empty() {
             // Streams with the oldest results come first.
-            streams.sort_by_key(|(stream, _)| self.results.get(stream).map(|(_, at)| *at));
+            streams.sort_by_key(|stream| self.results.get(&stream.name).map(|(_, at)| *at));
             streams.truncate(AT_A_TIME);
-            effects.push(Effect::Listen(streams));
+            let media = |stream: &Stream| scan::Media::of(stream).unwrap_or_default();
+            let audible = streams.iter().map(|stream| (stream.name.clone(), media(stream)));
+            effects.push(Effect::Listen(audible.collect()));
             self.listening = true;
         }
         worth_waiting
@@ -99,40 +108,46 @@ impl OnAir {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
 
-    fn stream(name: &str) -> Audible {
-        (name.into(), Vec::new())
+    /// A catalogue with so many streams.
+    fn catalog(streams: u16) -> std::sync::Arc<catalog::Catalog> {
+        let sdp = |port| testing::sdp("239.1.1.1", 5000 + 2 * port);
+        let files: Vec<_> = (0..streams).map(|n| (format!("s{n:03}.sdp"), sdp(n))).collect();
+        testing::catalog(&testing::edge("dss2", "198.51.100.7", ""), &files)
     }
 
     #[test]
     fn a_crowd_is_one_scan_and_its_results_hold() {
         let (mut on_air, mut effects, now) = (OnAir::default(), Vec::new(), Instant::now());
-        let both = || vec![stream("news"), stream("sport")];
-        assert!((0..100).all(|_| on_air.listen(both(), now, &mut effects)));
+        let catalog = catalog(2);
+        let all = || catalog.streams().collect();
+        assert!((0..100).all(|_| on_air.listen(all(), now, &mut effects)));
         assert_eq!(effects.len(), 1);
-        on_air.learn(vec![("news".into(), Some(true)), ("sport".into(), None)], now);
-        assert_eq!((on_air.known("news", now), on_air.known("sport", now)), (Some(true), None));
+        on_air.learn(vec![("s000".into(), Some(true)), ("s001".into(), None)], now);
+        assert_eq!((on_air.known("s000", now), on_air.known("s001", now)), (Some(true), None));
         let soon = now + FRESH - Duration::from_millis(1);
-        assert!(!on_air.listen(both(), soon, &mut effects) && effects.len() == 1);
+        assert!(!on_air.listen(all(), soon, &mut effects) && effects.len() == 1);
 
         let later = now + FRESH;
-        assert!(!on_air.listen(both(), later, &mut effects), "the old result is served");
-        assert_eq!((effects.len(), on_air.known("news", later)), (2, Some(true)));
-        assert_eq!(on_air.known("news", now + HOLDS), None);
-        assert!(on_air.listen(both(), now + HOLDS, &mut effects));
+        assert!(!on_air.listen(all(), later, &mut effects), "the old result is served");
+        assert_eq!((effects.len(), on_air.known("s000", later)), (2, Some(true)));
+        assert_eq!(on_air.known("s000", now + HOLDS), None);
+        assert!(on_air.listen(all(), now + HOLDS, &mut effects));
     }
 
     #[test]
     fn every_stream_has_its_turn() {
         let (mut on_air, mut effects, now) = (OnAir::default(), Vec::new(), Instant::now());
-        let streams: Vec<_> = (0..100).map(|number| stream(&format!("s{number:03}"))).collect();
+        let catalog = catalog(100);
+        let all = || catalog.streams().collect();
         for (first, count) in [("s000", AT_A_TIME), ("s064", 36)] {
-            assert!(on_air.listen(streams.clone(), now, &mut effects));
+            assert!(on_air.listen(all(), now, &mut effects));
             let Some(Effect::Listen(scanned)) = effects.pop() else { panic!("no scan") };
             assert_eq!((scanned[0].0.as_str(), scanned.len()), (first, count));
             on_air.learn(scanned.into_iter().map(|(name, _)| (name, Some(true))).collect(), now);
         }
-        assert!(!on_air.listen(streams, now, &mut effects) && effects.is_empty());
+        assert!(!on_air.listen(all(), now, &mut effects) && effects.is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use control::Refused;
 
-use super::relays::RelayName;
+use super::input::RelayName;
 
 /// For how long a failure is the answer to further starts of the same relay.
 const REMEMBERED: Duration = Duration::from_secs(5);

@@ -5,26 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::sdp::MediaFormat;
-use catalog::{Catalog, RtspSource, Stream};
+use catalog::{Catalog, RtspSource};
 use control::{ErrorCode, Refused};
 use model::SourceState;
 use rtsp::{Fault, State, Transport};
 
 use super::effect::{Effect, PullOrder};
+use super::input::PullReport;
 use super::log_event::LogEvent;
 
 /// How long a stream is still pulled for a viewer who was told to ask again.
 const LINGER: Duration = Duration::from_secs(20);
-
-/// A report of a pull.
-#[derive(Debug)]
-pub(crate) struct PullReport {
-    pub(crate) stream: String,
-    /// The pull's number, as in its order: reports of its predecessors may be late.
-    pub(crate) id: u64,
-    /// Its state, or why it can't be started at all.
-    pub(crate) state: Result<State, String>,
-}
 
 /// The meaning of a report for waiting starts.
 #[derive(Debug)]
@@ -50,7 +41,7 @@ pub(crate) enum Coming {
     Failed(Refused),
 }
 
-/// The pulls that run, by stream.
+/// The current pulls, by stream.
 #[derive(Debug, Default)]
 pub(crate) struct Pulls {
     running: BTreeMap<String, Pull>,
@@ -92,13 +83,19 @@ impl Pulls {
         self.running.get(stream).is_some_and(|pull| pull.id == id)
     }
 
+    /// The streams that are pulled.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
+        self.running.keys().map(String::as_str)
+    }
+
     /// Whether none runs.
     pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
     /// Makes sure that a stream is pulled, if it has a source.
-    pub(crate) fn need(&mut self, stream: &Stream, effects: &mut Vec<Effect>) {
+    pub(crate) fn need(&mut self, catalog: &Catalog, name: &str, effects: &mut Vec<Effect>) {
+        let Some(stream) = catalog.stream(name) else { return };
         let Some(source) = &stream.source else { return };
         let (name, media) = (&stream.name, &stream.media);
         if self.running.get(name).is_some_and(|pull| pull.suits(source, media)) {
@@ -247,7 +244,7 @@ impl Pulls {
                 self.by_tcp.remove(&name);
             }
             match stream.filter(|_| source.is_some()) {
-                Some(stream) => self.need(stream, effects),
+                Some(_) => self.need(catalog, &name, effects),
                 None => {
                     self.running.remove(&name);
                     effects.push(Effect::EndPull(name.clone()));

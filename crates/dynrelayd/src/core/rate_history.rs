@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use control::Rates;
 
 use super::input::Moment;
-use super::relays::Relays;
 
 /// The length of a step.
 const STEP: Duration = Duration::from_secs(5);
@@ -37,7 +36,7 @@ impl RateHistory {
 
     /// Ends the step with this number. `bytes` counts from the relay's beginning. Returns the bytes
     /// a second in this step.
-    fn step(&mut self, number: u64, bytes: u64, at: Moment) -> u64 {
+    pub(crate) fn step(&mut self, number: u64, bytes: u64, at: Moment) -> u64 {
         let passed = at.now.saturating_duration_since(self.at);
         let rate = per_second(bytes.saturating_sub(self.bytes), passed);
         (self.bytes, self.at) = (bytes, at.now);
@@ -98,18 +97,15 @@ impl TotalRates {
         Self { history: RateHistory::new(now), stepped: now, steps: 0 }
     }
 
-    /// Ends the steps that are over. Needs fresh counters.
-    pub(crate) fn step(&mut self, relays: &mut Relays, at: Moment) {
+    /// Ends the steps that are over. `step` ends a step of all relays, whose counters must be fresh,
+    /// and returns their bytes a second.
+    pub(crate) fn step(&mut self, at: Moment, mut step: impl FnMut(u64) -> u64) {
         while at.now >= self.stepped + STEP {
             self.stepped += STEP;
             self.steps += 1;
-            // Skipped steps were idle.
+            // Skipped steps were idle: nothing was relayed.
             let last = at.now < self.stepped + STEP;
-            let counted = relays.iter_mut().filter(|_| last).map(|relay| {
-                let bytes = relay.bytes();
-                relay.rates.step(self.steps, bytes, at)
-            });
-            let rate = counted.sum();
+            let rate = if last { step(self.steps) } else { 0 };
             self.history.note(self.steps, rate, at.unix);
         }
     }

@@ -1,320 +1,357 @@
-//! The open relays, by number, by stream and edge, and by edge.
+//! The life of all relays: opening, states, closing, and what is remembered afterwards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use catalog::{Pair, Path, Route};
-use control::{FlowStatus, RelayDetail, RelayStatus};
-use forward::Counters;
-use model::{Acceptance, FlowKind, State};
-use serde::{Deserialize, Serialize};
+use catalog::{Catalog, Route};
+use control::{ErrorCode, Event, Refused};
+use forward::FlowEvent;
+use lifecycle::{Lifecycle, Output};
+use model::{CloseReason, State};
+use rtp::Feedback;
 
-use super::input::{FlowCounts, FlowEnds, Moment, RelayId};
-use super::log_event::OpenCause;
-use super::log_summary::RefusalSummary;
-use super::rate_history::{RateHistory, per_second};
-use super::viewer_time::ViewerTime;
+use super::effect::{Answer, Effect, unknown_edge, unknown_stream};
+use super::history::History;
+use super::input::{CallId, FlowCounts, FlowEnds, Moment, OpenFailure, RelayId, RelayName};
+use super::log_event::{Closed, LogEvent, OpenCause};
+use super::open_failures::OpenFailures;
+use super::pulls::Pulls;
+use super::relay::Relay;
+use super::relay_table::RelayTable;
 
-/// A relay's name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct RelayName {
-    pub(crate) stream: String,
-    pub(crate) edge: String,
-}
-
-/// One stream on its way to one edge.
+/// All relays, and the relays that closed.
 #[derive(Debug)]
-pub(crate) struct Relay {
-    pub(crate) id: RelayId,
-    pub(crate) name: RelayName,
-    pub(crate) route: Arc<Route>,
-    /// The edge's address.
-    pub(crate) address: IpAddr,
-    /// Why it is being opened; none once it is open.
-    pub(crate) opening: Option<OpenCause>,
-    began: Instant,
-    /// Seconds since 1970.
-    started: u64,
-    /// When its state began, in seconds since 1970.
-    pub(crate) since: u64,
-    flows: Vec<Flow>,
-    pub(crate) viewer_time: ViewerTime,
-    pub(crate) refusals: RefusalSummary,
-    pub(crate) rates: RateHistory,
-}
-
-/// A flow of a relay, in the order of the data plane: RTP before RTCP, media by media.
-#[derive(Debug)]
-struct Flow {
-    ends: FlowEnds,
-    counts: Option<FlowCounts>,
-    /// Payload bytes at the last measurement, and its time.
-    measured: (u64, Instant),
-    /// Payload bytes a second between the last two measurements.
-    rate: u64,
-}
-
-/// Every flow of these pairs, with its kind and the label of its media, in the order of the data
-/// plane.
-pub(crate) fn paths(pairs: &[Pair]) -> impl Iterator<Item = (&str, FlowKind, &Path)> {
-    pairs.iter().flat_map(|pair| {
-        let rtcp = pair.rtcp.iter().map(|path| (pair.label.as_str(), FlowKind::Rtcp, path));
-        std::iter::once((pair.label.as_str(), FlowKind::Rtp, &pair.rtp)).chain(rtcp)
-    })
-}
-
-impl Relay {
-    /// A relay that is being opened; none if its route has no flow.
-    pub(crate) fn new(
-        id: RelayId,
-        route: Arc<Route>,
-        cause: OpenCause,
-        at: Moment,
-    ) -> Option<Self> {
-        let address = route.paths().next()?.target.ip();
-        Some(Self {
-            id,
-            name: RelayName { stream: route.stream.clone(), edge: route.edge.clone() },
-            address,
-            route,
-            opening: Some(cause),
-            began: at.now,
-            started: at.unix,
-            since: at.unix,
-            flows: Vec::new(),
-            viewer_time: ViewerTime::new(at.now),
-            refusals: RefusalSummary::new(at.now),
-            rates: RateHistory::new(at.now),
-        })
-    }
-
-    /// Marks it as open.
-    pub(crate) fn opened(&mut self, ends: Vec<FlowEnds>, now: Instant) {
-        self.opening = None;
-        let flow = |ends| Flow { ends, counts: None, measured: (0, now), rate: 0 };
-        self.flows = ends.into_iter().map(flow).collect();
-    }
-
-    /// The kind of each flow.
-    pub(crate) fn kinds(&self) -> Vec<FlowKind> {
-        paths(&self.route.pairs).map(|(_, kind, _)| kind).collect()
-    }
-
-    /// Stores new counters.
-    pub(crate) fn count(&mut self, counts: Vec<FlowCounts>) {
-        for (flow, counts) in self.flows.iter_mut().zip(counts) {
-            flow.counts = Some(counts);
-        }
-    }
-
-    /// The counters of each flow that have been read.
-    pub(crate) fn counters(&self) -> impl Iterator<Item = Counters> {
-        self.flows.iter().map(Flow::counters)
-    }
-
-    fn total(&self, of: fn(&Counters) -> u64) -> u64 {
-        self.counters().map(|counters| of(&counters)).sum()
-    }
-
-    /// The bytes that it has sent.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.total(|counters| counters.bytes)
-    }
-
-    fn media_counters(&self) -> impl Iterator<Item = Counters> {
-        let flows = paths(&self.route.pairs).zip(self.counters());
-        flows.filter(|((_, kind, _), _)| *kind == FlowKind::Rtp).map(|(_, counters)| counters)
-    }
-
-    /// The refusals of its RTP flows. Those of RTCP do not matter: many servers open no port for
-    /// it.
-    pub(crate) fn media_refusals(&self) -> u64 {
-        self.media_counters().map(|counters| counters.refusals).sum()
-    }
-
-    /// Measures the rate of each flow since the last call.
-    pub(crate) fn measure(&mut self, now: Instant) {
-        for flow in &mut self.flows {
-            let bytes = flow.counters().bytes;
-            let (before, at) = std::mem::replace(&mut flow.measured, (bytes, now));
-            let passed = now.saturating_duration_since(at);
-            flow.rate = per_second(bytes.saturating_sub(before), passed);
-        }
-    }
-
-    /// Whether its stream is on air: not after `silence` without a packet. None if it is too early
-    /// to know.
-    pub(crate) fn on_air(&self, silence: Duration, now: Instant) -> Option<bool> {
-        match self.media_counters().filter_map(|counters| counters.idle).min() {
-            Some(idle) => Some(idle < silence),
-            None => (now.saturating_duration_since(self.began) > silence).then_some(false),
-        }
-    }
-
-    /// Seconds since it began.
-    pub(crate) fn seconds(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.began).as_secs()
-    }
-
-    /// The relay in short.
-    pub(crate) fn status(&self, state: State, viewers: Option<u32>) -> RelayStatus {
-        RelayStatus {
-            stream: self.name.stream.clone(),
-            edge: self.name.edge.clone(),
-            state,
-            since: self.since,
-            started: self.started,
-            packets: self.total(|counters| counters.packets),
-            bytes: self.bytes(),
-            rate: self.flows.iter().map(|flow| flow.rate).sum(),
-            refusals: self.total(|counters| counters.refusals),
-            lost: self.total(|counters| counters.lost),
-            drops: self.total(|counters| counters.drops),
-            gaps: self.total(|counters| counters.gaps),
-            viewers,
-            reason: None,
-            rates: None,
-            origin: None,
-        }
-    }
-
-    /// The relay with its flows. `answers` says whether its edge ever sent a refusal.
-    pub(crate) fn detail(&self, state: State, viewers: Option<u32>, answers: bool) -> RelayDetail {
-        let flows = paths(&self.route.pairs).zip(&self.flows);
-        RelayDetail {
-            relay: RelayStatus { rates: Some(self.rates.fine()), ..self.status(state, viewers) },
-            address: self.address,
-            answers,
-            asked: None,
-            rules: None,
-            closes: Vec::new(),
-            flows: flows
-                .map(|((media, kind, path), flow)| flow.status(media, kind, path))
-                .collect(),
-        }
-    }
-}
-
-impl Flow {
-    fn counters(&self) -> Counters {
-        self.counts.map(|counts| counts.counters).unwrap_or_default()
-    }
-
-    fn status(&self, media: &str, kind: FlowKind, path: &Path) -> FlowStatus {
-        let counters = self.counters();
-        FlowStatus {
-            media: media.to_owned(),
-            kind,
-            from: self.ends.from,
-            to: path.target,
-            via: self.ends.via,
-            gate: self.counts.map_or(model::Gate::Open, |counts| counts.gate),
-            acceptance: Acceptance::Unknown,
-            packets: counters.packets,
-            bytes: counters.bytes,
-            rate: self.rate,
-            refusals: counters.refusals,
-            lost: counters.lost,
-            reports: counters.reports,
-            drops: counters.drops,
-            gaps: counters.gaps,
-            ssrc_changes: counters.ssrc_changes,
-            returned: counters.returned,
-            idle_ms: counters.idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
-        }
-    }
-}
-
-/// All relays that are open or being opened, at most one for a stream and an edge.
-#[derive(Debug, Default)]
 pub(crate) struct Relays {
-    all: BTreeMap<RelayId, Relay>,
-    by_stream: BTreeMap<String, BTreeMap<String, RelayId>>,
-    by_edge: HashMap<String, usize>,
+    table: RelayTable,
+    lifecycle: Lifecycle,
+    /// Closed relays that wait for their last counters: the reason, and the caller who stopped
+    /// them.
+    closing: BTreeMap<RelayId, (Relay, CloseReason, Option<CallId>)>,
+    /// For each relay that was not accepted last time: when its grace at full rate began.
+    tried: BTreeMap<RelayName, Instant>,
+    failures: OpenFailures,
+    history: History,
+    next_id: RelayId,
+    changed: bool,
+}
+
+/// What became of opening a relay.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// It runs.
+    Open(RelayName),
+    /// Why it does not.
+    Failed(Refused),
 }
 
 impl Relays {
-    /// Adds a relay.
-    pub(crate) fn insert(&mut self, relay: Relay) {
-        let RelayName { stream, edge } = relay.name.clone();
-        *self.by_edge.entry(edge.clone()).or_default() += 1;
-        self.by_stream.entry(stream).or_default().insert(edge, relay.id);
-        self.all.insert(relay.id, relay);
+    /// No relays yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            table: RelayTable::default(),
+            lifecycle: Lifecycle::new(),
+            closing: BTreeMap::new(),
+            tried: BTreeMap::new(),
+            failures: OpenFailures::default(),
+            history: History::default(),
+            next_id: 1,
+            changed: false,
+        }
     }
 
-    /// Takes a relay out.
-    pub(crate) fn remove(&mut self, id: RelayId) -> Option<Relay> {
-        let relay = self.all.remove(&id)?;
-        let RelayName { stream, edge } = &relay.name;
-        if let Some(count) = self.by_edge.get_mut(edge) {
-            *count -= 1;
+    /// The relays that run or are being opened.
+    pub(crate) fn table(&self) -> &RelayTable {
+        &self.table
+    }
+
+    /// The same, for new counters.
+    pub(crate) fn table_mut(&mut self) -> &mut RelayTable {
+        &mut self.table
+    }
+
+    /// The life of each relay.
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    /// The relays that closed.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// A relay's state; [`State::Closed`] if there is none.
+    pub(crate) fn state(&self, id: RelayId) -> State {
+        self.lifecycle.state(id).unwrap_or(State::Closed)
+    }
+
+    /// A number that no relay or replica has.
+    pub(crate) fn new_id(&mut self) -> RelayId {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Whether relays came or went.
+    pub(crate) fn have_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// The names of the open relays, if any came or went since the last call.
+    pub(crate) fn take_changed(&mut self) -> Option<BTreeSet<RelayName>> {
+        std::mem::take(&mut self.changed).then(|| self.table.names())
+    }
+
+    /// The answer to a start of this relay, if it could not be opened in the last seconds.
+    pub(crate) fn recent_failure(&mut self, name: &RelayName, now: Instant) -> Option<Refused> {
+        self.failures.answer(name, now)
+    }
+
+    /// Begins to open a relay; none if its route has no flow.
+    pub(crate) fn open(
+        &mut self,
+        route: &Arc<Route>,
+        cause: OpenCause,
+        catalog: &Catalog,
+        pulls: &mut Pulls,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Option<RelayId> {
+        let id = self.new_id();
+        self.table.insert(Relay::new(id, Arc::clone(route), cause, at)?);
+        pulls.need(catalog, &route.stream, effects);
+        let (stream, pairs) = (route.stream.clone(), route.pairs.clone());
+        effects.push(Effect::Open { relay: id, stream, pairs });
+        Some(id)
+    }
+
+    /// Takes the result of opening a relay; none if there is no such relay.
+    pub(crate) fn opened(
+        &mut self,
+        id: RelayId,
+        result: Result<Vec<FlowEnds>, OpenFailure>,
+        catalog: &Catalog,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Opening> {
+        let failure = match result {
+            Ok(ends) => {
+                let relay = self.table.get_mut(id)?;
+                relay.opened(ends, at.now);
+                let (name, address) = (relay.name.clone(), relay.address);
+                self.failures.forget(&name);
+                let (kinds, rules) = (relay.kinds(), catalog.rules(&name.stream));
+                let tried = self.tried.get(&name).copied();
+                self.lifecycle.start(id, address, &kinds, rules, tried, at.now);
+                self.changed = true;
+                let RelayName { stream, edge } = name.clone();
+                effects.push(Effect::Log(LogEvent::Opened { stream, edge, address }));
+                self.act(at, effects);
+                return Some(Opening::Open(name));
+            }
+            Err(failure) => failure,
+        };
+        let relay = self.table.remove(id)?;
+        let (RelayName { stream, edge }, why) = (relay.name.clone(), failure.to_string());
+        let code = match failure {
+            OpenFailure::Limit(_) => ErrorCode::Limit,
+            OpenFailure::Failed(_) => ErrorCode::Internal,
+        };
+        let refused = Refused::new(code, format!("{stream}/{edge}: {why}"));
+        let cause = relay.opening.unwrap_or(OpenCause::Start);
+        if let Some(count) = self.failures.record(&relay.name, refused.clone(), at.now) {
+            effects.push(Effect::Log(LogEvent::Failed { stream, edge, cause, why, count }));
         }
-        self.by_edge.retain(|_, count| *count > 0);
-        if let Some(edges) = self.by_stream.get_mut(stream) {
-            edges.remove(edge);
-            if edges.is_empty() {
-                self.by_stream.remove(stream);
+        Some(Opening::Failed(refused))
+    }
+
+    /// Opens the relays of this list again, as far as the catalogue still has them.
+    pub(crate) fn resume(
+        &mut self,
+        names: Vec<RelayName>,
+        catalog: &Catalog,
+        pulls: &mut Pulls,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let cause = OpenCause::Resume;
+        for RelayName { stream, edge } in names {
+            match catalog.route(&stream, &edge) {
+                Ok(route) => drop(self.open(route, cause, catalog, pulls, at, effects)),
+                Err(refusal) => {
+                    let why = refusal.to_string();
+                    let failed = LogEvent::Failed { stream, edge, cause, why, count: 1 };
+                    effects.push(Effect::Log(failed));
+                }
             }
         }
-        Some(relay)
     }
 
-    /// The relay of a stream to an edge.
-    pub(crate) fn find(&self, stream: &str, edge: &str) -> Option<&Relay> {
-        self.all.get(self.by_stream.get(stream)?.get(edge)?)
+    /// Somebody asked for a relay that runs.
+    pub(crate) fn renew(&mut self, id: RelayId, at: Moment, effects: &mut Vec<Effect>) {
+        self.lifecycle.renew(id, at.now);
+        self.act(at, effects);
     }
 
-    /// The relays of a stream, by edge.
-    pub(crate) fn of_stream(&self, stream: &str) -> impl Iterator<Item = &Relay> {
-        let ids = self.by_stream.get(stream).into_iter().flat_map(BTreeMap::values);
-        ids.filter_map(|id| self.all.get(id))
+    /// Takes an event of a flow.
+    pub(crate) fn observe(&mut self, relay: RelayId, flow: usize, event: FlowEvent, now: Instant) {
+        let seen = match event {
+            FlowEvent::Refused => lifecycle::Input::Refused { sequence: None },
+            FlowEvent::Unreachable { .. } => lifecycle::Input::Unreachable,
+            FlowEvent::Probed => lifecycle::Input::Probed { sequence: None },
+            FlowEvent::Report(Feedback::Viewers(count)) => lifecycle::Input::Viewers(count),
+            FlowEvent::Report(Feedback::ReceiverReport) => lifecycle::Input::ReceiverReport,
+            FlowEvent::Failed => return self.lifecycle.stop(relay, CloseReason::Failed, now),
+        };
+        self.lifecycle.observe(relay, flow, seen, now);
     }
 
-    /// Whether a stream has a relay.
-    pub(crate) fn has_stream(&self, stream: &str) -> bool {
-        self.by_stream.contains_key(stream)
+    /// Lets the lifecycle draw its conclusions.
+    pub(crate) fn poll(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        self.lifecycle.poll(at.now);
+        self.act(at, effects);
     }
 
-    /// How many relays go to an edge.
-    pub(crate) fn count_to(&self, edge: &str) -> usize {
-        self.by_edge.get(edge).copied().unwrap_or(0)
+    /// Performs the lifecycle's instructions.
+    pub(crate) fn act(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        for output in self.lifecycle.take_outputs() {
+            match output {
+                Output::Gate { relay, flow, gate } => {
+                    let known = self.table.get(relay).is_some();
+                    effects.extend(known.then_some(Effect::SetGate { relay, flow, gate }));
+                }
+                Output::Entered { relay, state } => {
+                    let Some(relay) = self.table.get_mut(relay) else { continue };
+                    relay.since = at.unix;
+                    if state == State::Live {
+                        relay.refusals.forgive(relay.media_refusals());
+                    }
+                    let RelayName { stream, edge } = relay.name.clone();
+                    effects.push(publish(&relay.name, state, None, at));
+                    effects.push(Effect::Log(LogEvent::State { stream, edge, state }));
+                }
+                Output::Closed { relay, reason, tried } => {
+                    let Some(relay) = self.table.remove(relay) else { continue };
+                    match tried {
+                        Some(tried) => self.tried.insert(relay.name.clone(), tried),
+                        None => self.tried.remove(&relay.name),
+                    };
+                    effects.push(Effect::Close(relay.id));
+                    self.closing.insert(relay.id, (relay, reason, None));
+                    self.changed = true;
+                }
+            }
+        }
     }
 
-    /// The number of relays.
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
+    /// Takes the last counters of a relay that is over.
+    pub(crate) fn closed(
+        &mut self,
+        id: RelayId,
+        counts: Vec<FlowCounts>,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some((mut relay, reason, call)) = self.closing.remove(&id) else { return };
+        relay.count(counts);
+        relay.since = at.unix;
+        let answers = self.lifecycle.edge_answers(relay.address);
+        let mut end = relay.detail(State::Closed, None, answers);
+        end.relay.reason = Some(reason);
+        if let Some(call) = call {
+            effects.push(Effect::Reply { call, answer: Answer::Stopped(end.relay.clone()) });
+        }
+        effects.push(Effect::Log(LogEvent::Closed(Box::new(Closed {
+            end: end.clone(),
+            reason,
+            seconds: relay.seconds(at.now),
+            viewers: relay.viewer_time.most,
+            watched: relay.viewer_time.watched(),
+        }))));
+        self.history.remember(end, reason);
+        effects.push(publish(&relay.name, State::Closed, Some(reason), at));
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    /// Closes a relay at a caller's request. The answer has its last counters.
+    pub(crate) fn stop(
+        &mut self,
+        call: CallId,
+        name: &RelayName,
+        catalog: &Catalog,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        let RelayName { stream, edge } = name;
+        let Some(relay) = self.table.find(stream, edge) else {
+            return Err(if catalog.stream(stream).is_none() {
+                unknown_stream(stream)
+            } else if catalog.edge(edge).is_none() {
+                unknown_edge(edge)
+            } else {
+                let message = format!("{stream} is not relayed to {edge}");
+                Refused::new(ErrorCode::UnknownStream, message)
+            });
+        };
+        let id = relay.id;
+        self.lifecycle.stop(id, CloseReason::Stopped, at.now);
+        self.act(at, effects);
+        if let Some((_, _, stopped_by)) = self.closing.get_mut(&id) {
+            *stopped_by = Some(call);
+        }
+        Ok(())
     }
 
-    /// The relay of this number.
-    pub(crate) fn get_mut(&mut self, id: RelayId) -> Option<&mut Relay> {
-        self.all.get_mut(&id)
+    /// Closes all relays.
+    pub(crate) fn stop_all(&mut self, at: Moment, effects: &mut Vec<Effect>) {
+        for relay in self.table.iter() {
+            self.lifecycle.stop(relay.id, CloseReason::Stopped, at.now);
+        }
+        self.act(at, effects);
     }
 
-    /// The relay of this number.
-    pub(crate) fn get(&self, id: RelayId) -> Option<&Relay> {
-        self.all.get(&id)
+    /// Brings the relays into line with a new catalogue. Relays whose route is as it was go on
+    /// undisturbed; those that have none any more close, and those whose route changed close and
+    /// start anew.
+    pub(crate) fn reroute(
+        &mut self,
+        catalog: &Catalog,
+        pulls: &mut Pulls,
+        at: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut changed = Vec::new();
+        for relay in self.table.iter() {
+            let route = catalog.route(&relay.name.stream, &relay.name.edge).ok();
+            if route != Some(&relay.route) {
+                self.lifecycle.stop(relay.id, CloseReason::NotInCatalog, at.now);
+                changed.extend(route);
+            }
+        }
+        self.act(at, effects);
+        for route in changed {
+            self.open(route, OpenCause::Reroute, catalog, pulls, at, effects);
+        }
     }
 
-    /// All, by stream and edge.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Relay> {
-        self.by_stream.values().flat_map(BTreeMap::values).filter_map(|id| self.all.get(id))
+    /// Judges each relay by its fresh counters.
+    pub(crate) fn judge(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        for relay in self.table.iter_mut() {
+            relay.measure(now);
+            relay.viewer_time.count(self.lifecycle.viewers(relay.id, now), now);
+            if let Some(count) = relay.refusals.due(relay.media_refusals(), now) {
+                let RelayName { stream, edge } = relay.name.clone();
+                let live = self.lifecycle.state(relay.id) == Some(State::Live);
+                effects.push(Effect::Log(LogEvent::Refusals { stream, edge, live, count }));
+            }
+            for (flow, counters) in relay.counters().enumerate() {
+                let (received, sent) = (counters.received, counters.packets);
+                let traffic = lifecycle::Input::Traffic { received, sent };
+                self.lifecycle.observe(relay.id, flow, traffic, now);
+            }
+        }
     }
+}
 
-    /// All, by number.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Relay> {
-        self.all.values_mut()
-    }
-
-    /// The names of those that are open.
-    pub(crate) fn names(&self) -> BTreeSet<RelayName> {
-        let open = self.all.values().filter(|relay| relay.opening.is_none());
-        open.map(|relay| relay.name.clone()).collect()
-    }
+fn publish(name: &RelayName, state: State, reason: Option<CloseReason>, at: Moment) -> Effect {
+    let RelayName { stream, edge } = name.clone();
+    Effect::Publish(Event { at: at.unix, stream, edge, state, reason })
 }

@@ -16,7 +16,9 @@ use super::effect::Effect;
 use super::input::{FlowCounts, Moment, OpenFailure, RelayId};
 use super::log_event::LogEvent;
 use super::pulls::Pulls;
+use super::relay_table::RelayTable;
 use super::relays::Relays;
+use super::stream_list::idle_replica;
 
 /// After how long a replica that failed is opened again.
 const RETRY: Duration = Duration::from_secs(3);
@@ -151,6 +153,11 @@ impl Replicas {
         self.all.is_empty()
     }
 
+    /// The streams whose replicas are sent now.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
+        self.all.values().map(|replica| replica.stream.as_str())
+    }
+
     /// The replicas of a stream.
     pub(crate) fn of_stream(&self, stream: &str) -> impl Iterator<Item = &Replica> {
         let ids = self.by_stream.get(stream).into_iter().flatten();
@@ -162,7 +169,7 @@ impl Replicas {
         self.all.get(&id).map(|replica| replica.stream.as_str())
     }
 
-    /// Keeps new counters.
+    /// Stores new counters.
     pub(crate) fn count(&mut self, id: RelayId, counts: Vec<FlowCounts>) {
         if let Some(replica) = self.all.get_mut(&id) {
             replica.counts = counts;
@@ -204,7 +211,7 @@ impl Replicas {
     pub(crate) fn end_unwanted(
         &mut self,
         catalog: &Catalog,
-        relays: &Relays,
+        relays: &RelayTable,
         effects: &mut Vec<Effect>,
     ) {
         self.all.retain(|id, replica| {
@@ -227,24 +234,23 @@ impl Replicas {
     pub(crate) fn tend(
         &mut self,
         catalog: &Catalog,
-        relays: &Relays,
+        relays: &mut Relays,
         pulls: &mut Pulls,
-        next_id: &mut RelayId,
         at: Moment,
         effects: &mut Vec<Effect>,
     ) {
         if self.opening > 0 {
             return;
         }
-        self.end_unwanted(catalog, relays, effects);
+        self.end_unwanted(catalog, relays.table(), effects);
         for stream in &self.streams {
-            for plan in wanted(catalog, relays, stream) {
+            for plan in wanted(catalog, relays.table(), stream) {
                 let ids = self.by_stream.entry(stream.clone()).or_default();
                 let mut known = ids.iter().filter_map(|id| self.all.get(id));
                 if !known.any(|one| one.plan == *plan) {
-                    ids.push(*next_id);
-                    self.all.insert(*next_id, Replica::new(stream, plan, at));
-                    *next_id += 1;
+                    let id = relays.new_id();
+                    ids.push(id);
+                    self.all.insert(id, Replica::new(stream, plan, at));
                 }
             }
         }
@@ -255,10 +261,8 @@ impl Replicas {
                 effects.extend(replica.open.then_some(Effect::Close(*id)));
                 (replica.retry, replica.sent, replica.open) = (at.now + RETRY, 0, false);
                 replica.counts.clear();
-                if let Some(stream) = catalog.stream(&replica.stream) {
-                    pulls.need(stream, effects);
-                    pulls.taken(&stream.name);
-                }
+                pulls.need(catalog, &replica.stream, effects);
+                pulls.taken(&replica.stream);
                 let (stream, pairs) = (replica.stream.clone(), replica.plan.pairs.clone());
                 effects.push(Effect::Open { relay: *id, stream, pairs });
                 self.opening += 1;
@@ -277,21 +281,8 @@ impl Replicas {
     pub(crate) fn statuses(&self, stream: &catalog::Stream) -> Vec<ReplicaStatus> {
         let status = |plan: &catalog::Replica| {
             let mut running = self.of_stream(&stream.name);
-            running.find(|replica| replica.plan == *plan).map_or_else(
-                || ReplicaStatus {
-                    to: plan.targets().collect(),
-                    state: match plan.run {
-                        Run::Elsewhere => SourceState::Elsewhere,
-                        Run::Always | Run::OnDemand => SourceState::Idle,
-                    },
-                    since: 0,
-                    detail: None,
-                    packets: 0,
-                    bytes: 0,
-                    lost: 0,
-                },
-                Replica::status,
-            )
+            let running = running.find(|replica| replica.plan == *plan);
+            running.map_or_else(|| idle_replica(plan), Replica::status)
         };
         stream.replicas.iter().map(status).collect()
     }
@@ -300,9 +291,9 @@ impl Replicas {
 /// The replicas of a stream that are to be sent now.
 fn wanted<'a>(
     catalog: &'a Catalog,
-    relays: &Relays,
+    relays: &RelayTable,
     stream: &str,
-) -> impl Iterator<Item = &'a catalog::Replica> {
+) -> impl Iterator<Item = &'a catalog::Replica> + use<'a> {
     let relayed = relays.has_stream(stream);
     let plans = catalog.stream(stream).into_iter().flat_map(|stream| &stream.replicas);
     plans.filter(move |replica| match replica.run {

@@ -1,16 +1,21 @@
-//! The waiting starts, and the limit for new relays.
+//! Starts of viewers: where each watches, what it waits for, and how many may begin.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::Limits;
-use control::{ErrorCode, Refused};
+use catalog::Catalog;
+use control::{ErrorCode, Refused, Started};
 
-use super::edge_cache::Question;
-use super::edge_choice::Wish;
-use super::input::{CallId, RelayId};
+use super::edge_cache::EdgeCache;
+use super::edge_choice::{Chooser, Place, Wish};
+use super::effect::{Answer, Effect, unknown_edge};
+use super::input::{CallId, EdgeAnswer, Moment, Question, RelayId, RelayName};
+use super::log_event::OpenCause;
+use super::log_summary::LogSummary;
 use super::network_limit::NetworkLimit;
-use super::open_failures::OpenFailures;
+use super::pulls::{Coming, Pulls};
 use super::rate_limit::RateLimit;
+use super::relays::{Opening, Relays};
 
 /// The time that a start may wait for edges and pulls. relay.cgi waits for two seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -21,9 +26,9 @@ const CROWD: usize = 10;
 
 /// A viewer's start.
 #[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) call: CallId,
-    pub(crate) wish: Wish,
+struct Start {
+    call: CallId,
+    wish: Wish,
     deadline: Instant,
     /// Whether it has taken its share of `starts_per_second`.
     admitted: bool,
@@ -31,7 +36,7 @@ pub(crate) struct Start {
 
 /// The event that a start waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum WaitsFor {
+enum WaitsFor {
     /// An edge's answer to any of these questions.
     Edges(Vec<Question>),
     /// The first packet of its pull, or the pull's failure.
@@ -40,20 +45,24 @@ pub(crate) enum WaitsFor {
     Opened(RelayId),
 }
 
-/// The waiting starts, and the limit for new relays.
+/// What a start needs of the other parts.
+#[derive(Debug)]
+pub(crate) struct Needs<'a> {
+    pub(crate) catalog: &'a Arc<Catalog>,
+    pub(crate) relays: &'a mut Relays,
+    pub(crate) pulls: &'a mut Pulls,
+    pub(crate) effects: &'a mut Vec<Effect>,
+    pub(crate) at: Moment,
+}
+
+/// The starts that wait, and what they go by.
 #[derive(Debug)]
 pub(crate) struct Starts {
     waiting: Vec<(Start, WaitsFor)>,
-    pub(crate) rate: RateLimit,
+    rate: RateLimit,
     networks: NetworkLimit,
-    pub(crate) failures: OpenFailures,
-}
-
-impl Start {
-    /// A start that has just been asked for.
-    pub(crate) fn new(call: CallId, wish: Wish, now: Instant) -> Self {
-        Self { call, wish, deadline: now + PATIENCE, admitted: false }
-    }
+    edges: EdgeCache,
+    summary: LogSummary,
 }
 
 impl Starts {
@@ -63,60 +72,96 @@ impl Starts {
             waiting: Vec::new(),
             rate: RateLimit::new(per_second, now),
             networks: NetworkLimit::default(),
-            failures: OpenFailures::default(),
+            edges: EdgeCache::default(),
+            summary: LogSummary::default(),
         }
     }
 
-    /// Whether as many starts as may wait for this stream's source do so.
-    pub(crate) fn is_crowded(&self, stream: &str) -> bool {
-        let waits =
-            |(start, on): &&(Start, WaitsFor)| *on == WaitsFor::Pull && start.wish.stream == stream;
-        self.waiting.iter().filter(waits).count() >= CROWD
+    /// Changes `starts_per_second`.
+    pub(crate) fn set_rate(&mut self, per_second: u32) {
+        self.rate.set_rate(per_second);
     }
 
-    /// Lets a start wait.
-    pub(crate) fn wait(&mut self, start: Start, waits_for: WaitsFor) {
-        self.waiting.push((start, waits_for));
+    /// A viewer asks for a stream.
+    pub(crate) fn ask(&mut self, call: CallId, wish: Wish, needs: &mut Needs<'_>) {
+        let deadline = needs.at.now + PATIENCE;
+        self.go_on(Start { call, wish, deadline, admitted: false }, needs);
     }
 
-    /// Removes the starts that these events resume.
-    pub(crate) fn take(&mut self, resumes: impl Fn(&Wish, &WaitsFor) -> bool) -> Vec<Start> {
-        let resumed = self.waiting.extract_if(.., |(start, on)| resumes(&start.wish, on));
-        resumed.map(|(start, _)| start).collect()
+    /// Goes as far as a start can go now.
+    fn go_on(&mut self, mut start: Start, needs: &mut Needs<'_>) {
+        let chooser = Chooser { catalog: needs.catalog, relays: needs.relays, edges: &self.edges };
+        let waits_for = match chooser.choose(&start.wish, needs.at.now, needs.effects) {
+            Ok(Place::Origin(started)) => return self.answer(&start, Ok(started), needs),
+            Ok(Place::Unknown(questions)) => {
+                for question in &questions {
+                    self.edges.ask(question, needs.effects);
+                }
+                Ok(WaitsFor::Edges(questions))
+            }
+            Ok(Place::Edge(edge)) => match self.watch(&mut start, &edge, needs) {
+                Ok(None) => return self.answer_started(&start, &edge, needs),
+                Ok(Some(waits_for)) => Ok(waits_for),
+                Err(refused) => Err(refused),
+            },
+            Err(refused) => Err(refused),
+        };
+        match waits_for {
+            Ok(waits_for) => self.waiting.push((start, waits_for)),
+            Err(refused) => self.answer(&start, Err(refused), needs),
+        }
     }
 
-    /// Removes the starts whose time is up.
-    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<(Start, WaitsFor)> {
-        self.waiting.extract_if(.., |(start, _)| start.deadline <= now).collect()
-    }
-
-    /// Whether a start waits for this question's answer.
-    pub(crate) fn want(&self, question: &Question) -> bool {
-        let mut all = self.waiting.iter();
-        all.any(|(_, on)| matches!(on, WaitsFor::Edges(all) if all.contains(question)))
-    }
-
-    /// Whether a start of this stream waits.
-    pub(crate) fn has_stream(&self, stream: &str) -> bool {
-        self.waiting.iter().any(|(start, _)| start.wish.stream == stream)
-    }
-
-    /// The time at which the next start's time is up.
-    pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.waiting.iter().map(|(start, _)| start.deadline).min()
-    }
-
-    /// Refuses a relay beyond the limits. A start takes its share of the rate once, however often
-    /// it is resumed.
-    pub(crate) fn admit(
+    /// Makes sure that the stream is relayed to this edge. Returns what the start must wait for.
+    fn watch(
         &mut self,
         start: &mut Start,
-        relays: usize,
-        limits: &Limits,
-        now: Instant,
-    ) -> Result<(), Refused> {
-        let (stream, most) = (&start.wish.stream, limits.relays);
-        if relays >= most {
+        edge: &str,
+        needs: &mut Needs<'_>,
+    ) -> Result<Option<WaitsFor>, Refused> {
+        let (catalog, name) = (needs.catalog, start.wish.stream.clone());
+        if catalog.stream(&name).is_some_and(|stream| stream.source.is_some()) {
+            match needs.pulls.coming(&name) {
+                Coming::Yes => {}
+                Coming::Soon if self.is_crowded(&name) => return Err(needs.pulls.late(&name)),
+                Coming::Soon => return Ok(Some(WaitsFor::Pull)),
+                Coming::Idle => {
+                    self.admit(start, needs)?;
+                    needs.pulls.need(catalog, &name, needs.effects);
+                    return Ok(Some(WaitsFor::Pull));
+                }
+                Coming::Failed(refused) => {
+                    keep_pulling(&name, needs);
+                    return Err(refused);
+                }
+            }
+        }
+        if let Some(relay) = needs.relays.table().find(&name, edge) {
+            let id = relay.id;
+            if relay.opening.is_some() {
+                return Ok(Some(WaitsFor::Opened(id)));
+            }
+            needs.relays.renew(id, needs.at, needs.effects);
+            return Ok(None);
+        }
+        let unfit =
+            |refusal: catalog::Refusal| Refused::new(ErrorCode::NoConsent, refusal.to_string());
+        let route = catalog.route(&name, edge).map_err(unfit)?;
+        let relay = RelayName { stream: name, edge: edge.to_owned() };
+        if let Some(refused) = needs.relays.recent_failure(&relay, needs.at.now) {
+            return Err(refused);
+        }
+        self.admit(start, needs)?;
+        let Needs { relays, pulls, effects, at, .. } = needs;
+        let id = relays.open(route, OpenCause::Start, catalog, pulls, *at, effects);
+        id.map(|id| Some(WaitsFor::Opened(id))).ok_or_else(|| unknown_edge(edge))
+    }
+
+    /// Refuses a relay too many, or too soon. A start takes its share of the rate once, however
+    /// often it goes on.
+    fn admit(&mut self, start: &mut Start, needs: &Needs<'_>) -> Result<(), Refused> {
+        let (stream, most) = (&start.wish.stream, needs.catalog.config().limits.relays);
+        if needs.relays.table().len() >= most {
             let message = format!(
                 "{stream}: {most} relays run already, as many as `relays` in [limits] allows"
             );
@@ -133,26 +178,147 @@ impl Starts {
             Refused::new(ErrorCode::Limit, message)
         };
         if let Some(client) = start.wish.client {
-            let taken = self.networks.take(client, limits.starts_per_network, now);
+            let most = needs.catalog.config().limits.starts_per_network;
+            let taken = self.networks.take(client, most, needs.at.now);
             taken.map_err(|wait| refuse("starts_per_network", wait))?;
         }
-        self.rate.take(now).map_err(|wait| refuse("starts_per_second", wait))?;
+        let taken = self.rate.take(needs.at.now);
+        taken.map_err(|wait| refuse("starts_per_second", wait))?;
         start.admitted = true;
         Ok(())
     }
 
     /// Gives back what a start took whose relay could not be opened.
-    pub(crate) fn give_back(&mut self, start: &Start) {
+    fn give_back(&mut self, start: &Start) {
         if start.admitted {
             self.rate.give_back();
             start.wish.client.into_iter().for_each(|client| self.networks.give_back(client));
         }
     }
 
-    /// The waiting starts that are admitted.
+    /// Whether as many starts as may wait for this stream's source do so.
+    fn is_crowded(&self, stream: &str) -> bool {
+        let waits =
+            |(start, on): &&(Start, WaitsFor)| *on == WaitsFor::Pull && start.wish.stream == stream;
+        self.waiting.iter().filter(waits).count() >= CROWD
+    }
+
+    fn answer_started(&mut self, start: &Start, edge: &str, needs: &mut Needs<'_>) {
+        let chooser = Chooser { catalog: needs.catalog, relays: needs.relays, edges: &self.edges };
+        let answer = chooser.at_edge(&start.wish.stream, edge);
+        self.answer(start, answer, needs);
+    }
+
+    fn answer(&mut self, start: &Start, answer: Result<Started, Refused>, needs: &mut Needs<'_>) {
+        let Start { call, wish, .. } = start;
+        self.summary.note(&wish.stream, wish.client, &answer, needs.at.now, needs.effects);
+        let answer = answer.map_or_else(Answer::Refused, Answer::Started);
+        needs.effects.push(Effect::Reply { call: *call, answer });
+    }
+
+    /// Takes out the starts that these events let go on.
+    fn take(&mut self, which: impl Fn(&Wish, &WaitsFor) -> bool) -> Vec<Start> {
+        let taken = self.waiting.extract_if(.., |(start, on)| which(&start.wish, on));
+        taken.map(|(start, _)| start).collect()
+    }
+
+    /// An edge answered.
+    pub(crate) fn edge_answered(
+        &mut self,
+        question: Question,
+        answer: EdgeAnswer,
+        needs: &mut Needs<'_>,
+    ) {
+        let waits = |on: &WaitsFor, question: &Question| matches!(on, WaitsFor::Edges(questions) if questions.contains(question));
+        let starts = self.take(|_, on| waits(on, &question));
+        let wanted = |question: &Question| self.waiting.iter().any(|(_, on)| waits(on, question));
+        self.edges.learn(question, answer, wanted, needs.at.now, needs.effects);
+        starts.into_iter().for_each(|start| self.go_on(start, needs));
+    }
+
+    /// The pull of this stream brings packets, has failed, or has ended.
+    pub(crate) fn pull_settled(&mut self, stream: &str, needs: &mut Needs<'_>) {
+        let starts = self.take(|wish, on| *on == WaitsFor::Pull && wish.stream == stream);
+        starts.into_iter().for_each(|start| self.go_on(start, needs));
+    }
+
+    /// The pull of this stream can't be started.
+    pub(crate) fn pull_failed(&mut self, stream: &str, refused: &Refused, needs: &mut Needs<'_>) {
+        for start in self.take(|wish, on| *on == WaitsFor::Pull && wish.stream == stream) {
+            self.answer(&start, Err(refused.clone()), needs);
+        }
+    }
+
+    /// The sockets of a relay are open, or could not be opened.
+    pub(crate) fn opened(&mut self, id: RelayId, opening: &Opening, needs: &mut Needs<'_>) {
+        for start in self.take(|_, on| *on == WaitsFor::Opened(id)) {
+            match opening {
+                Opening::Open(name) => self.answer_started(&start, &name.edge, needs),
+                Opening::Failed(refused) => {
+                    self.give_back(&start);
+                    self.answer(&start, Err(refused.clone()), needs);
+                }
+            }
+        }
+    }
+
+    /// Answers the starts that have waited long enough, and logs what is due.
+    pub(crate) fn poll(&mut self, needs: &mut Needs<'_>) {
+        let now = needs.at.now;
+        let late: Vec<_> =
+            self.waiting.extract_if(.., |(start, _)| start.deadline <= now).collect();
+        for (start, waits_for) in late {
+            let stream = &start.wish.stream;
+            let refused = match waits_for {
+                WaitsFor::Pull => {
+                    keep_pulling(stream, needs);
+                    needs.pulls.late(stream)
+                }
+                WaitsFor::Edges(_) | WaitsFor::Opened(_) => {
+                    let message = format!("{stream}: no edge answered in time");
+                    Refused::new(ErrorCode::EdgeUnreachable, message)
+                }
+            };
+            self.answer(&start, Err(refused), needs);
+        }
+        self.summary.poll(now, needs.effects);
+    }
+
+    /// When the next start has waited long enough, or something is to be logged.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let starts = self.waiting.iter().map(|(start, _)| start.deadline);
+        starts.chain(self.summary.next_wake()).min()
+    }
+
+    /// Whether a start of this stream waits.
+    pub(crate) fn has_stream(&self, stream: &str) -> bool {
+        self.waiting.iter().any(|(start, _)| start.wish.stream == stream)
+    }
+
+    /// Ends all. Returns the calls that have no answer.
+    pub(crate) fn close(&mut self, effects: &mut Vec<Effect>) -> Vec<CallId> {
+        self.summary.close(effects);
+        self.waiting.drain(..).map(|(start, _)| start.call).collect()
+    }
+
+    /// The starts that wait and are admitted, and the rate limit.
     #[cfg(test)]
-    pub(crate) fn admitted(&self) -> std::collections::HashSet<CallId> {
+    pub(crate) fn admitted(&self) -> (std::collections::HashSet<CallId>, &RateLimit) {
         let admitted = self.waiting.iter().filter(|(start, _)| start.admitted);
-        admitted.map(|(start, _)| start.call).collect()
+        (admitted.map(|(start, _)| start.call).collect(), &self.rate)
+    }
+
+    /// What is known of the edges.
+    #[cfg(test)]
+    pub(crate) fn edges(&self) -> &EdgeCache {
+        &self.edges
+    }
+}
+
+/// The viewer's next try shall find the stream coming. A relay keeps it coming itself, and no longer
+/// than it runs.
+fn keep_pulling(stream: &str, needs: &mut Needs<'_>) {
+    if !needs.relays.table().has_stream(stream) {
+        needs.pulls.keep(stream, needs.at.now);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn ask(question: Question, sender: Sender<Message>) -> Option<Input> 
     let asked = question.clone();
     let spawned = thread::Builder::new().name("edge-probe".into()).spawn(move || {
         let answer = put(&asked);
-        // Nobody receives any more only when the daemon stops.
+        // There is no receiver only while the daemon stops.
         let _ = sender.send(Message::Input(Input::EdgeAnswer { question: asked, answer }));
     });
     let error = spawned.err()?;

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -37,11 +37,16 @@ pub struct Host {
 impl Host {
     /// A stream `news` that arrives by unicast, and an edge `dss2` that agreed to take it.
     pub fn new() -> Self {
+        Self::in_folder(&std::env::temp_dir())
+    }
+
+    /// The same, with its folder in this one.
+    pub fn in_folder(parent: &Path) -> Self {
         let free = || UdpSocket::bind("127.0.0.1:0").unwrap();
         let (source, source_rtcp, edge, edge_rtcp) = (free(), free(), free(), free());
         let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
         let host = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: tempfile::tempdir_in(parent).unwrap(),
             arrives: port(&source),
             rtsp: TcpListener::bind("127.0.0.1:0").unwrap(),
             edge_port: port(&edge),

@@ -3,12 +3,71 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use catalog::Pair;
 use control::{ErrorCode, Request};
+use model::Gate;
 
-use super::super::{Answer, CallId, Core, Effect, Question, RelayId, RelayName};
-use super::world::{Met, Open};
+use super::super::{Answer, CallId, Core, Effect, FlowCounts, Question, RelayId, RelayName};
 
 const LINGER: Duration = Duration::from_secs(20);
+
+/// A relay or replica in the data plane.
+pub(super) struct Open {
+    pub(super) stream: String,
+    pub(super) pairs: Box<[Pair]>,
+    pub(super) flows: Vec<FlowCounts>,
+    /// The edge's behaviour.
+    pub(super) refuses: bool,
+    pub(super) silent: bool,
+}
+
+/// The events that a world has met.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Met {
+    pub(super) opened: u64,
+    pub(super) closed: u64,
+    pub(super) started: u64,
+    pub(super) refused: u64,
+    pub(super) waited: u64,
+    pub(super) pulls: u64,
+    pub(super) replicas: u64,
+    pub(super) reloads: u64,
+    pub(super) rerouted: u64,
+    pub(super) limited: u64,
+}
+
+impl Met {
+    fn all(&mut self) -> [&mut u64; 10] {
+        let Self { opened, closed, started, refused, waited, pulls, replicas, reloads, .. } = self;
+        let Self { rerouted, limited, .. } = self;
+        [opened, closed, started, refused, waited, pulls, replicas, reloads, rerouted, limited]
+    }
+
+    pub(super) fn add(&mut self, mut other: Self) {
+        for (all, one) in self.all().into_iter().zip(other.all()) {
+            *all += *one;
+        }
+    }
+
+    pub(super) fn all_above(&mut self, least: u64) -> bool {
+        self.all().into_iter().all(|count| *count > least)
+    }
+}
+
+impl Open {
+    /// The counters after a while.
+    pub(super) fn count(&mut self) -> Vec<FlowCounts> {
+        for FlowCounts { counters, gate, .. } in self.flows.iter_mut().filter(|_| !self.silent) {
+            counters.received += 25;
+            counters.idle = Some(Duration::ZERO);
+            if *gate == Gate::Open {
+                counters.packets += 25;
+                counters.bytes += 25_000;
+            }
+        }
+        self.flows.clone()
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Checks {
@@ -44,9 +103,9 @@ impl Checks {
     }
 
     pub(super) fn before(&mut self, core: &Core, resuming: bool, now: Instant) {
-        self.admitted = core.starts.admitted();
-        self.tokens = core.starts.rate.available(now);
-        self.relays = core.relays.len();
+        let (admitted, rate) = core.starts.admitted();
+        (self.admitted, self.tokens) = (admitted, rate.available(now));
+        self.relays = core.relays.table().len();
         self.resuming = resuming;
         self.answered.clear();
     }
@@ -76,7 +135,7 @@ impl Checks {
                     let route = core.catalog.route(stream, &edges.unwrap().name).unwrap();
                     assert_eq!(route.pairs[..], pairs[..], "a destination of its own");
                     let most = core.catalog.config().limits.relays.max(self.relays);
-                    let all = core.relays.len();
+                    let all = core.relays.table().len();
                     assert!(self.resuming || all <= most, "{all} relays, {most} allowed");
                 }
             }
@@ -151,7 +210,7 @@ impl Checks {
         for (call, (at, _)) in &self.waiting {
             assert!(now - *at <= Duration::from_secs(2), "{call:?} waits for {:?}", now - *at);
         }
-        self.asking.retain(|question| core.edges.is_asking(question));
+        self.asking.retain(|question| core.starts.edges().is_asking(question));
         // A pull that failed to start does not count.
         self.pulls.retain(|stream, id| core.pulls.runs(stream, *id));
         for stream in self.pulls.keys() {
@@ -161,22 +220,22 @@ impl Checks {
             let lingers = self.lingers.get(stream).is_some_and(|until| now <= *until);
             assert!(sent || tended || wanted || lingers, "nobody needs the pull of {stream}");
         }
-        let newly = core.starts.admitted();
+        let (newly, rate) = core.starts.admitted();
         let newly = newly.union(&self.answered).filter(|call| !self.admitted.contains(call));
-        let (rate, tokens) = core.starts.rate.available(instant);
+        let (rate, tokens) = rate.available(instant);
         let taken = self.tokens.1 - tokens;
         let most = newly.count() as f64 + 1e-6;
         assert!(rate != self.tokens.0 || taken < most, "{taken} tokens are taken");
         if stopped {
             return assert!(self.waiting.is_empty(), "{:?} have no answer", self.waiting);
         }
-        for relay in core.relays.iter() {
+        for relay in core.relays.table().iter() {
             let RelayName { stream, edge } = &relay.name;
             assert_eq!(core.catalog.route(stream, edge).unwrap().pairs, open[&relay.id].pairs);
         }
         let relays = open.values().filter(|open| !open.pairs[0].rtp.target.ip().is_multicast());
-        assert_eq!(core.relays.len(), relays.count(), "what is open runs");
-        assert_eq!(core.relays.names(), self.saved);
+        assert_eq!(core.relays.table().len(), relays.count(), "what is open runs");
+        assert_eq!(core.relays.table().names(), self.saved);
         let wake = core.next_wake();
         assert!(wake.is_none_or(|wake| wake > instant), "{wake:?} is not after {instant:?}");
     }

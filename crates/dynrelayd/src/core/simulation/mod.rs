@@ -50,7 +50,7 @@ fn any_world() {
         return;
     }
     let seeds = number("CORE_SEEDS").unwrap_or(400);
-    let mut met = world::Met::default();
+    let mut met = checks::Met::default();
     (0..seeds).for_each(|seed| met.add(run(seed, false)));
     println!("{met:#?}");
     // The worlds must meet the events that they are made for.

@@ -17,7 +17,7 @@ use super::super::{
     CallId, Core, EdgeAnswer, Effect, FlowCounts, FlowEnds, Input, OpenFailure, PullReport,
     Question, RelayId, RelayName, testing,
 };
-use super::checks::Checks;
+use super::checks::{Checks, Met, Open};
 
 /// The time for which the clients of a world act.
 const LENGTH: Duration = Duration::from_secs(90);
@@ -33,7 +33,7 @@ enum Event {
     Answer(Question),
     /// A pull changes to its next state.
     Pull { stream: String, id: u64 },
-    /// An event of a flow.
+    /// Handles an event of a flow.
     Flow(RelayId),
     /// The catalogue has been read.
     Read,
@@ -43,49 +43,6 @@ enum Event {
     Scanned(CallId),
     /// The core wants to be woken.
     Wake,
-}
-
-/// A relay or replica in the data plane.
-pub(super) struct Open {
-    pub(super) stream: String,
-    pub(super) pairs: Box<[Pair]>,
-    flows: Vec<FlowCounts>,
-    /// The edge's behaviour.
-    refuses: bool,
-    silent: bool,
-}
-
-/// The events that a world has met.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Met {
-    pub(super) opened: u64,
-    pub(super) closed: u64,
-    pub(super) started: u64,
-    pub(super) refused: u64,
-    pub(super) waited: u64,
-    pub(super) pulls: u64,
-    pub(super) replicas: u64,
-    pub(super) reloads: u64,
-    pub(super) rerouted: u64,
-    pub(super) limited: u64,
-}
-
-impl Met {
-    fn all(&mut self) -> [&mut u64; 10] {
-        let Self { opened, closed, started, refused, waited, pulls, replicas, reloads, .. } = self;
-        let Self { rerouted, limited, .. } = self;
-        [opened, closed, started, refused, waited, pulls, replicas, reloads, rerouted, limited]
-    }
-
-    pub(super) fn add(&mut self, mut other: Self) {
-        for (all, one) in self.all().into_iter().zip(other.all()) {
-            *all += *one;
-        }
-    }
-
-    pub(super) fn all_above(&mut self, least: u64) -> bool {
-        self.all().into_iter().all(|count| *count > least)
-    }
 }
 
 pub(super) struct World {
@@ -368,21 +325,6 @@ impl World {
         self.open.insert(relay, Open { stream, pairs, flows, refuses, silent });
         self.at(Duration::from_millis(100), Event::Flow(relay));
         Ok(vec![FlowEnds { from: nowhere, via: nowhere }; count])
-    }
-}
-
-impl Open {
-    /// The counters after a while.
-    fn count(&mut self) -> Vec<FlowCounts> {
-        for FlowCounts { counters, gate, .. } in self.flows.iter_mut().filter(|_| !self.silent) {
-            counters.received += 25;
-            counters.idle = Some(Duration::ZERO);
-            if *gate == Gate::Open {
-                counters.packets += 25;
-                counters.bytes += 25_000;
-            }
-        }
-        self.flows.clone()
     }
 }
 
