@@ -283,3 +283,28 @@ def test_a_pull_goes_on_when_an_edge_comes_or_goes(pull_testbed):
     out.stop()
     assert gaps(out.payloads(VIDEO_PORT)) == 0
     assert len(testbed.daemon.program.said("the stream is being pulled")) == 1
+
+
+# Sends 500 packets to a port of 127.0.0.1.
+STRANGER = """
+import socket, sys
+stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(500):
+    packet = b"\\x80\\x60" + number.to_bytes(2, "big") + bytes(8) + b"a stranger's"
+    stranger.sendto(packet, ("127.0.0.1", int(sys.argv[1])))
+"""
+
+
+def test_other_local_programs_add_no_packets(pull_testbed):
+    testbed = pull_testbed(shutdown=STAYS)
+    start(testbed)
+    [video, *_] = testbed.daemon.ask("show", "news")["relays"][0]["flows"]
+    out = Capture(testbed["origin"], "eth0", f"udp dst port {VIDEO_PORT}")
+    out.wait_for(lambda packets: len(packets) > 50)
+    for user in ["games", None]:
+        port = video["from"].split(":")[1]
+        testbed["origin"].run(["/usr/bin/python3", "-c", STRANGER, port], user=user)
+    out.wait_for(lambda packets, seen=len(out.packets): len(packets) > seen + 100)
+    out.stop()
+    assert not [one for one in out.payloads(VIDEO_PORT) if b"stranger" in one]
+    assert gaps(out.payloads(VIDEO_PORT)) == 0

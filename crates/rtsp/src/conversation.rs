@@ -258,3 +258,162 @@ impl Arriving {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::RtspSource;
+    use catalog::sdp::Session;
+    use proptest::prelude::*;
+
+    const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=control:track1\r\n";
+    const TCP: Way = Way::Channels { rtp: 0, rtcp: 1 };
+    const UDP: Way = Way::Ports { ours: 40_000, reports_to: None };
+
+    /// A conversation and its clock.
+    struct Talk {
+        conversation: Conversation,
+        now: Instant,
+        packets: usize,
+    }
+
+    impl Talk {
+        fn new(way: Way) -> Self {
+            let source = RtspSource::try_from("rtsp://u:secret@cam/news".to_owned()).unwrap();
+            let wanted = Session::parse(SDP.as_bytes()).unwrap().formats();
+            let url = Url::parse(source.url()).unwrap();
+            let transport = if way == UDP { Transport::Udp } else { Transport::Tcp };
+            let (client, now) = (Client::new(url, &source, &wanted, vec![way]), Instant::now());
+            let conversation = Conversation::new(client, transport, 1, now).unwrap();
+            Self { conversation, now, packets: 0 }
+        }
+
+        /// One that plays, and the requests up to then.
+        fn playing(way: Way, session: &str) -> Self {
+            let mut talk = Self::new(way);
+            let sdp = format!("Content-Length: {}\r\n\r\n{SDP}", SDP.len());
+            let answers =
+                [("OPTIONS", "\r\n"), ("DESCRIBE", &sdp), ("SETUP", session), ("PLAY", "\r\n")];
+            for (method, rest) in answers {
+                assert_eq!(talk.request().split(' ').next(), Some(method));
+                let event = talk.hear(format!("RTSP/1.0 200 OK\r\n{rest}").as_bytes()).unwrap();
+                assert_eq!(event, (method == "PLAY").then_some(Event::Playing));
+            }
+            talk
+        }
+
+        /// The next request, which may come after a moment.
+        fn request(&mut self) -> String {
+            let at = self.conversation.next_request().unwrap_or(self.now);
+            self.now = self.now.max(at);
+            let request = self.conversation.request(self.now).unwrap();
+            String::from_utf8(request.unwrap_or_default()).unwrap()
+        }
+
+        fn hear(&mut self, bytes: &[u8]) -> Result<Option<Event>, Error> {
+            self.conversation.reader.room()[..bytes.len()].copy_from_slice(bytes);
+            self.conversation.reader.filled(bytes.len());
+            let packets = &mut self.packets;
+            self.conversation.read(self.now, &mut |_, _, _| *packets += 1)
+        }
+
+        /// Passes time, in which an RTP packet comes every second or none.
+        fn pass(&mut self, seconds: u64, packets: bool) -> Result<(), Error> {
+            for _ in 0..seconds {
+                self.now += Duration::from_secs(1);
+                if packets {
+                    self.hear(&[b'$', 0, 0, 12, 0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7])?;
+                }
+                self.conversation.check(self.now)?;
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_wait_has_an_end() {
+        let seconds = Duration::from_secs;
+        let mut talk = Talk::new(TCP);
+        talk.request();
+        talk.pass(9, false).unwrap();
+        let no_answer = Error::NoAnswer { method: "OPTIONS", patience: seconds(10) };
+        assert_eq!(talk.pass(1, false), Err(no_answer));
+        for (way, transport, wait) in [(UDP, Transport::Udp, 3), (TCP, Transport::Tcp, 10)] {
+            let mut talk = Talk::playing(way, "Session: a\r\n\r\n");
+            talk.pass(wait - 1, false).unwrap();
+            let patience = seconds(wait);
+            assert_eq!(talk.pass(1, false), Err(Error::NoPackets { transport, patience }));
+        }
+        let mut talk = Talk::playing(TCP, "Session: a\r\n\r\n");
+        talk.pass(60, true).unwrap();
+        assert_eq!(talk.packets, 60);
+        talk.pass(9, false).unwrap();
+        assert_eq!(talk.pass(1, false), Err(Error::Silent(seconds(10))));
+    }
+
+    #[test]
+    fn keep_alives_come_in_half_of_the_sessions_time_answered_or_not() {
+        let mut talk = Talk::playing(TCP, "Session: a;timeout=20\r\n\r\n");
+        for answer in ["", "RTSP/1.0 454 No\r\n\r\n", "RTSP/1.0 500 No\r\n\r\n", ""] {
+            talk.pass(9, true).unwrap();
+            assert_eq!(talk.request(), "");
+            talk.pass(1, true).unwrap();
+            assert!(talk.request().contains("\r\nSession: a\r\n"));
+            assert_eq!(talk.hear(answer.as_bytes()), Ok(None), "{answer}");
+        }
+        talk.pass(10, true).unwrap();
+        talk.request();
+        talk.pass(5, false).unwrap();
+        assert_eq!(talk.hear(b"RTSP/1.0 454 No\r\n\r\n"), Err(Error::SessionOver));
+    }
+
+    #[test]
+    fn a_late_answer_to_a_keep_alive_is_none_to_teardown() {
+        let mut talk = Talk::playing(TCP, "Session: a;timeout=20\r\n\r\n");
+        talk.pass(10, true).unwrap();
+        assert!(talk.request().starts_with("OPTIONS rtsp://cam/news RTSP/1.0\r\nCSeq: 5\r\n"));
+        let (reports, teardown) = talk.conversation.end(talk.now).unwrap();
+        assert_eq!(reports[0].1[..2], [b'$', 1]);
+        assert!(teardown.starts_with(b"TEARDOWN rtsp://cam/news RTSP/1.0\r\nCSeq: 6\r\n"));
+        assert_eq!(talk.hear(b"RTSP/1.0 200 OK\r\nCSeq: 5\r\n\r\n"), Ok(None));
+        assert_eq!(talk.hear(b"RTSP/1.0 200 OK\r\nCSeq: 0\r\n\r\n"), Ok(Some(Event::Over)));
+    }
+
+    /// An answer, more often than not one that leads on.
+    fn reply() -> impl Strategy<Value = String> {
+        let status = "200|200|200|200|100|401|302|454|461|[1-9][0-9]{2}";
+        let header = "(Session: |Transport: |WWW-Authenticate: |Location: |Content-Base: |Public: )\
+            (abc;timeout=[0-9]{0,12}|RTP/AVP;unicast;server_port=[0-9]{1,6}(-[0-9]{1,6})?\
+            |RTP/AVP/TCP;interleaved=[0-9]{1,3}-[0-9]{1,3}|Digest realm=\"x\", nonce=\"[0-9]\"\
+            |rtsp://[a-z/:\\[\\]@]{0,9}|GET_PARAMETER|[ -~]{0,12})";
+        let headers = prop::collection::vec(header, 0..4);
+        let body = prop_oneof![Just(SDP.to_owned()), "[ -~\r\n]{0,20}"];
+        (status, headers, body).prop_map(|(status, headers, body)| {
+            let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+            let length = body.len();
+            format!("RTSP/1.0 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_answers_make_it_panic_or_tell_the_password(
+            replies in prop::collection::vec(reply(), 1..12),
+            udp: bool,
+        ) {
+            let mut talk = Talk::new(if udp { UDP } else { TCP });
+            for reply in &replies {
+                let request = talk.request();
+                prop_assert!(!request.contains("secret"), "{}", request);
+                prop_assert!(request.is_empty() || request.matches("\r\n\r\n").count() == 1);
+                if let Err(error) = talk.hear(reply.as_bytes()) {
+                    prop_assert!(!error.to_string().contains("secret"));
+                    break;
+                }
+                talk.now += Duration::from_secs(1);
+                let _ = talk.conversation.check(talk.now);
+            }
+            let _ = talk.conversation.end(talk.now);
+        }
+    }
+}
