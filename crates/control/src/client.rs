@@ -1,10 +1,11 @@
 //! A blocking client.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use model::{Timed, left, timed_out};
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -13,7 +14,7 @@ use crate::{LineError, MAX_ANSWER, Refused, Reply, Request, read_line};
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Client {
-    lines: BufReader<Timed>,
+    lines: BufReader<Timed<UnixStream>>,
     patience: Option<Duration>,
     /// No question was asked yet: the time for connecting counts for the first answer.
     fresh: bool,
@@ -111,49 +112,7 @@ fn open(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
     Ok(socket.into())
 }
 
-/// A stream with one deadline for all its reads and writes.
-#[derive(Debug)]
-struct Timed {
-    stream: UnixStream,
-    deadline: Option<Instant>,
-}
-
-impl Read for Timed {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(left(self.deadline)?)?;
-        self.stream.read(into).map_err(timed_out)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(left(self.deadline)?)?;
-        self.stream.write(from).map_err(timed_out)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// `None` sets no limit, and neither does a time beyond the clock's range.
 fn from_now(patience: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(patience?)
-}
-
-/// The time until `deadline`, at least a microsecond: to the system, 0 sets no limit.
-fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
-    let Some(deadline) = deadline else { return Ok(None) };
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        left => Ok(Some(left.max(Duration::from_micros(1)))),
-    }
-}
-
-/// The system reports a timeout as "resource temporarily unavailable".
-fn timed_out(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-        _ => error,
-    }
 }

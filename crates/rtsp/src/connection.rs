@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use catalog::RtspSource;
+use model::{Timed, left};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Error;
 use crate::reader::Reader;
-use crate::timed::{Timed, left};
 use crate::url::Url;
 
 /// A connection. Each call has a deadline.

@@ -24,7 +24,6 @@ mod pull;
 mod reader;
 mod session;
 mod stop_signal;
-mod timed;
 mod transport;
 mod url;
 

@@ -1,12 +1,13 @@
 //! Serves one caller's connection, line by line.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use control::{ErrorCode, LineError, MAX_REQUEST, Refused, Reply, Request, read_line};
+use model::Timed;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use scan::Listening;
 use serde::Serialize;
@@ -25,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A connection that is served.
 #[derive(Debug)]
 pub(crate) struct Session {
-    lines: BufReader<Timed>,
+    lines: BufReader<Timed<UnixStream>>,
     connection: Connection,
     sender: Sender<Message>,
 }
@@ -33,14 +34,14 @@ pub(crate) struct Session {
 impl Session {
     /// A session on this connection. Its requests go to `sender`.
     pub(crate) fn new(stream: UnixStream, connection: Connection, sender: Sender<Message>) -> Self {
-        let timed = Timed { stream, deadline: Instant::now() + PATIENCE };
+        let timed = Timed { stream, deadline: Some(Instant::now() + PATIENCE) };
         Self { lines: BufReader::new(timed), connection, sender }
     }
 
     /// Serves requests until the caller hangs up, is too slow, or sends an invalid line.
     pub(crate) fn serve(mut self) -> io::Result<()> {
         loop {
-            self.lines.get_mut().deadline = Instant::now() + PATIENCE;
+            self.lines.get_mut().deadline = Some(Instant::now() + PATIENCE);
             let request = match read_line(&mut self.lines, MAX_REQUEST) {
                 Ok(Some(line)) => self.admissible(&line),
                 Ok(None) => return Ok(()),
@@ -136,7 +137,7 @@ impl Session {
 
     fn say(&mut self, line: &str) -> io::Result<()> {
         let stream = self.lines.get_mut();
-        stream.deadline = Instant::now() + PATIENCE;
+        stream.deadline = Some(Instant::now() + PATIENCE);
         stream.write_all(format!("{line}\n").as_bytes())
     }
 }
@@ -149,38 +150,4 @@ pub(crate) fn line(answer: &impl Serialize) -> String {
 
 fn stopping() -> Answer {
     Answer::Refused(Refused::new(ErrorCode::Internal, "dynrelayd is stopping"))
-}
-
-/// A stream with one deadline per line, against slow clients.
-#[derive(Debug)]
-struct Timed {
-    stream: UnixStream,
-    deadline: Instant,
-}
-
-impl Timed {
-    fn left(&self) -> io::Result<Duration> {
-        match self.deadline.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-            left => Ok(left),
-        }
-    }
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
-        self.stream.read(buffer)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
-        self.stream.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

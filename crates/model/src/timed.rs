@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// A stream with time limits for its system calls.
-pub(crate) trait Stream: Read + Write {
+pub trait Stream: Read + Write {
     /// Sets the time that a read may take.
     fn read_within(&self, timeout: Option<Duration>) -> io::Result<()>;
     /// Sets the time that a write may take.
@@ -32,11 +32,11 @@ stream!(TcpStream, UnixStream);
 /// A stream with a deadline. However slowly the other end reads or writes, each call fails with
 /// [`io::ErrorKind::TimedOut`] once the deadline is over.
 #[derive(Debug)]
-pub(crate) struct Timed<S> {
+pub struct Timed<S> {
     /// The stream itself, which blocks.
-    pub(crate) stream: S,
+    pub stream: S,
     /// The deadline; `None`: there is none.
-    pub(crate) deadline: Option<Instant>,
+    pub deadline: Option<Instant>,
 }
 
 impl<S: Stream> Read for Timed<S> {
@@ -57,8 +57,9 @@ impl<S: Stream> Write for Timed<S> {
     }
 }
 
-/// The time until `deadline`, a microsecond at least: zero is no limit to the system.
-pub(crate) fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
+/// The time until `deadline`, at least a microsecond: to the system, 0 sets no limit. Fails once the
+/// deadline is over; `None`: there is none.
+pub fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
     let Some(deadline) = deadline else { return Ok(None) };
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
@@ -66,8 +67,8 @@ pub(crate) fn left(deadline: Option<Instant>) -> io::Result<Option<Duration>> {
     }
 }
 
-/// The system says "would block" when a stream's time is over.
-pub(crate) fn timed_out(error: io::Error) -> io::Error {
+/// The error of a stream, with "would block" as the time-out that it is.
+pub fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
         _ => error,
