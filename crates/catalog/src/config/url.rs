@@ -177,50 +177,18 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
-        for bad in [
-            "",
-            "dss2",
-            "http://dss2",
-            "rtsp:/dss2",
-            "rtsp://",
-            "rtsp:///x",
-            "rtsp://:554",
-            "rtsp://a:0",
-            "rtsp://a:x",
-            "rtsp://a:+1",
-            "rtsp://u:p@a",
-            "rtsp://a b",
-            "rtsp://a/<b>",
-            "rtsp://a/?x=1&y=2",
-            "rtsp://a/\"",
-            "rtsp://[::1",
-            "rtsp://[1.2.3.4]",
-            "rtsp://ä",
-            "ß",
-        ] {
+        let bad = "|dss2|http://dss2|rtsp:/dss2|rtsp://|rtsp:///x|rtsp://:554|rtsp://a:0|\
+            rtsp://a:x|rtsp://a:+1|rtsp://u:p@a|rtsp://a b|rtsp://a/<b>|\
+            rtsp://a/?x=1&y=2|rtsp://a/\"|rtsp://[::1|rtsp://[1.2.3.4]|rtsp://ä|ß";
+        for bad in bad.split('|') {
             assert!(RtspUrl::try_from(bad.to_owned()).is_err(), "{bad}");
         }
-        for bad in [
-            "",
-            "news.mp3",
-            "httpss://radio/news",
-            "https:/radio/news",
-            "https://",
-            "https://u:p@radio/news",
-            "http://radio/news#live",
-            "http://radio/100%",
-            "http://radio/%4",
-            "http://radio/%zz",
-            "icy://radio/news",
-            "http://ra dio/news",
-            "http://x{edge}/news",
-            "http://radio/{edge}",
-            "http://radio/a'b",
-            "http://radio/?edge={edge}",
-            "http://radio/\"",
-            "http://radio/ä",
-            "äääääää",
-        ] {
+        let bad = "|news.mp3|httpss://radio/news|https:/radio/news|https://|\
+            https://u:p@radio/news|http://radio/news#live|http://radio/100%|\
+            http://radio/%4|http://radio/%zz|icy://radio/news|http://ra dio/news|\
+            http://x{edge}/news|http://radio/{edge}|http://radio/a'b|\
+            http://radio/?edge={edge}|http://radio/\"|http://radio/ä|äääääää";
+        for bad in bad.split('|') {
             assert!(AudioUrl::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, de};
 
 use super::arrival::{Arrival, Arrivals};
-use super::route::{Multicast, Pair, Pass, Path, Source};
-use super::sdp_match::{Original, label, rtcp_pass, rtp_pass};
-use crate::sdp::MediaFormat;
+use super::route::{Multicast, Pair, Path, Source};
+use super::sdp_match::{Aim, Original, Ports, label};
+use crate::config::Rtcp;
 
 /// A replica of a stream: its packets as they came, sent to one place on this host or its network. A
 /// replica that runs needs no change if it equals the one of the new catalogue.
@@ -71,9 +71,6 @@ pub(crate) struct Section {
     run: Run,
 }
 
-/// A target's RTP port, and its RTCP port if there is one.
-type Ports = (u16, Option<u16>);
-
 impl Section {
     /// The replicas that it asks for, or what is wrong with it. Multicast is on `interface`, unless
     /// the section names another.
@@ -100,13 +97,8 @@ impl Section {
     ) -> Result<Box<[Pair]>, String> {
         let ports = targets(of.arrivals, self.ports.as_deref(), "ports")?;
         let interface = self.interface(interface);
-        let multicast = Arc::new(Multicast { ttl: self.ttl.unwrap_or(1), interface });
-        pairs(of, &ports, |source, port, _| Path {
-            source: source.clone(),
-            target: SocketAddr::new(group, port),
-            pass: Pass::Everything,
-            multicast: Some(multicast.clone()),
-        })
+        let multicast = Some(Multicast { ttl: self.ttl.unwrap_or(1), interface }.into());
+        pairs(of, &ports, &Aim { address: Some(group), rtcp: Rtcp::All, multicast })
     }
 
     /// Where the stream is taken from if another program sends the replica; none otherwise.
@@ -176,17 +168,7 @@ impl Section {
 /// gets, because such a server takes no RTCP but sender reports.
 fn to_dss(ports: &[u16], of: Original<'_>) -> Result<Box<[Pair]>, String> {
     let ports = targets(of.arrivals, Some(ports), "dss")?;
-    let mut pairs = pairs(of, &ports, |source, port, media| Path {
-        source: source.clone(),
-        target: SocketAddr::new(source.address, port),
-        pass: rtp_pass(media, of.rtcp),
-        multicast: None,
-    })?;
-    for pair in &mut pairs {
-        let rtcp = pair.rtcp.take().zip(rtcp_pass(of.rtcp));
-        pair.rtcp = rtcp.map(|(path, pass)| Path { pass, ..path });
-    }
-    Ok(pairs)
+    pairs(of, &ports, &Aim { address: None, rtcp: of.rtcp, multicast: None })
 }
 
 /// The target ports of each pair. `first` names the first port of each media; without it they are the
@@ -221,21 +203,12 @@ fn targets(
 }
 
 /// The flows from the stream's arrivals to these ports.
-fn pairs(
-    of: Original<'_>,
-    ports: &[Vec<Ports>],
-    path: impl Fn(&Arc<Source>, u16, &MediaFormat) -> Path,
-) -> Result<Box<[Pair]>, String> {
+fn pairs(of: Original<'_>, ports: &[Vec<Ports>], aim: &Aim) -> Result<Box<[Pair]>, String> {
     let mut pairs: Vec<Pair> = Vec::new();
     for ((media, arrivals), ports) in of.media.iter().zip(of.arrivals).zip(ports) {
-        for (step, (arrival, (rtp, rtcp))) in arrivals.iter().zip(ports).enumerate() {
-            let rtcp = arrival.rtcp.as_ref().zip(*rtcp);
-            let pair = Pair {
-                label: label(media, step, arrivals.len()),
-                rtp: path(&arrival.rtp, *rtp, media),
-                rtcp: rtcp.map(|(source, port)| path(source, port, media)),
-            };
-            place(&mut pairs, pair)?;
+        for (step, (arrival, ports)) in arrivals.iter().zip(ports).enumerate() {
+            let label = label(media, step, arrivals.len());
+            place(&mut pairs, aim.pair(label, media, arrival, *ports))?;
         }
     }
     // RTCP on another media's RTP port would carry or disturb that media.

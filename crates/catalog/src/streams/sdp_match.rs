@@ -6,7 +6,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use super::arrival::{self, Arrival};
-use super::route::{Pair, Pass, Path, Source};
+use super::route::{Multicast, Pair, Pass, Path, Source};
 use crate::config::Rtcp;
 use crate::problem::Problem;
 use crate::sdp::{Format, Media, MediaFormat, Session};
@@ -46,6 +46,7 @@ pub(crate) fn pairs(
         return Err(Problem::error(edge.file, what));
     }
     let mut pairs: Vec<Pair> = Vec::new();
+    let aim = Aim { address: Some(edge.address), rtcp: stream.rtcp, multicast: None };
     let described = stream.session.map(|session| session.relayed().collect::<Vec<_>>());
     let media = stream.media.iter().zip(theirs).zip(stream.arrivals);
     for (index, ((ours, (number, theirs)), arrivals)) in media.enumerate() {
@@ -57,20 +58,9 @@ pub(crate) fn pairs(
             |what| Problem::warning(edge.file, format!("media {number} {what}")).at(theirs.line);
         let remarks = remarks(ours, described, theirs, edge.address);
         warnings.extend(remarks.into_iter().map(warning));
-        for (step, (arrival, (rtp, rtcp))) in arrivals.iter().zip(targets).enumerate() {
-            let path = |source: &Arc<Source>, port, pass| Path {
-                source: source.clone(),
-                target: SocketAddr::new(edge.address, port),
-                pass,
-                multicast: None,
-            };
-            let passed = arrival.rtcp.as_ref().zip(rtcp).zip(rtcp_pass(stream.rtcp));
-            let pair = Pair {
-                label: label(ours, step, arrivals.len()),
-                rtp: path(&arrival.rtp, rtp, rtp_pass(ours, stream.rtcp)),
-                rtcp: passed.map(|((source, port), pass)| path(source, port, pass)),
-            };
-            place(&mut pairs, pair).map_err(problem)?;
+        for (step, (arrival, ports)) in arrivals.iter().zip(targets).enumerate() {
+            let label = label(ours, step, arrivals.len());
+            place(&mut pairs, aim.pair(label, ours, arrival, ports)).map_err(problem)?;
         }
     }
     separate_rtcp(&mut pairs, edge, warnings);
@@ -85,12 +75,56 @@ pub(crate) fn label(media: &MediaFormat, step: usize, count: usize) -> String {
     }
 }
 
+/// A target's RTP port, and its RTCP port if there is one.
+pub(crate) type Ports = (u16, Option<u16>);
+
+/// Where pairs go, and how.
+pub(crate) struct Aim {
+    /// None: to the address that each arrives at.
+    pub(crate) address: Option<IpAddr>,
+    /// Which RTCP is sent.
+    pub(crate) rtcp: Rtcp,
+    pub(crate) multicast: Option<Arc<Multicast>>,
+}
+
+impl Aim {
+    /// The pair of an arrival.
+    pub(crate) fn pair(
+        &self,
+        label: String,
+        media: &MediaFormat,
+        arrival: &Arrival,
+        ports: Ports,
+    ) -> Pair {
+        // With a=rtcp-mux the RTP port carries RTCP too.
+        let mixed = media.rtcp_mux && self.rtcp != Rtcp::All;
+        let rtp = if mixed { Pass::Multiplexed } else { Pass::Everything };
+        let rtcp = match self.rtcp {
+            Rtcp::None => None,
+            Rtcp::All => Some(Pass::Everything),
+            Rtcp::SenderReports => Some(Pass::SenderReports),
+        };
+        let path = |source: &Arc<Source>, port, pass| Path {
+            source: source.clone(),
+            target: SocketAddr::new(self.address.unwrap_or(source.address), port),
+            pass,
+            multicast: self.multicast.clone(),
+        };
+        let rtcp = arrival.rtcp.as_ref().zip(ports.1).zip(rtcp);
+        Pair {
+            label,
+            rtp: path(&arrival.rtp, ports.0, rtp),
+            rtcp: rtcp.map(|((source, port), pass)| path(source, port, pass)),
+        }
+    }
+}
+
 /// The edge's ports for a media: RTP, and RTCP if there is one.
 pub(crate) fn targets(
     ours: &MediaFormat,
     theirs: &Media,
     wanted: usize,
-) -> Result<Vec<(u16, Option<u16>)>, String> {
+) -> Result<Vec<Ports>, String> {
     arrival::check(theirs)?;
     let format = theirs.format();
     if !same_codecs(&ours.formats, &format.formats) || ours.kind != format.kind {
@@ -124,20 +158,6 @@ fn same_codecs(ours: &[Format], theirs: &[Format]) -> bool {
 fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 || noun == "media" { "" } else { "s" };
     format!("{number} {noun}{plural}")
-}
-
-/// The packets that pass on the RTP port: with `a=rtcp-mux` it carries RTCP too.
-pub(crate) fn rtp_pass(media: &MediaFormat, rtcp: Rtcp) -> Pass {
-    if media.rtcp_mux && rtcp != Rtcp::All { Pass::Multiplexed } else { Pass::Everything }
-}
-
-/// The packets that pass on an RTCP port; none if the port is not used.
-pub(crate) fn rtcp_pass(rtcp: Rtcp) -> Option<Pass> {
-    match rtcp {
-        Rtcp::None => None,
-        Rtcp::All => Some(Pass::Everything),
-        Rtcp::SenderReports => Some(Pass::SenderReports),
-    }
 }
 
 /// Adds a pair. Media that arrive on one port can't be told apart, so one pair carries them, and the

@@ -134,3 +134,16 @@ fn earlier_content_that_would_loop_does_not_stay() {
     assert!(matches!(route, Err(Refusal::Unfit(_))));
     assert!(problems.contains("where other arrives: both would mix there"), "{problems}");
 }
+
+#[test]
+fn both_catalogues_share_the_streams_that_have_not_changed() {
+    let world = world().file("talk.sdp", stream()).file("talk.dss2.sdp", consent(7000));
+    let before = world.load();
+    let world = world.file("talk.dss2.sdp", consent(7002));
+    let after = before.load_again(&world.config()).unwrap();
+    let shared = |stream| {
+        let [before, after] = [&before, &after].map(|one| one.route(stream, "dss2").unwrap());
+        Arc::ptr_eq(before, after)
+    };
+    assert!(shared("news") && !shared("talk"));
+}

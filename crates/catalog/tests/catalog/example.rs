@@ -1,9 +1,8 @@
 //! The example files of the package.
 
 use std::path::Path;
-use std::time::Duration;
 
-use catalog::{Catalog, Consent, Pass, Rtcp};
+use catalog::{Catalog, Consent, Pass};
 use model::Rules;
 
 fn share() -> std::path::PathBuf {
@@ -40,35 +39,4 @@ fn the_example_can_be_relayed() {
             way("239.1.2.3:5007", "198.51.100.7:42003", Pass::SenderReports),
         ]
     );
-}
-
-/// Every commented-out line shows a key. With all of them active, the file still loads.
-#[test]
-fn every_key_of_the_example_is_known() {
-    let text = std::fs::read_to_string(share().join("dynrelay.toml")).unwrap();
-    let uncomment = |line: &str| match line.strip_prefix('#') {
-        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => key.to_owned(),
-        _ => line.to_owned(),
-    };
-    let text: Vec<String> = text.lines().map(uncomment).collect();
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("streams")).unwrap();
-    std::fs::write(folder.path().join("dynrelay.toml"), text.join("\n")).unwrap();
-    let catalog = Catalog::load(&folder.path().join("dynrelay.toml")).unwrap();
-    let config = catalog.config();
-    assert_eq!(catalog.problems(), []);
-    assert_eq!(config.daemon.source_ports, Some(40000..=40999));
-    assert_eq!(config.origin.viewer_url("x").as_deref(), Some("rtsp://dss1.example.org/x.sdp"));
-    assert_eq!(config.edges[0].serves.len(), 2);
-    // The shown values are the defaults.
-    assert_eq!(config.limits, catalog::Limits::default());
-    assert_eq!(config.rtcp, Rtcp::default());
-    let interval = Duration::from_secs(1);
-    assert_eq!(config.rules, Rules { probe_interval_v6: interval, ..Rules::default() });
-    let daemon = catalog::Daemon {
-        socket_group: Some("www-data".into()),
-        source_ports: Some(40000..=40999),
-        ..catalog::Daemon::default()
-    };
-    assert_eq!(config.daemon, daemon);
 }

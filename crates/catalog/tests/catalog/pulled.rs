@@ -77,22 +77,6 @@ fn audio_comes_from_the_server_that_a_viewer_is_sent_to() {
     assert_eq!(stream.audio_at("dss2.example.net").unwrap(), "http://dss2.example.net:8000/n");
 }
 
-#[test]
-fn a_fault_of_the_audios_url_is_named_with_its_line() {
-    for (url, why) in [
-        ("radio/news", "must begin with http:// or https://"),
-        ("icy://radio/news", "must begin with http:// or https://"),
-        ("http://", "a host is needed"),
-        ("http://me:secret@radio/", "every viewer would see them"),
-        ("http://radio/a b", "the mount and a query may hold"),
-        ("http://radio/100%", "two hexadecimal digits"),
-    ] {
-        let world = world(&format!("title = \"News\"\naudio = \"{url}\""));
-        let problem = &world.problems()[0];
-        assert!(problem.starts_with("news.toml, line 2") && problem.contains(why), "{problem}");
-    }
-}
-
 /// The problems of `news`, relayed to dss2, if it is pulled from there.
 fn pulled_from(source: &str) -> Vec<String> {
     world(&format!("source = \"{source}\"")).problems()

@@ -211,28 +211,6 @@ fn a_loop_through_several_streams_is_spelled_out_for_each() {
 }
 
 #[test]
-fn a_replica_may_be_another_streams_source() {
-    let world = hop(World::new(), "cam", "192.0.2.1:5004", "239.1.1.1:5004");
-    let world = hop(world, "news", "239.1.1.1:5004", "239.1.1.2:5004");
-    assert_eq!(world.problems(), Vec::<String>::new());
-    assert_eq!(world.load().stream("cam").unwrap().replicas.len(), 1);
-}
-
-#[test]
-fn a_loop_through_an_edge_removes_the_route_too() {
-    let config = EDGE.replace("198.51.100.7", "192.0.2.1");
-    let world = hop(World::with(&config), "cam", "192.0.2.1:5004", "239.1.1.1:5004");
-    let world = world
-        .file("news.sdp", sdp(&["c=IN IP4 239.1.1.1", VIDEO[0], VIDEO[1]]))
-        .file("news.dss2.sdp", sdp(&[HERE, VIDEO[0], VIDEO[1]]));
-    let catalog = world.load();
-    let refusal = catalog.route("news", "dss2").unwrap_err().to_string();
-    let way = "news → 192.0.2.1:5004 → cam → 239.1.1.1:5004 → news";
-    assert!(refusal.contains(way), "{refusal}");
-    assert_eq!(catalog.stream("cam").unwrap().replicas[..], []);
-}
-
-#[test]
 fn a_replica_of_another_program_makes_no_loop() {
     let section = "[replica]\ngroup = \"239.1.1.1\"\nrun = \"elsewhere\"";
     let world = World::with(&EDGE.replace("198.51.100.7", "192.0.2.1"))
