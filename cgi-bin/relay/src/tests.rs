@@ -95,6 +95,12 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
         "/relay.cgi",
         "/relay.cgi/news.ASX",
         "10",
+        "-1",
+        "18446744073709551616",
+        "HTTP/3.0",
+        "INCLUDED",
+        "/caf\u{e9} \"<",
+        "f=<a>&%&=&&%00",
         "203.0.113.9",
         "fe80::1%eth0",
     ]);
@@ -102,6 +108,7 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
         3 => meant.prop_map(|text| text.as_bytes().to_vec()),
         1 => prop::collection::vec(1_u8.., 0..40),
         1 => "[ -~]{0,40}".prop_map(String::into_bytes),
+        1 => Just(vec![b'a'; 64 * 1024]),
     ]
 }
 
@@ -117,6 +124,8 @@ fn environments() -> impl Strategy<Value = BTreeMap<&'static str, Vec<u8>>> {
         "DYNRELAY_SOCKET",
         "SERVER_PROTOCOL",
         "HTTP_REFERER",
+        "HTTP_X\u{1}",
+        "PATH_TRANSLATED",
     ]);
     let method =
         prop_oneof![4 => Just(b"GET".to_vec()), 2 => Just(b"HEAD".to_vec()), 1 => values()];

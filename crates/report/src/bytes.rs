@@ -84,25 +84,9 @@ fn bits_of_block<const A: u8, const B: u8>(block: &[u8; BLOCK]) -> u64 {
 /// A decimal number without a sign.
 #[inline]
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 20 {
-        return None;
-    }
-    // 19 digits always fit.
-    let (most, last) = digits.split_at(digits.len().min(19));
-    let mut number = 0_u64;
-    for byte in most {
-        number = number * 10 + digit(*byte)?;
-    }
-    for byte in last {
-        number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
-    }
-    Some(number)
-}
-
-#[inline]
-fn digit(byte: u8) -> Option<u64> {
-    let digit = byte.wrapping_sub(b'0');
-    (digit <= 9).then_some(digit.into())
+    // The parser of u64 takes a sign.
+    digits.first().filter(|first| first.is_ascii_digit())?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::HashMap;
 
-use crate::bytes::number;
 use crate::sums::Totals;
 
 /// The network of an address: /24, or /48 for IPv6.
@@ -20,16 +19,13 @@ pub(crate) enum Network {
 impl Network {
     /// The network of an address in a log; none if the text is no address.
     pub(crate) fn of(address: &[u8]) -> Option<Self> {
-        if let Some([a, b, c, _]) = v4(address) {
-            return Some(Self::V4([a, b, c]));
-        }
-        if address.is_empty() {
-            return None;
-        }
-        let address: Ipv6Addr = str::from_utf8(address).ok()?.parse().ok()?;
-        Some(match address.to_ipv4_mapped().map(|address| address.octets()) {
-            Some([a, b, c, _]) => Self::V4([a, b, c]),
-            None => {
+        let address: IpAddr = str::from_utf8(address).ok()?.parse().ok()?;
+        Some(match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Self::V4([a, b, c])
+            }
+            IpAddr::V6(address) => {
                 let [a, b, c, d, e, f, ..] = address.octets();
                 Self::V6([a, b, c, d, e, f])
             }
@@ -102,21 +98,8 @@ impl Networks {
     }
 }
 
-/// Reads an IPv4 address, as most are. std's parser needs UTF-8 and takes longer.
-fn v4(text: &[u8]) -> Option<[u8; 4]> {
-    let mut parts = text.split(|byte| *byte == b'.');
-    let mut part = || {
-        let digits = parts.next().filter(|digits| digits.len() <= 3)?;
-        u8::try_from(number(digits)?).ok()
-    };
-    let address = [part()?, part()?, part()?, part()?];
-    parts.next().is_none().then_some(address)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -3,7 +3,6 @@
 
 mod body;
 mod daemon;
-mod environment;
 mod manual;
 mod problem;
 mod reply;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -118,4 +119,22 @@ fn a_daemon_that_accepts_nobody_is_given_up() {
     let _queued = UnixStream::connect(&path).unwrap();
     assert_eq!(request(&path, &NEWS).status, 503);
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn no_environment_is_answered() {
+    let daemon = Daemon::sending_to("rtsp://h/");
+    let output = command(daemon.path(), &[]).env_clear().output().unwrap();
+    assert_eq!(reply(&output).status, 405);
+}
+
+#[test]
+fn a_server_that_hung_up_is_no_failure() {
+    let daemon = Daemon::sending_to("rtsp://h/");
+    let mut command = command(daemon.path(), &NEWS);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -48,17 +48,6 @@ fn each_document_sends_the_player_on() {
 }
 
 #[test]
-fn smil_is_the_default_and_names_may_have_dots() {
-    let daemon = Daemon::sending_to(URL);
-    for (path, query) in [("/news.one", ""), ("", "stream=news.one"), ("/news.one.smil", "")] {
-        let reply = get(&daemon, path, query);
-        assert_eq!(reply.header("content-type"), "application/smil+xml");
-    }
-    let question = r#"{"op":"start","stream":"news.one","client":"203.0.113.9"}"#;
-    assert_eq!(daemon.questions(), vec![question; 3]);
-}
-
-#[test]
 fn other_endings_lead_to_the_nearest_document() {
     let daemon = Daemon::sending_to(URL);
     for (path, content_type) in [
