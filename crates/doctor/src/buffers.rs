@@ -45,7 +45,7 @@ pub(crate) fn findings(
         }
         Err(error) => {
             let what = format!("can't find out how large a receive buffer may be: {error}");
-            findings.push(Finding::unknown(ABOUT, what, "see `sysctl net.core.rmem_max`"));
+            findings.push(ABOUT.unknown(what, "see `sysctl net.core.rmem_max`"));
         }
     }
     findings
@@ -101,7 +101,7 @@ fn small(asked: usize, granted: usize, heaviest: Option<&Load>) -> Option<Findin
             "`echo net.core.rmem_max={asked} >/etc/sysctl.d/dynrelay.conf`, `sysctl -p` that file, \
              and restart dynrelayd; or set a smaller receive_buffer in [daemon]"
         );
-        return Some(Finding::warning(ABOUT, what, advice));
+        return Some(ABOUT.warning(what, advice));
     }
     let (load, _) = heaviest.filter(|(_, time)| *time < SHORTEST)?;
     let what = format!("a receive buffer holds no more than {}", holds?);
@@ -109,7 +109,7 @@ fn small(asked: usize, granted: usize, heaviest: Option<&Load>) -> Option<Findin
         "set receive_buffer = {} in [daemon], and net.core.rmem_max to as much",
         (load.bytes / 2).next_power_of_two()
     );
-    Some(Finding::warning(ABOUT, what, advice))
+    Some(ABOUT.warning(what, advice))
 }
 
 /// Relays that lost packets on this host, as the kernel counts them.
@@ -125,7 +125,7 @@ fn lost(catalog: &Catalog, running: Option<&Running>) -> Vec<Finding> {
             );
             let advice = "raise receive_buffer and net.core.rmem_max; if that does not help, this \
                           host is too busy: more `workers`, or `rest` in [daemon]";
-            let finding = Finding::warning(ABOUT, what, advice);
+            let finding = ABOUT.warning(what, advice);
             findings.push(finding.at((file_of(catalog, stream), None)));
         }
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_gives_what_it_may() {
+    fn the_kernel_limits_buffers() {
         assert_eq!(granted(4096).unwrap(), 4096);
         assert!(granted(1 << 30).unwrap() <= 1 << 30);
     }

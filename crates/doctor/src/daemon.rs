@@ -138,23 +138,19 @@ fn silent(socket: &Path, error: &ClientError) -> Finding {
         _ => None,
     };
     match kind {
-        Some(io::ErrorKind::NotFound) => Finding::warning(
-            ABOUT,
+        Some(io::ErrorKind::NotFound) => ABOUT.warning(
             format!("dynrelayd does not run: there is no {shown}"),
             "`systemctl start dynrelayd`, then check again: some checks need the daemon",
         ),
-        Some(io::ErrorKind::ConnectionRefused) => Finding::warning(
-            ABOUT,
+        Some(io::ErrorKind::ConnectionRefused) => ABOUT.warning(
             format!("dynrelayd does not run: {shown} is left over from an earlier one"),
             "`systemctl start dynrelayd`, then check again: some checks need the daemon",
         ),
-        Some(io::ErrorKind::PermissionDenied) => Finding::unknown(
-            ABOUT,
+        Some(io::ErrorKind::PermissionDenied) => ABOUT.unknown(
             format!("dynrelayd can't be asked: {error}"),
             "check as root, or as a member of the socket's group, to see more",
         ),
-        _ => Finding::error(
-            ABOUT,
+        _ => ABOUT.error(
             error.to_string(),
             "see its log: `journalctl -u dynrelayd`; `systemctl restart dynrelayd` \
              resumes the relays",
@@ -169,7 +165,7 @@ fn version(Pong { version, pid, uptime, .. }: &Pong) -> Option<Finding> {
         let what = format!(
             "dynrelayd is version {version} (process {pid}, up {age}), and this command {own}"
         );
-        Finding::warning(ABOUT, what, "`systemctl restart dynrelayd`: relays go on after it")
+        ABOUT.warning(what, "`systemctl restart dynrelayd`: relays go on after it")
     })
 }
 
@@ -181,8 +177,7 @@ fn clock(running: &Running, now: u64) -> Option<Finding> {
         let what = format!(
             "a relay changed its state {ahead} in the future: this host's clock was set back"
         );
-        Finding::warning(
-            ABOUT,
+        ABOUT.warning(
             what,
             "keep the clock right by NTP; times in `list` and in logs \
             are wrong",
@@ -194,20 +189,18 @@ fn hidden(Pong { pid, .. }: &Pong) -> Finding {
     let what = format!(
         "dynrelayd's process {pid} can't be seen from here, nor its limits and its network"
     );
-    Finding::unknown(ABOUT, what, "check as root, on the host or in the container it runs in")
+    ABOUT.unknown(what, "check as root, on the host or in the container it runs in")
 }
 
 fn elsewhere(process: &Process) -> Option<Finding> {
     match process.shares_our_network() {
         Some(true) => None,
-        Some(false) => Some(Finding::warning(
-            ABOUT,
+        Some(false) => Some(ABOUT.warning(
             "dynrelayd runs in another network namespace; findings about interfaces, groups, \
              reception and firewall are about this one",
             "check from inside: `nsenter --net --target $(pidof dynrelayd) dynrelay check`",
         )),
-        None => Some(Finding::unknown(
-            ABOUT,
+        None => Some(ABOUT.unknown(
             "can't see whether dynrelayd uses this network namespace",
             "check as root to see more",
         )),
@@ -232,7 +225,7 @@ fn needed(catalog: &Catalog) -> u64 {
 fn files(needed: u64, limit: Option<u64>) -> Option<Finding> {
     let Some(limit) = limit else {
         let what = "can't see how many files dynrelayd may have open";
-        return Some(Finding::unknown(ABOUT, what, "check as root to see more"));
+        return Some(ABOUT.unknown(what, "check as root to see more"));
     };
     (limit < needed).then(|| {
         let (limit, needed) = (grouped(limit), grouped(needed));
@@ -244,7 +237,7 @@ fn files(needed: u64, limit: Option<u64>) -> Option<Finding> {
             "LimitNOFILE={} in its unit, or fewer `relays` in [limits]; then restart it",
             needed.replace(',', "")
         );
-        Finding::warning(ABOUT, what, advice)
+        ABOUT.warning(what, advice)
     })
 }
 
@@ -270,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_files() {
+    fn a_low_limit_of_files_is_found() {
         assert_eq!(files(100, Some(1024)), None);
         let few = files(5000, Some(1024)).unwrap();
         assert!(few.what.contains("1,024") && few.advice.contains("LimitNOFILE=5000"), "{few:?}");
@@ -278,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version() {
+    fn another_version_is_found() {
         let pong = |version: &str| -> Pong {
             let pong = serde_json::json!({ "version": version, "pid": 1, "uptime": 60 });
             serde_json::from_value(pong).unwrap()
@@ -287,7 +280,7 @@ mod tests {
         assert!(version(&pong("0.0.9")).unwrap().what.contains("0.0.9"));
     }
     #[test]
-    fn the_limit_of_files() {
+    fn the_limit_of_files_is_read() {
         let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
             Max processes             4096                 4096                 processes\n\
             Max open files            1024                 524288               files\n";

@@ -1,37 +1,53 @@
-//! The edges: whether a route leads there, whether they answer, and what a running daemon found out
-//! about them.
+//! The edges: whether a route leads there, whether they answer, and whether their refusals come back.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Edge};
 use control::RelayDetail;
+use rtsp::Question;
 
 use crate::daemon::Running;
 use crate::finding::{Finding, Subject};
 use crate::interfaces::{Route, route_to};
-use crate::refusals::{self, Frequency};
-use crate::rtsp;
+use crate::refusals::{self, Frequency, frequency};
 
 const ABOUT: Subject = Subject::Edges;
-/// How long all edges together may take to answer; to look up a name may take longest.
+/// The time that all edges together have to answer. Name lookups take the most of it.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// The time that one RTSP server has to connect and answer.
+const RTSP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// What an edge answered to a question.
-enum Answer {
-    /// Its RTSP server, to OPTIONS.
-    Rtsp(Result<String, ::rtsp::Error>),
-    /// Its kernel, to packets to a closed port.
-    Refusals(io::Result<Frequency>),
+/// What to do about an RTSP server that does not answer.
+pub(crate) const NO_ANSWER: &str = "is the server up, and can this host, not only viewers, reach that \
+    host and port? dynrelayd sends no viewer where nobody answers";
+
+/// Asks the server at an RTSP URL for its options, which opens no port of any server. Gives its
+/// status and name, for people.
+pub(crate) fn options(url: &str) -> Result<String, rtsp::Error> {
+    Ok(match rtsp::ask(url, Question::Options, RTSP_PATIENCE)? {
+        rtsp::Answer::Listens => "it takes connections (TLS)".to_owned(),
+        rtsp::Answer::Status { code, server } => {
+            let status = if code == 200 { "200 OK".to_owned() } else { format!("RTSP {code}") };
+            status + &server.map(|server| format!(", {server}")).unwrap_or_default()
+        }
+    })
 }
 
-/// Edges that no route leads to, or that do not answer; and edges whose refusals don't come back, as
-/// far as that can be known.
+/// An edge's answers.
+struct Answer {
+    /// Its RTSP server's.
+    rtsp: Result<String, rtsp::Error>,
+    /// Its kernel's, to packets to a closed port; none if it was not tested.
+    refusals: Option<Frequency>,
+}
+
+/// Finds edges without a route, edges that do not answer, and edges whose refusals do not come back.
 pub(crate) fn findings(
     catalog: &Catalog,
     running: Option<&Running>,
@@ -57,18 +73,21 @@ pub(crate) fn findings(
     };
     for (edge, answer) in ask(&asked, |edge| needs_refusals(catalog, edge, running)) {
         let key = (edge.name.as_str(), edge.address);
-        match answer {
-            None => findings.push(slow(edge)),
-            Some(Answer::Rtsp(Ok(_)) | Answer::Refusals(Err(_))) => {}
-            Some(Answer::Rtsp(Err(error))) => findings.push(unanswered(edge, &error)),
-            // What never came before comes now.
-            Some(Answer::Refusals(Ok(Frequency::Often))) => drop(silent.remove(&key)),
-            Some(Answer::Refusals(Ok(Frequency::Seldom))) => {
+        let Some(Answer { rtsp, refusals }) = answer else {
+            findings.push(slow(edge));
+            continue;
+        };
+        findings.extend(rtsp.err().map(|error| unanswered(edge, &error)));
+        match refusals {
+            None => {}
+            // A refusal came back now, for the first time.
+            Some(Frequency::Often) => drop(silent.remove(&key)),
+            Some(Frequency::Seldom) => {
                 silent.remove(&key);
                 findings.push(seldom(edge));
             }
-            Some(Answer::Refusals(Ok(Frequency::Never))) if refused_before(edge) => {}
-            Some(Answer::Refusals(Ok(Frequency::Never))) => {
+            Some(Frequency::Never) if refused_before(edge) => {}
+            Some(Frequency::Never) => {
                 silent.entry(key).or_insert_with(|| never(edge));
             }
         }
@@ -77,54 +96,36 @@ pub(crate) fn findings(
     findings.into_iter().map(|finding| finding.at((config.to_owned(), None))).collect()
 }
 
-/// Asks all edges at a time whether their RTSP servers answer; of those that `refusals` is true of,
-/// also whether refusals come back. None is the answer that didn't come in time.
+/// Asks all edges at the same time, each on threads of its own: whether its RTSP server answers, and
+/// if `refusals` picks it, whether its refusals come back. None: it did not answer in time.
 fn ask<'a>(
     edges: &[&'a Edge],
     refusals: impl Fn(&Edge) -> bool,
 ) -> Vec<(&'a Edge, Option<Answer>)> {
     let deadline = Instant::now() + PATIENCE;
     let (tell, answers) = mpsc::channel();
-    let mut missing: Vec<usize> = Vec::new();
     for (number, edge) in edges.iter().enumerate() {
-        let (url, address) = (edge.url.to_string(), edge.address);
-        missing.push(number);
-        spawn(&tell, number, move || Answer::Rtsp(rtsp::options(&url)));
-        if refusals(edge) {
-            missing.push(number);
-            spawn(&tell, number, move || Answer::Refusals(refusals::frequency(address)));
-        }
+        let (url, address, test, tell) =
+            (edge.url.to_string(), edge.address, refusals(edge), tell.clone());
+        // Without a thread there is no answer, and that is a finding.
+        let _ = thread::Builder::new().spawn(move || {
+            let test = test.then(|| thread::Builder::new().spawn(move || frequency(address)));
+            let rtsp = options(&url);
+            let refusals = test.and_then(|thread| thread.ok()?.join().ok()?.ok());
+            tell.send((number, Answer { rtsp, refusals }))
+        });
     }
     drop(tell);
-    let mut told = Vec::new();
+    let mut told = BTreeMap::new();
     let left = || deadline.saturating_duration_since(Instant::now());
     while let Ok((number, answer)) = answers.recv_timeout(left()) {
-        if let Some(at) = missing.iter().position(|one| *one == number) {
-            missing.swap_remove(at);
-        }
-        told.push((number, Some(answer)));
+        told.insert(number, answer);
     }
-    missing.sort_unstable();
-    missing.dedup();
-    told.extend(missing.into_iter().map(|number| (number, None)));
-    told.into_iter()
-        .filter_map(|(number, answer)| edges.get(number).map(|edge| (*edge, answer)))
-        .collect()
+    (0..).zip(edges).map(|(number, edge)| (*edge, told.remove(&number))).collect()
 }
 
-/// Puts a question on a thread of its own, which nobody waits for longer than the rest.
-fn spawn(
-    tell: &Sender<(usize, Answer)>,
-    number: usize,
-    question: impl FnOnce() -> Answer + Send + 'static,
-) {
-    let tell = tell.clone();
-    // Where there can be no thread there is no answer, and that is said.
-    let _ = thread::Builder::new().spawn(move || tell.send((number, question())));
-}
-
-/// Whether an edge is to be asked for refusals: not while it refuses something that is relayed there,
-/// whose probes live by the same few ICMP errors; nor where a lease closes relays without them.
+/// Whether to test an edge's refusals. Not while it refuses a relay, whose probes need the same few
+/// ICMP errors, and not where a lease closes relays without refusals.
 fn needs_refusals(catalog: &Catalog, edge: &Edge, running: Option<&Running>) -> bool {
     let mut open = running.into_iter().flat_map(Running::open);
     let mut streams = catalog.streams().filter(|stream| stream.edges().any(|it| it == edge.name));
@@ -143,7 +144,7 @@ fn relayed(running: Option<&Running>) -> BTreeMap<(&str, IpAddr), Vec<&RelayDeta
     relayed
 }
 
-/// Whether only refusals could close these relays, and none ever came.
+/// Whether only refusals can close these relays, and none ever came.
 fn never_answered(catalog: &Catalog, relays: &[&RelayDetail]) -> bool {
     relays.iter().all(|RelayDetail { relay, answers, .. }| {
         !answers && relay.viewers.is_none() && catalog.rules(&relay.stream).lease.is_none()
@@ -152,17 +153,17 @@ fn never_answered(catalog: &Catalog, relays: &[&RelayDetail]) -> bool {
 
 fn no_route(edge: &str, address: IpAddr, error: io::ErrorKind) -> Finding {
     let what = format!("no route leads to {edge} ({address}): {error}");
-    Finding::error(ABOUT, what, "see `ip route get` for that address, and the edge's `address`")
+    ABOUT.error(what, "see `ip route get` for that address, and the edge's `address`")
 }
 
 fn unanswered(edge: &Edge, error: &::rtsp::Error) -> Finding {
     let what = format!("{} does not answer at {}: {error}", edge.name, edge.url);
-    Finding::warning(ABOUT, what, rtsp::ADVICE)
+    ABOUT.warning(what, NO_ANSWER)
 }
 
 fn slow(edge: &Edge) -> Finding {
     let what = format!("{} did not answer within {} seconds", edge.name, PATIENCE.as_secs());
-    Finding::unknown(ABOUT, what, "does this host's name server answer? try it once more")
+    ABOUT.unknown(what, "does this host's name server answer? try it once more")
 }
 
 fn seldom(edge: &Edge) -> Finding {
@@ -177,7 +178,7 @@ fn seldom(edge: &Edge) -> Finding {
         "on the edge, `sysctl {limit}` should say {usual} (milliseconds between two ICMP errors); a \
          firewall there or on the way may limit them, too; or set a lease in [shutdown]"
     );
-    Finding::warning(ABOUT, what, advice)
+    ABOUT.warning(what, advice)
 }
 
 fn never(edge: &Edge) -> Finding {
@@ -188,7 +189,7 @@ fn never(edge: &Edge) -> Finding {
         refusals::PORT
     );
     let unless = "if its firewall only drops what comes to other ports than the streams'";
-    Finding::unknown(ABOUT, what, let_through(*address, unless))
+    ABOUT.unknown(what, let_through(*address, unless))
 }
 
 fn silence(edge: &str, address: IpAddr) -> Finding {
@@ -196,10 +197,10 @@ fn silence(edge: &str, address: IpAddr) -> Finding {
         "{edge} ({address}) has never sent back a refusal; if a firewall drops them, relays to it \
          stay open when their viewers have left"
     );
-    Finding::warning(ABOUT, what, let_through(address, "if its viewers simply have not left yet"))
+    ABOUT.warning(what, let_through(address, "if its viewers simply have not left yet"))
 }
 
-/// What limits a Linux edge's ICMP errors: how often it sends them, and which.
+/// The settings that limit a Linux edge's ICMP errors: how often, and which.
 fn limits(edge: IpAddr) -> (&'static str, &'static str) {
     match edge {
         IpAddr::V4(_) => ("net.ipv4.icmp_ratelimit", "net.ipv4.icmp_ratemask"),
@@ -221,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn advice_is_for_the_edges_kind_of_address() {
+    fn advice_fits_the_family_of_the_address() {
         let advice = |address: &str| silence("dss2", address.parse().unwrap()).advice;
         assert!(advice("198.51.100.7").contains("net.ipv4.icmp_ratelimit"));
         assert!(advice("2001:db8::7").contains("net.ipv6.icmp.ratelimit"));

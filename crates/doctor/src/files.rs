@@ -35,7 +35,7 @@ pub(crate) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
         ConfigError::Unreadable { file, error } => {
             let what = format!("can't be read: {error}");
             let advice = "dynrelayd needs it: write one, or name another with --config";
-            vec![Finding::error(Subject::Files, what, advice).at((file.clone(), None))]
+            vec![Subject::Files.error(what, advice).at((file.clone(), None))]
         }
         ConfigError::Invalid { file, faults } => {
             let advice = format!(
@@ -52,7 +52,7 @@ pub(crate) fn unusable(config: &Path, error: &ConfigError) -> Vec<Finding> {
 
 fn of_fault(file: &Path, Fault { line, column, what }: &Fault, advice: &str) -> Finding {
     let what = format!("column {column}: {what}");
-    Finding::error(Subject::Files, what, advice).at((file.to_owned(), Some(*line)))
+    Subject::Files.error(what, advice).at((file.to_owned(), Some(*line)))
 }
 
 /// The path of a stream's SDP file.
@@ -74,7 +74,7 @@ impl Written {
         Self { file: file.to_owned(), text }
     }
 
-    /// Where `key` of `[section]` is set.
+    /// The place where `key` of `[section]` is set.
     pub(crate) fn place(&self, section: &str, key: &str) -> (PathBuf, Option<usize>) {
         let set = |text: &str| text.split_once('=').is_some_and(|(left, _)| left.trim() == key);
         let line = self.lines(section).filter(|(_, text)| set(text)).last();
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_key() {
+    fn the_line_of_a_key_is_found() {
         let text = "[daemon]\ninterface = 1 # no\n\n[ origin ] # the host\n# interface = 2\n  interface=\"eth0\"\n[[edge]]\n";
         let written = Written { file: "x".into(), text: text.into() };
         assert_eq!(written.place("origin", "interface"), ("x".into(), Some(6)));

@@ -68,35 +68,25 @@ pub struct Finding {
     pub advice: String,
 }
 
-impl Finding {
+impl Subject {
     /// Something does not work.
-    pub(crate) fn error(
-        about: Subject,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn error(self, what: impl Into<String>, advice: impl Into<String>) -> Finding {
         let (what, advice) = (what.into(), advice.into());
-        Self { severity: Severity::Error, about, what, file: None, line: None, advice }
+        Finding { severity: Severity::Error, about: self, what, file: None, line: None, advice }
     }
 
     /// Something may not be meant so.
-    pub(crate) fn warning(
-        about: Subject,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(about, what, advice) }
+    pub(crate) fn warning(self, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+        Finding { severity: Severity::Warning, ..self.error(what, advice) }
     }
 
     /// Something could not be looked at.
-    pub(crate) fn unknown(
-        about: Subject,
-        what: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
-        Self { severity: Severity::Unknown, ..Self::error(about, what, advice) }
+    pub(crate) fn unknown(self, what: impl Into<String>, advice: impl Into<String>) -> Finding {
+        Finding { severity: Severity::Unknown, ..self.error(what, advice) }
     }
+}
 
+impl Finding {
     /// The same finding with its place.
     pub(crate) fn at(self, (file, line): (PathBuf, Option<usize>)) -> Self {
         Self { file: Some(file), line, ..self }
@@ -104,7 +94,7 @@ impl Finding {
 
     /// What the catalogue found.
     pub(crate) fn of(problem: &Problem, advice: &str) -> Self {
-        let finding = Self::error(Subject::Files, &problem.what, advice);
+        let finding = Subject::Files.error(&problem.what, advice);
         let finding = Self { severity: problem.severity.into(), ..finding };
         finding.at((problem.file.clone(), problem.line))
     }

@@ -1,4 +1,4 @@
-//! The groups that streams arrive in: each is joined for a moment.
+//! The groups that streams arrive in. Each is joined briefly; running relays are not affected.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,10 +14,10 @@ use crate::files::file_of;
 use crate::finding::{Finding, Subject};
 use crate::interfaces::{Interface, interface};
 
-/// More addresses than this in one media are refused by the catalogue, and not tried.
+/// At most so many addresses of a media are tried. The catalogue rejects more.
 const MAX_ADDRESSES: usize = 512;
 
-/// Where packets arrive, ports apart: a group, or an address of this host.
+/// Where packets arrive, without the port: a group, or an address of this host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Arrival {
     address: IpAddr,
@@ -25,12 +25,12 @@ struct Arrival {
     interface: Option<String>,
 }
 
-/// What is wrong with the groups of all streams, each tried once. Those on an interface that
-/// isn't there are left out: that is reported by itself.
+/// Tries each group of all streams once. Groups on a missing interface are left out, because that is
+/// a finding of its own.
 pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let interface = catalog.config().origin.interface.as_deref();
     let mut arrivals: BTreeMap<Arrival, (PathBuf, Option<usize>)> = BTreeMap::new();
-    // Where a stream that is pulled would arrive by its file is nobody's business.
+    // A pulled stream does not arrive where its file says.
     for stream in catalog.streams().filter(|stream| stream.source.is_none()) {
         for media in catalog.session(&stream.name).iter().flat_map(|session| &session.media) {
             let place = (file_of(catalog, &stream.name), Some(media.line));
@@ -73,20 +73,20 @@ fn failing(arrival: &Arrival) -> Option<Finding> {
     }
     let on = match name {
         None => None,
-        // One that isn't there is reported by itself.
+        // A missing interface is a finding of its own.
         Some(name) => Some(interface(name)?),
     };
     let joined = join(*address, *sender, on);
     let deaf = || address.is_ipv6() && on.is_some_and(|interface| !interface.ipv6);
-    // Linux lets an IPv6 group be joined even where IPv6 is off, and nothing arrives.
+    // Linux joins an IPv6 group even if IPv6 is off, and then nothing arrives.
     let error = joined.err().or_else(|| deaf().then(|| Errno::EADDRNOTAVAIL.into()))?;
     let on = name.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
     let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
     let what = format!("the group {address}{from} can't be joined{on}: {error}");
-    Some(Finding::error(Subject::Groups, what, advice(&error)))
+    Some(Subject::Groups.error(what, advice(&error)))
 }
 
-/// Packets that are not for a group arrive only at an address of this host.
+/// A unicast address must be this host's.
 fn not_here(address: IpAddr) -> Option<Finding> {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     if link_local || UdpSocket::bind((address, 0)).is_ok() {
@@ -95,11 +95,11 @@ fn not_here(address: IpAddr) -> Option<Finding> {
     let what = format!("{address} is neither a group nor an address of this host");
     let advice = "a stream's own SDP names where its packets arrive here: its group, or this \
                   host's address; the edge's ports belong in STREAM.EDGE.sdp";
-    Some(Finding::error(Subject::Groups, what, advice))
+    Some(Subject::Groups.error(what, advice))
 }
 
-/// Joins on a socket that is bound to no port, so that it takes nobody's packets, and leaves as
-/// the socket closes.
+/// Joins on a socket without a port, so that it receives nothing. The socket leaves the group when
+/// it closes.
 fn join(group: IpAddr, sender: Option<IpAddr>, interface: Option<Interface>) -> io::Result<()> {
     match (group, sender) {
         (IpAddr::V4(group), Some(IpAddr::V4(sender))) => {
@@ -120,8 +120,8 @@ fn join_v4(group: Ipv4Addr, interface: Option<Interface>) -> io::Result<()> {
     socket(Domain::IPV4)?.join_multicast_v4_n(&group, &on)
 }
 
-/// A join for one sender only has no safe call for IPv6. This one, for any, fails for the same
-/// reasons; and routers take no notice of it in the groups that are for one sender (RFC 4607, 6).
+/// There is no safe call to join an IPv6 group for one sender. A join for all senders fails for the
+/// same reasons, and routers ignore it in source-specific groups (RFC 4607, 6).
 fn join_v6(group: Ipv6Addr, interface: Option<Interface>) -> io::Result<()> {
     socket(Domain::IPV6)?.join_multicast_v6(&group, interface.map_or(0, |one| one.index))
 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_can_be_joined_on_the_loopback_interface() {
+    fn groups_are_joined_on_the_loopback() {
         assert_eq!(failing(&arrival("239.1.2.3", None, "lo")), None);
         assert_eq!(failing(&arrival("232.1.2.3", Some("192.0.2.1"), "lo")), None);
         assert_eq!(failing(&arrival("127.0.0.1", None, "lo")), None);
@@ -169,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_interface_is_not_reported_group_by_group() {
+    fn a_missing_interface_is_no_finding_of_its_groups() {
         assert_eq!(failing(&arrival("239.1.2.3", None, "nosuch0")), None);
     }
 
     #[test]
-    fn a_join_that_fails_says_why() {
+    fn a_failed_join_says_why() {
         let gone = Interface { index: u32::MAX >> 1, ..interface("lo").unwrap() };
         let error = join("239.1.2.3".parse().unwrap(), None, Some(gone)).unwrap_err();
         assert!(advice(&error).contains("[origin] interface"), "{error}");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn where_ipv6_is_off_nothing_arrives() {
+    fn a_group_is_useless_if_ipv6_is_off() {
         let v6 = failing(&arrival("ff15::1", None, "lo"));
         assert_eq!(v6.is_none(), interface("lo").unwrap().ipv6, "{v6:?}");
     }

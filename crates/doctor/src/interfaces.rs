@@ -1,4 +1,4 @@
-//! The interfaces that multicast arrives on.
+//! The interfaces that multicast arrives on, and the routes to edges and senders.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -84,21 +84,21 @@ fn about(name: &str, interface: Option<Interface>) -> Option<Finding> {
     let Some(Interface { flags, .. }) = interface else {
         let what = format!("there is no interface {name} on this host");
         let advice = format!("name one of these: {}", names());
-        return Some(Finding::error(about, what, advice));
+        return Some(about.error(what, advice));
     };
     if !flags.contains(InterfaceFlags::IFF_UP) {
         let what = format!("the interface {name} is down, so nothing arrives on it");
         let advice = format!("bring it up: `ip link set {name} up`");
-        return Some(Finding::error(about, what, advice));
+        return Some(about.error(what, advice));
     }
     if !flags.intersects(InterfaceFlags::IFF_MULTICAST | InterfaceFlags::IFF_LOOPBACK) {
         let what = format!("the interface {name} does not support multicast");
         let advice = format!("switch it on: `ip link set {name} multicast on`");
-        return Some(Finding::warning(about, what, advice));
+        return Some(about.warning(what, advice));
     }
     if !flags.intersects(InterfaceFlags::IFF_RUNNING | InterfaceFlags::IFF_LOOPBACK) {
         let what = format!("the interface {name} has no link, so nothing arrives on it");
-        return Some(Finding::error(about, what, "is the cable in, and the other end up?"));
+        return Some(about.error(what, "is the cable in, and the other end up?"));
     }
     None
 }
@@ -116,7 +116,7 @@ fn names() -> String {
 pub(crate) enum Route {
     /// It is an address of this host.
     Here,
-    /// Over this interface.
+    /// The route leads over this interface.
     Over(String),
     /// There is no route, or it is blocked.
     None(io::ErrorKind),
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interface_that_is_not_there_or_does_not_work() {
+    fn a_missing_or_broken_interface_is_found() {
         let missing = about("nosuch0", interface("nosuch0")).unwrap();
         assert!(missing.what.contains("no interface nosuch0"), "{missing:?}");
         assert!(missing.advice.contains("lo"), "{missing:?}");

@@ -21,7 +21,6 @@ mod interfaces;
 mod memberships;
 mod refusals;
 mod reverse_path;
-mod rtsp;
 mod socket;
 mod state;
 mod visitor;

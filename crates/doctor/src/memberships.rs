@@ -1,4 +1,4 @@
-//! The groups that this host is a member of, as the kernel tells.
+//! The groups that this host is a member of, by the kernel's lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,18 +15,18 @@ const ABOUT: Subject = Subject::Groups;
 #[derive(Debug, Default)]
 struct Memberships {
     groups: BTreeMap<String, BTreeSet<IpAddr>>,
-    /// What IGMP is spoken on an interface: `V2`, `V3`.
+    /// The version of IGMP on an interface: `V2`, `V3`.
     igmp: BTreeMap<String, String>,
 }
 
-/// Groups of running relays that the host is no member of, and interfaces that can't say whose
-/// packets of a group are wanted.
+/// Finds groups of open relays that this host is not a member of, and source-specific streams on
+/// interfaces with an old IGMP.
 pub(crate) fn findings(catalog: &Catalog, running: Option<&Running>) -> Vec<Finding> {
     let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let (v4, v6) = (read("/proc/net/igmp"), read("/proc/net/igmp6"));
     if v4.is_empty() && v6.is_empty() {
         let what = "can't see which groups this host is a member of (/proc/net/igmp)";
-        return vec![Finding::unknown(ABOUT, what, "check where /proc is mounted")];
+        return vec![ABOUT.unknown(what, "check where /proc is mounted")];
     }
     let memberships = Memberships::parse(&v4, &v6);
     let mut findings = memberships.missing(catalog, running);
@@ -40,7 +40,7 @@ impl Memberships {
         let mut device = String::new();
         for line in v4.lines().skip(1) {
             let words: Vec<&str> = line.split_whitespace().collect();
-            // `2  eth0 : 2 V3`, then each group on a line that begins with white space.
+            // `2  eth0 : 2 V3`, then one indented line for each group.
             match (line.starts_with(char::is_whitespace), &words[..]) {
                 (false, [_, name, rest @ ..]) => {
                     device = name.trim_end_matches(':').to_owned();
@@ -48,7 +48,7 @@ impl Memberships {
                     memberships.igmp.insert(device.clone(), version);
                 }
                 (true, [group, ..]) => {
-                    // The address's bytes as they are in memory.
+                    // The address is printed as the number in memory.
                     let Ok(raw) = u32::from_str_radix(group, 16) else { continue };
                     memberships.add(&device, Ipv4Addr::from(raw.to_ne_bytes()).into());
                 }
@@ -95,13 +95,13 @@ impl Memberships {
             );
             let advice = "did [origin] interface change, or the interface go? `dynrelay reload`, \
                           and see the log: `journalctl -u dynrelayd`";
-            Finding::error(ABOUT, what, advice)
+            ABOUT.error(what, advice)
         };
         missing.into_iter().map(finding).collect()
     }
 
-    /// IGMPv2 knows no senders: a router that speaks it sends everybody's packets, or none of a
-    /// source-specific group.
+    /// IGMPv2 knows no senders. A router with IGMPv2 forwards the packets of all senders, or none of
+    /// a source-specific group.
     fn without_senders(&self, catalog: &Catalog) -> Vec<Finding> {
         let sources = catalog
             .streams()
@@ -124,7 +124,7 @@ impl Memberships {
             );
             let advice = "have the network's IGMP querier speak version 3, and see \
                           net.ipv4.conf.*.force_igmp_version";
-            Finding::warning(ABOUT, what, advice)
+            ABOUT.warning(what, advice)
         };
         found.into_iter().map(finding).collect()
     }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_lists_are_read() {
+    fn it_reads_the_kernels_lists() {
         let raw = u32::from_ne_bytes([239, 1, 2, 3]);
         let v4 = format!(
             "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n\

@@ -22,9 +22,9 @@ const TRIES: u32 = 3;
 /// How refusals come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frequency {
-    /// As often as probes need it.
+    /// As often as probes need them.
     Often,
-    /// A few, and then no more.
+    /// Only a few at first.
     Seldom,
     /// None.
     Never,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_takes_everything_refuses_nothing() {
+    fn an_open_port_refuses_nothing() {
         let open = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert_eq!(frequency_at(open.local_addr().unwrap()).unwrap(), Frequency::Never);
     }

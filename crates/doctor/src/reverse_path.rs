@@ -1,5 +1,5 @@
-//! The reverse-path filter (RFC 3704): it drops packets whose sender this host would reach over
-//! another interface than the one they came in on.
+//! The reverse-path filter (RFC 3704). It drops a packet if the route back to its sender leads over
+//! another interface.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,26 +14,26 @@ use crate::interfaces::{Route, route_to};
 
 const ABOUT: Subject = Subject::Reception;
 
-/// What the kernel does to a packet that came the wrong way: /proc/sys/net/ipv4/conf/*/rp_filter.
+/// The filter's mode: /proc/sys/net/ipv4/conf/*/rp_filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Off,
-    /// Dropped if the way back is over another interface.
+    /// It drops packets if the route back leads over another interface.
     Strict,
-    /// Dropped if there is no way back.
+    /// It drops packets if there is no route back.
     Loose,
 }
 
-/// Who sends a stream, as far as its file says.
+/// The sender of a stream, as far as its file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sender {
-    /// The source filter's.
+    /// The sender of the source filter.
     Only(IpAddr),
-    /// Whoever made the file (`o=`), most often the encoder.
+    /// The host that made the file (`o=`), usually the encoder.
     Likely(IpAddr),
 }
 
-/// Senders whose packets are dropped. IPv6 has no such filter but in a firewall.
+/// Finds senders whose packets the filter drops. IPv6 has no such filter.
 pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut asked: BTreeMap<(String, Sender), PathBuf> = BTreeMap::new();
     for stream in catalog.streams() {
@@ -47,8 +47,7 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
         let (Sender::Only(address) | Sender::Likely(address)) = sender;
         let finding = match mode(&interface) {
             Some(mode) => dropped(&interface, sender, mode, &route_to(address)),
-            None => Some(Finding::unknown(
-                ABOUT,
+            None => Some(ABOUT.unknown(
                 format!("can't read whether the reverse-path filter is on for {interface}"),
                 "check on the host itself: `sysctl net.ipv4.conf.all.rp_filter`",
             )),
@@ -58,7 +57,7 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     findings
 }
 
-/// Each interface that IPv4 of a stream arrives on, and who sends it.
+/// The interfaces that a stream's IPv4 groups arrive on, with the sender.
 fn arrivals(catalog: &Catalog, stream: &Stream) -> Vec<(String, Sender)> {
     let sources = stream.sources().into_iter().flatten().flatten();
     let groups = sources.filter(|one| one.address.is_multicast() && one.address.is_ipv4());
@@ -83,7 +82,7 @@ fn interface(source: &Source) -> Option<String> {
     source.interface.as_deref().map(str::to_owned).or_else(routed)
 }
 
-/// The address of the `o=` line, if it could be a sender's.
+/// The address of the `o=` line, if it can be a sender's.
 fn owner(sdp: &[u8]) -> Option<IpAddr> {
     let line = sdp.split(|&byte| byte == b'\n').find(|line| line.starts_with(b"o="))?;
     let address =
@@ -92,8 +91,7 @@ fn owner(sdp: &[u8]) -> Option<IpAddr> {
     (host && address.is_ipv4()).then_some(address)
 }
 
-/// The stricter of what is said for all interfaces and for this one, as the kernel counts: the
-/// larger number.
+/// The mode for an interface: the larger number of the interface's and the one for all.
 fn mode(interface: &str) -> Option<Mode> {
     let value = |name: &str| {
         let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).ok()?;
@@ -122,10 +120,10 @@ fn dropped(interface: &str, sender: Sender, mode: Mode, way: &Route) -> Option<F
         _ => format!("{route}, or switch it off: `sysctl` rp_filter of all and {interface} to 0"),
     };
     Some(match sender {
-        Sender::Only(_) => Finding::error(ABOUT, what, advice),
+        Sender::Only(_) => ABOUT.error(what, advice),
         Sender::Likely(_) => {
             let what = format!("{what}; that is the address in the file's o= line, if it sends");
-            Finding::warning(ABOUT, what, advice)
+            ABOUT.warning(what, advice)
         }
     })
 }
@@ -136,7 +134,7 @@ mod tests {
     use crate::finding::Severity;
 
     #[test]
-    fn what_the_filter_drops() {
+    fn it_finds_what_the_filter_drops() {
         let sender = Sender::Only("10.77.0.2".parse().unwrap());
         let over = |name: &str| Route::Over(name.to_owned());
         let nowhere = Route::None(std::io::ErrorKind::NetworkUnreachable);
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_a_file() {
+    fn it_reads_the_address_of_the_origin_line() {
         let owner = |text: &str| owner(text.as_bytes()).map(|address| address.to_string());
         assert_eq!(owner("v=0\r\no=- 1 1 IN IP4 10.9.0.2\r\n").as_deref(), Some("10.9.0.2"));
         for none in ["v=0\n", "o=- 1 1 IN IP4 host", "o=- 1 1 IN IP4 0.0.0.0", "o=x IN IP6 ::1"] {

@@ -24,7 +24,7 @@ pub(crate) fn findings(daemon: &Daemon, written: &Written, web_user: Option<&str
         let what = format!("the socket's path {} is relative", socket.display());
         let advice = "write an absolute path, such as /run/dynrelay/control.sock: the daemon \
                       may start in any folder";
-        findings.push(Finding::error(ABOUT, what, advice).at(place.clone()));
+        findings.push(ABOUT.error(what, advice).at(place.clone()));
         return findings;
     }
     let group = match daemon.socket_group.as_deref().map(found) {
@@ -67,8 +67,7 @@ fn visiting(named: Option<&str>) -> Result<Visitor, Finding> {
         Ok(Some(user)) => Ok(Visitor::user(&user)),
         Ok(None) if named.is_some() => {
             let what = format!("there is no user {name} on this host");
-            Err(Finding::error(
-                ABOUT,
+            Err(ABOUT.error(
                 what,
                 "give the web server's user, which its configuration \
                 names",
@@ -80,11 +79,11 @@ fn visiting(named: Option<&str>) -> Result<Visitor, Finding> {
             );
             let advice = "give its user: --web-user apache, nginx, http or lighttpd, for \
                 example";
-            Err(Finding::unknown(ABOUT, what, advice))
+            Err(ABOUT.unknown(what, advice))
         }
         Err(error) => {
             let what = format!("the user {name} can't be looked up: {error}");
-            Err(Finding::unknown(ABOUT, what, "check that the system's user database works"))
+            Err(ABOUT.unknown(what, "check that the system's user database works"))
         }
     }
 }
@@ -96,7 +95,7 @@ fn outside(visitor: &Visitor, group: &Group) -> Option<Finding> {
         let what =
             format!("{who} is not a member of {group}, the socket's group, and can't open it");
         let advice = "set socket_group to the web server's own group, or add the user to it";
-        Finding::error(ABOUT, what, advice)
+        ABOUT.error(what, advice)
     })
 }
 
@@ -105,7 +104,7 @@ fn nobody_named() -> Finding {
                 socket";
     let advice = "set it to the web server's group, unless the web server's user is a member of \
                   the daemon's";
-    Finding::warning(ABOUT, what, advice)
+    ABOUT.warning(what, advice)
 }
 
 fn found(name: &str) -> Result<Group, Finding> {
@@ -115,11 +114,11 @@ fn found(name: &str) -> Result<Group, Finding> {
             let what = format!("there is no group {name} on this host");
             let advice = "name the web server's group: www-data, apache, nginx or http, for \
                 example";
-            Err(Finding::error(ABOUT, what, advice))
+            Err(ABOUT.error(what, advice))
         }
         Err(error) => {
             let what = format!("the group {name} can't be looked up: {error}");
-            Err(Finding::unknown(ABOUT, what, "check that the system's user database works"))
+            Err(ABOUT.unknown(what, "check that the system's user database works"))
         }
     }
 }
@@ -134,7 +133,7 @@ fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
         match fs::metadata(folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 let what = format!("{shown} is not a folder, so no socket can be made in it");
-                findings.push(Finding::error(ABOUT, what, "set another path"));
+                findings.push(ABOUT.error(what, "set another path"));
                 break;
             }
             Ok(metadata) => {
@@ -143,7 +142,7 @@ fn folders(socket: &Path, visitor: Option<&Visitor>) -> Vec<Finding> {
                     let advice = format!(
                         "`chmod o+x {shown}`, or give it to one of their groups and `chmod g+x`"
                     );
-                    findings.push(Finding::error(ABOUT, what, advice));
+                    findings.push(ABOUT.error(what, advice));
                 }
             }
             Err(error) => {
@@ -161,10 +160,10 @@ fn unseen(folder: &Path, error: &io::Error) -> Finding {
         let what = format!("there is no folder {shown} for the socket yet");
         let advice = "the systemd unit creates it (RuntimeDirectory); without systemd, create it \
                       and give it to the daemon's user";
-        return Finding::warning(ABOUT, what, advice);
+        return ABOUT.warning(what, advice);
     }
     let what = format!("{shown} can't be looked at: {error}");
-    Finding::unknown(ABOUT, what, "check as root, or as the daemon's user, to see more")
+    ABOUT.unknown(what, "check as root, or as the daemon's user, to see more")
 }
 
 /// Judges the file at the socket's path.
@@ -173,13 +172,13 @@ fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     let metadata = fs::metadata(socket).ok()?;
     if !metadata.file_type().is_socket() {
         let what = format!("{shown} exists and is not a socket");
-        return Some(Finding::error(ABOUT, what, "move it away, or set another path"));
+        return Some(ABOUT.error(what, "move it away, or set another path"));
     }
     if metadata.mode() & 0o002 != 0 {
         let what = format!("everybody on this host may open {shown}, and so start relays");
         let advice = "restart dynrelayd, which creates its socket with mode 0660; if systemd creates \
                       it, set SocketMode=0660 in dynrelayd.socket, and restart that";
-        return Some(Finding::warning(ABOUT, what, advice));
+        return Some(ABOUT.warning(what, advice));
     }
     let visitor = visitor.filter(|who| !who.may(&metadata, 0o2))?;
     let (owner, mode) = (metadata.gid(), metadata.mode() & 0o777);
@@ -194,7 +193,7 @@ fn existing(socket: &Path, visitor: Option<&Visitor>) -> Option<Finding> {
     let owner =
         Group::from_gid(owner.into()).ok().flatten().map_or(owner.to_string(), |it| it.name);
     let what = format!("{name} may not open {shown}: its group is {owner}, its mode {mode:o}");
-    Some(Finding::error(ABOUT, what, advice))
+    Some(ABOUT.error(what, advice))
 }
 
 #[cfg(test)]
@@ -206,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// Whoever is in a group that owns nothing in these tests, or in this one.
+    /// A member of a group.
     fn visitor(gid: u32) -> Visitor {
         let gid = Gid::from_raw(gid);
         Visitor::member(&Group {
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_not_there() {
+    fn a_missing_group_is_found() {
         let socket_group = Some("no-such-group".to_owned());
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
@@ -243,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_path() {
+    fn a_relative_path_is_found() {
         let daemon = Daemon { socket: "x.sock".into(), ..Daemon::default() };
         let found = whats(findings(&daemon, &written(), None));
         assert_eq!(found, ["the socket's path x.sock is relative"]);
     }
 
     #[test]
-    fn a_folder_that_keeps_the_group_out_or_is_missing() {
+    fn a_folder_that_blocks_the_path_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let (web, shown) = (visitor(NOBODYS), folder.path().display());
         let group = Some(&web);
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_there_already() {
+    fn the_socket_itself_is_examined() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let web = visitor(NOBODYS);

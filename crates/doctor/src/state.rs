@@ -55,7 +55,7 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
         let what = format!("the path of the state file {} is relative", state.display());
         let advice = "write an absolute path, such as /var/lib/dynrelay/state.json: the daemon may \
                       start in any folder";
-        return Some(Finding::warning(ABOUT, what, advice));
+        return Some(ABOUT.warning(what, advice));
     }
     let folder = state.parent()?;
     let shown = folder.display();
@@ -64,16 +64,16 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
             let what = format!("there is no folder {shown} for the state file yet, so {LOST}");
             let advice = "the systemd unit creates it (StateDirectory); without systemd, create it and \
                           give it to the daemon's user";
-            Some(Finding::warning(ABOUT, what, advice))
+            Some(ABOUT.warning(what, advice))
         }
         Err(error) => {
             let what = format!("{shown} can't be looked at: {error}");
             let advice = "check as root, or as the daemon's user, to see more";
-            Some(Finding::unknown(ABOUT, what, advice))
+            Some(ABOUT.unknown(what, advice))
         }
         Ok(metadata) if !metadata.is_dir() => {
             let what = format!("{shown} is not a folder, so {LOST}");
-            Some(Finding::warning(ABOUT, what, "set another path"))
+            Some(ABOUT.warning(what, "set another path"))
         }
         Ok(metadata) => {
             // Creating a file in a folder needs the permissions to write and to pass.
@@ -86,11 +86,11 @@ fn finding(state: &Path, writer: Option<&Writer>) -> Option<Finding> {
                      user may, is unknown"
                 );
                 let advice = "check as root while it runs, or as its user";
-                return Some(Finding::unknown(ABOUT, what, advice));
+                return Some(ABOUT.unknown(what, advice));
             }
             let what = format!("the user {name} may not write into {shown}, so {LOST}");
             let advice = format!("`chown {name} {shown}`, if the daemon runs as {name}");
-            Some(Finding::warning(ABOUT, what, advice))
+            Some(ABOUT.warning(what, advice))
         }
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there() {
+    fn a_missing_folder_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let missing = what(&folder.path().join("lib/state.json"), None).unwrap();
         assert!(missing.contains("there is no folder"), "{missing}");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_the_user_may_not_write_into() {
+    fn a_folder_that_the_user_may_not_write_to_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state.json");
         let owner = fs::metadata(folder.path()).unwrap();

@@ -12,7 +12,7 @@ pub(crate) const WEB_USER: &str = "www-data";
 /// A user with their groups, or an otherwise unknown member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Visitor {
-    /// `the user www-data`
+    /// For messages: `the user www-data`.
     pub(crate) name: String,
     uid: Option<Uid>,
     gids: Vec<Gid>,

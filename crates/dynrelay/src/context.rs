@@ -143,36 +143,31 @@ fn patience(request: &Request) -> Duration {
     }
 }
 
-/// A refusal of a name that the daemon doesn't know, with a suggestion if a name is near.
-fn with_hint(daemon: &mut dyn Ask, request: &Request, refused: Refused) -> Refused {
+/// Adds a suggestion to the daemon's refusal of an unknown name, if there is a similar one.
+fn with_hint(daemon: &mut dyn Ask, request: &Request, mut refused: Refused) -> Refused {
     let (stream, edge) = match request {
         Request::Start { stream, edge, .. } | Request::Show { stream, edge } => {
-            (stream, edge.as_deref())
+            (stream.as_str(), edge.as_deref())
         }
-        Request::Stop { stream, edge } => (stream, Some(edge.as_str())),
+        Request::Stop { stream, edge } => (stream.as_str(), Some(edge.as_str())),
         _ => return refused,
     };
-    let hint = match (refused.code, edge) {
-        (ErrorCode::UnknownStream, _) => {
-            let names = |list: &StreamList| {
-                suggest::hint(stream, list.streams.iter().map(|stream| stream.name.as_str()))
-            };
-            streams(daemon).as_ref().map(names)
-        }
-        (ErrorCode::NoEdge, Some(edge)) => {
-            let names = |list: &StreamList| {
-                let edges = list.streams.iter().flat_map(|stream| &stream.edges);
-                suggest::hint(edge, edges.map(String::as_str))
-            };
-            streams(daemon).as_ref().map(names)
-        }
-        _ => None,
+    let typed = match (refused.code, edge) {
+        (ErrorCode::UnknownStream, _) => stream,
+        (ErrorCode::NoEdge, Some(edge)) => edge,
+        _ => return refused,
     };
-    Refused { message: format!("{}{}", refused.message, hint.unwrap_or_default()), ..refused }
-}
-
-/// The daemon's streams; none if it doesn't answer, for the refusal matters more.
-fn streams(daemon: &mut dyn Ask) -> Option<StreamList> {
-    let answer = daemon.ask(&Request::Streams { listen: false }).ok()?;
-    serde_json::from_str(answer.get()).ok()
+    // Without the daemon's names there is no suggestion.
+    let answer = daemon.ask(&Request::Streams { listen: false });
+    let Some(StreamList { streams, .. }) =
+        answer.ok().and_then(|answer| serde_json::from_str(answer.get()).ok())
+    else {
+        return refused;
+    };
+    let names = streams.iter().flat_map(|one| match refused.code {
+        ErrorCode::NoEdge => one.edges.as_slice(),
+        _ => std::slice::from_ref(&one.name),
+    });
+    refused.message += &suggest::hint(typed, names.map(String::as_str));
+    refused
 }

@@ -28,10 +28,9 @@ pub(crate) fn findings(catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     match rules() {
         Ok(rules) => findings.extend(judged(catalog, &rules)),
-        Err(why) => findings.push(Finding::unknown(
-            ABOUT,
+        Err(why) => findings.push(ABOUT.unknown(
             format!("this host's firewall rules can't be seen: {why}"),
-            "look yourself that UDP to the streams' groups, IGMP and ICMP \
+            "check as root, or see yourself that UDP to the streams' groups, IGMP and ICMP \
              destination-unreachable come in",
         )),
     }
@@ -65,7 +64,7 @@ fn legacy() -> Option<Finding> {
     });
     used.then(|| {
         let what = "there are rules of the old iptables, which were not looked at";
-        Finding::unknown(ABOUT, what, "see `iptables-legacy-save`, or move them to nftables")
+        ABOUT.unknown(what, "see `iptables-legacy-save`, or move them to nftables")
     })
 }
 
@@ -76,7 +75,7 @@ fn judged(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     findings
 }
 
-/// The refusals of edges, by the kind of their addresses.
+/// Finds rules that drop the refusals of edges.
 fn refusals(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (v6, name) in [(false, "icmp"), (true, "icmpv6")] {
@@ -140,9 +139,9 @@ fn relays(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
     findings
 }
 
-/// Streams whose packets are dropped, by what drops them; and the queries of their groups.
+/// Finds rules that drop packets of streams, or the queries of their groups.
 fn streams(catalog: &Catalog, rules: &Ruleset) -> Vec<Finding> {
-    // A stream that is pulled comes from this host, over the loopback.
+    // A pulled stream arrives over the loopback.
     let arriving = catalog.streams().filter(|stream| stream.source.is_none());
     let sources: Vec<(&str, Source)> = arriving
         .flat_map(|stream| {
@@ -179,8 +178,8 @@ impl Fate {
     fn finding(&self, what: String, advice: &str) -> Option<Finding> {
         match self {
             Self::Passes => None,
-            Self::Dropped { .. } => Some(Finding::error(ABOUT, what, advice)),
-            Self::Perhaps { .. } => Some(Finding::warning(ABOUT, what, advice)),
+            Self::Dropped { .. } => Some(ABOUT.error(what, advice)),
+            Self::Perhaps { .. } => Some(ABOUT.warning(what, advice)),
         }
     }
 }

@@ -24,14 +24,8 @@ enum Answer {
     Doubtful,
 }
 
-/// One more step to tell.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct News {
-    pub(super) step: Stage,
-    pub(super) outcome: Outcome,
-    pub(super) what: String,
-    pub(super) advice: &'static str,
-}
+/// An outcome, what was found, and what to do.
+type Found = (Outcome, String, &'static str);
 
 #[derive(Debug)]
 struct Flow {
@@ -85,7 +79,7 @@ impl Answers {
     }
 
     /// What is new since the last call; at the end (`over`) also what is known of the rest.
-    pub(super) fn news(&mut self, over: bool) -> Vec<News> {
+    pub(super) fn news(&mut self, over: bool) -> Vec<(Stage, Found)> {
         self.flows.iter_mut().flat_map(|flow| flow.news(over)).collect()
     }
 }
@@ -123,23 +117,23 @@ impl Flow {
         }
     }
 
-    fn news(&mut self, over: bool) -> Vec<News> {
+    fn news(&mut self, over: bool) -> Vec<(Stage, Found)> {
         let mut news = Vec::new();
         let sent = self.is_rtp() && self.answer != Answer::Unsent;
         if sent && !std::mem::replace(&mut self.told_sent, true) {
             let what = format!("{} is sent to {}", self.status.media, self.status.to);
-            news.push(News { step: Stage::Packets, outcome: Outcome::Ok, what, advice: "" });
+            news.push((Stage::Packets, (Outcome::Ok, what, "")));
         }
         if (self.is_settled() || over) && !std::mem::replace(&mut self.told, true) {
-            news.extend(self.conclusion());
+            news.extend(self.conclusion().map(|found| (Stage::Answer, found)));
         }
         news
     }
 
     /// The answer in words; of RTCP only that it is refused.
-    fn conclusion(&self) -> Option<News> {
+    fn conclusion(&self) -> Option<Found> {
         let FlowStatus { media, to, refusals, .. } = &self.status;
-        let (outcome, what, advice) = match self.answer {
+        Some(match self.answer {
             Answer::Refused if !self.is_rtp() => {
                 (Outcome::Ok, format!("{media}'s RTCP is refused at {to}, which does no harm"), "")
             }
@@ -179,8 +173,7 @@ impl Flow {
                 format!("no packet of {media} was sent to {to}"),
                 "nothing arrives from the encoder: `dynrelay scan`",
             ),
-        };
-        Some(News { step: Stage::Answer, outcome, what, advice })
+        })
     }
 }
 
@@ -209,7 +202,7 @@ mod tests {
     }
 
     fn outcomes(answers: &mut Answers, over: bool) -> Vec<(Stage, Outcome)> {
-        answers.news(over).iter().map(|one| (one.step, one.outcome)).collect()
+        answers.news(over).iter().map(|(step, found)| (*step, found.0)).collect()
     }
 
     const SENT: (Stage, Outcome) = (Stage::Packets, Outcome::Ok);
@@ -256,8 +249,8 @@ mod tests {
         answers.look(&detail(7, Unknown, Unknown), || panic!());
         answers.look(&detail(8, Refused, Refused), || panic!());
         let news = answers.news(true);
-        assert!(news[1].what.contains("(1 refusal)"), "{news:?}");
-        let outcomes: Vec<_> = news.iter().map(|one| (one.step, one.outcome)).collect();
+        assert!(news[1].1.1.contains("(1 refusal)"), "{news:?}");
+        let outcomes: Vec<_> = news.iter().map(|(step, found)| (*step, found.0)).collect();
         assert_eq!(
             outcomes,
             [SENT, (Stage::Answer, Outcome::Failed), (Stage::Answer, Outcome::Ok)]

@@ -18,7 +18,7 @@ use wording::{count, explained};
 use self::answer::Answers;
 pub use self::step::{News, Outcome, Stage, Step};
 use self::step::{Steps, Stuck};
-use crate::{refusals, rtsp};
+use crate::{edges, refusals};
 
 /// How long the encoder's packets are waited for.
 const LISTEN: Duration = Duration::from_secs(5);
@@ -144,8 +144,8 @@ impl<'a> Walk<'a> {
 
     fn rtsp(&self, steps: &mut Steps<'_>) -> Taken<()> {
         let url = &self.edge.url;
-        let said = rtsp::options(url.as_str()).map_err(|error| {
-            steps.fail(Stage::Edge, format!("{url} does not answer: {error}"), rtsp::ADVICE)
+        let said = edges::options(url.as_str()).map_err(|error| {
+            steps.fail(Stage::Edge, format!("{url} does not answer: {error}"), edges::NO_ANSWER)
         })?;
         steps.tell(Stage::Edge, Outcome::Ok, format!("{url} answers: {said}"), "");
         Ok(())
@@ -188,8 +188,8 @@ impl<'a> Walk<'a> {
                 relay => return Err(self.closed(steps, relay)),
             };
             answers.look(&relay, || refusals::come_back(relay.address));
-            for news in answers.news(over) {
-                steps.tell(news.step, news.outcome, news.what, news.advice);
+            for (stage, (outcome, what, advice)) in answers.news(over) {
+                steps.tell(stage, outcome, what, advice);
             }
             if over || answers.are_settled() {
                 return Ok(());
