@@ -60,7 +60,7 @@ impl Says {
     }
 }
 
-impl daemon::Daemon for Says {
+impl answer::Daemon for Says {
     fn start(&mut self, stream: &str, _: Option<IpAddr>) -> Result<Started, ClientError> {
         assert!(stream.len() <= 64 && !stream.contains(['/', '<', '\n', '\0', '%']));
         let (url, title) = (format!("rtsp://{}", self.text), Some(self.text.clone()));

@@ -1,25 +1,20 @@
-//! Fuzzes reading RTCP from an edge.
+//! Fuzzes reading RTCP from an edge, and the statistics of a receiver.
 #![no_main]
 
-mod event {
-    pub(crate) use forward::Feedback;
-}
-#[allow(dead_code)]
-#[path = "../../crates/forward/src/rtcp.rs"]
-mod rtcp;
+use std::time::Instant;
 
-use event::Feedback;
 use libfuzzer_sys::fuzz_target;
+use rtp::rtcp;
 
 fuzz_target!(|datagram: &[u8]| {
-    let told: Vec<Feedback> = rtcp::feedback(datagram).collect();
-    assert!(told.len() <= datagram.len() / 4);
-    for feedback in told {
-        if let Feedback::ReceiverReport { blocks } = feedback {
-            assert!(datagram.len() >= 8 + 24 * usize::from(blocks));
-        }
+    assert!(rtcp::feedback(datagram).count() <= datagram.len() / 4);
+    if rtcp::sender_report(datagram).is_some() {
+        assert!(datagram.len() >= 28);
     }
-    if rtcp::begins_with_sender_report(datagram) {
-        assert!(datagram.len() >= 28 && rtcp::is_rtcp(datagram));
+    let (mut receiver, now) = (rtp::Receiver::new(Some(90_000)), Instant::now());
+    for packet in datagram.chunks(40) {
+        receiver.rtp(packet, now);
+        receiver.rtcp(packet, now);
+        receiver.block(now);
     }
 });
