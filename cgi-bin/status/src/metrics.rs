@@ -109,10 +109,13 @@ impl Told {
             self.each(name, running, |relay| relay.viewers.map(u64::from));
         }
         type Of = fn(&RelayStatus) -> u64;
-        let counters: [(&str, &str, &str, Of); 6] = [
+        let counters: [(&str, &str, &str, Of); 7] = [
             ("packets", "", "Packets sent to the edge.", |relay| relay.packets),
             ("sent_bytes", "bytes", "UDP payload sent to the edge.", |relay| relay.bytes),
-            ("refusals", "", "ICMP errors that came back.", |relay| relay.refusals),
+            ("refusals", "", "Packets that the edge refused.", |relay| relay.refusals),
+            ("forged_errors", "", "ICMP errors that fit no packet that was sent.", |relay| {
+                relay.forged
+            }),
             ("missing_packets", "", "Packets that never arrived from the encoder.", |relay| {
                 relay.gaps
             }),

@@ -83,6 +83,9 @@ fn told(detail: &RelayDetail, from: Option<&Origin>, now: u64) -> Vec<(&'static 
     }
     facts.push(("Sent", sent));
     facts.push(("Refused", grouped(relay.refusals)));
+    if relay.forged > 0 {
+        facts.push(("Forged ICMP errors, ignored", grouped(relay.forged)));
+    }
     facts.extend(from.map(|from| ("Comes from", origin(from))));
     facts
 }

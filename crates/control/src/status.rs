@@ -69,8 +69,11 @@ pub struct RelayStatus {
     pub bytes: u64,
     /// Current bytes of payload a second.
     pub rate: u64,
-    /// ICMP errors that came back.
+    /// Refusals: ICMP errors of the edge about packets that were sent.
     pub refusals: u64,
+    /// ICMP errors that fit no packet that was sent. They have no effect.
+    #[serde(default)]
+    pub forged: u64,
     /// Packets that passed the gate but could not be sent.
     #[serde(default)]
     pub lost: u64,
@@ -187,8 +190,11 @@ pub struct FlowStatus {
     /// Current bytes of payload a second.
     #[serde(default)]
     pub rate: u64,
-    /// ICMP errors that came back.
+    /// Refusals: ICMP errors of the edge about packets that were sent.
     pub refusals: u64,
+    /// ICMP errors that fit no packet that was sent. They have no effect.
+    #[serde(default)]
+    pub forged: u64,
     /// Packets that passed the gate but could not be sent.
     #[serde(default)]
     pub lost: u64,

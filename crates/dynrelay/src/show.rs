@@ -99,6 +99,10 @@ fn facts(detail: &RelayDetail, now: u64) -> Vec<(&'static str, String)> {
     }
     facts.push(("to", detail.address.to_string()));
     facts.push(("refused", count(relay.refusals, "time")));
+    if relay.forged > 0 {
+        let errors = count(relay.forged, "ICMP error");
+        facts.push(("forged", format!("{errors} that fit no packet; they have no effect")));
+    }
     let reports: u64 = detail.flows.iter().map(|flow| flow.reports).sum();
     if reports > 0 {
         facts.push(("heard", format!("{} from the edge", count(reports, "packet"))));

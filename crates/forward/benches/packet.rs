@@ -13,6 +13,8 @@ use std::io::IoSlice;
 mod gso;
 #[path = "../src/loop_guard.rs"]
 mod loop_guard;
+#[path = "../src/recent.rs"]
+mod recent;
 
 const BATCH: u16 = 64;
 

@@ -1,23 +1,37 @@
 //! Events of flows, and how the plane's owner learns of them.
 
-use crate::cell::{Counter, GateCell};
+use crate::cell::{AddressCell, Counter, GateCell};
 use model::Gate;
 use rtp::Feedback;
 use std::fmt;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An event of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlowEvent {
     /// The packet that `Gate::Probe` lets through was sent, and the gate is shut again.
-    Probed,
-    /// The edge refused a packet. `Counters::refusals` says how often so far.
-    Refused,
+    Probed {
+        /// The packet's sequence number, if it is RTP.
+        sequence: Option<u16>,
+    },
+    /// The edge refused a packet that was sent lately. `Counters::refusals` says how often so far.
+    Refused {
+        /// The number of the RTP packet that was refused last, if the edge quotes it.
+        sequence: Option<u16>,
+    },
+    /// A firewall rejects the flow (ICMP "administratively prohibited").
+    Firewalled {
+        /// The firewall's address, if it is known.
+        offender: Option<IpAddr>,
+    },
     /// Packets can't reach the edge, or this host lets nothing out.
     Unreachable {
         /// The error number of the last failure, e.g. EHOSTUNREACH or EPERM.
         errno: i32,
+        /// The router that says so; `None` if it is this host's routes or firewall.
+        offender: Option<IpAddr>,
     },
     /// The edge sent RTCP back on the flow's socket.
     Report(Feedback),
@@ -41,8 +55,8 @@ pub struct Notice {
 pub(crate) type Notify = Arc<dyn Fn(Notice) + Send + Sync>;
 
 impl Notice {
-    /// The flow's unread events: a probe, refusals, reports, failure, in this order. Later events
-    /// make a new notice, so read before you act.
+    /// The flow's unread events: a probe, refusals, other errors, reports, failure, in this order.
+    /// Later events make a new notice, so read before you act.
     pub fn read(self) -> impl Iterator<Item = FlowEvent> {
         self.cell.unread.take()
     }
@@ -62,6 +76,10 @@ pub(crate) struct FlowCell {
     pub(crate) packets: Counter,
     pub(crate) bytes: Counter,
     pub(crate) refusals: Counter,
+    /// ICMP errors that quote no packet of the flow.
+    pub(crate) forged: Counter,
+    /// The sender of such an error.
+    pub(crate) forger: AddressCell,
     pub(crate) lost: Counter,
     pub(crate) reports: Counter,
     unread: Unread,
@@ -76,6 +94,8 @@ impl FlowCell {
             packets: Counter::default(),
             bytes: Counter::default(),
             refusals: Counter::default(),
+            forged: Counter::default(),
+            forger: AddressCell::default(),
             lost: Counter::default(),
             reports: Counter::default(),
             unread: Unread::default(),
@@ -92,26 +112,56 @@ impl FlowCell {
 
 const PROBED: u8 = 1;
 const REFUSED: u8 = 2;
-const UNREACHABLE: u8 = 4;
-const RECEIVER_REPORT: u8 = 8;
-const VIEWERS: u8 = 16;
-const FAILED: u8 = 32;
+const FIREWALLED: u8 = 4;
+const UNREACHABLE: u8 = 8;
+const RECEIVER_REPORT: u8 = 16;
+const VIEWERS: u8 = 32;
+const FAILED: u8 = 64;
 
 /// The unread events of a flow: one bit for each kind, and the kind's last value.
 #[derive(Debug, Default)]
 struct Unread {
     kinds: AtomicU8,
+    probed: Number,
+    refused: Number,
+    /// The offenders of [`FIREWALLED`] and [`UNREACHABLE`]. Packets take no part in this.
+    offenders: Mutex<[Option<IpAddr>; 2]>,
     errno: AtomicI32,
     viewers: AtomicU32,
+}
+
+/// A sequence number, or none.
+#[derive(Debug, Default)]
+struct Number(AtomicU32);
+
+impl Number {
+    fn put(&self, number: Option<u16>) {
+        self.0.store(number.map_or(0, |number| 0x1_0000 | u32::from(number)), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<u16> {
+        self.0.load(Ordering::Relaxed).checked_sub(0x1_0000)?.try_into().ok()
+    }
 }
 
 impl Unread {
     /// Stores an event; true if there was no unread one.
     fn put(&self, event: FlowEvent) -> bool {
         let kind = match event {
-            FlowEvent::Probed => PROBED,
-            FlowEvent::Refused => REFUSED,
-            FlowEvent::Unreachable { errno } => {
+            FlowEvent::Probed { sequence } => {
+                self.probed.put(sequence);
+                PROBED
+            }
+            FlowEvent::Refused { sequence } => {
+                self.refused.put(sequence);
+                REFUSED
+            }
+            FlowEvent::Firewalled { offender } => {
+                self.offenders.lock().unwrap_or_else(PoisonError::into_inner)[0] = offender;
+                FIREWALLED
+            }
+            FlowEvent::Unreachable { errno, offender } => {
+                self.offenders.lock().unwrap_or_else(PoisonError::into_inner)[1] = offender;
                 self.errno.store(errno, Ordering::Relaxed);
                 UNREACHABLE
             }
@@ -128,10 +178,13 @@ impl Unread {
     fn take(&self) -> impl Iterator<Item = FlowEvent> + use<> {
         let kinds = self.kinds.swap(0, Ordering::AcqRel);
         let viewers = self.viewers.load(Ordering::Relaxed);
+        let errno = self.errno.load(Ordering::Relaxed);
+        let [firewall, offender] = *self.offenders.lock().unwrap_or_else(PoisonError::into_inner);
         let all = [
-            (PROBED, FlowEvent::Probed),
-            (REFUSED, FlowEvent::Refused),
-            (UNREACHABLE, FlowEvent::Unreachable { errno: self.errno.load(Ordering::Relaxed) }),
+            (PROBED, FlowEvent::Probed { sequence: self.probed.get() }),
+            (REFUSED, FlowEvent::Refused { sequence: self.refused.get() }),
+            (FIREWALLED, FlowEvent::Firewalled { offender: firewall }),
+            (UNREACHABLE, FlowEvent::Unreachable { errno, offender }),
             (RECEIVER_REPORT, FlowEvent::Report(Feedback::ReceiverReport)),
             (VIEWERS, FlowEvent::Report(Feedback::Viewers(viewers))),
             (FAILED, FlowEvent::Failed),
@@ -147,15 +200,19 @@ mod tests {
     #[test]
     fn events_join_until_they_are_read() {
         let unread = Unread::default();
-        let unreachable = FlowEvent::Unreachable { errno: libc::EPERM };
+        let offender = Some("10.9.0.1".parse().unwrap());
+        let unreachable = FlowEvent::Unreachable { errno: libc::EHOSTUNREACH, offender };
         assert!(unread.put(unreachable));
+        assert!(!unread.put(FlowEvent::Refused { sequence: Some(65_535) }));
         assert!(!unread.put(FlowEvent::Report(Feedback::Viewers(1))));
         assert!(!unread.put(FlowEvent::Report(Feedback::Viewers(3))));
-        assert!(!unread.put(FlowEvent::Probed));
+        assert!(!unread.put(FlowEvent::Probed { sequence: None }));
         let read: Vec<_> = unread.take().collect();
         let viewers = FlowEvent::Report(Feedback::Viewers(3));
-        assert_eq!(read, [FlowEvent::Probed, unreachable, viewers]);
+        let probed = FlowEvent::Probed { sequence: None };
+        let refused = FlowEvent::Refused { sequence: Some(65_535) };
+        assert_eq!(read, [probed, refused, unreachable, viewers]);
         assert_eq!(unread.take().count(), 0);
-        assert!(unread.put(FlowEvent::Refused));
+        assert!(unread.put(FlowEvent::Refused { sequence: None }));
     }
 }

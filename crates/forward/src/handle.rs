@@ -6,7 +6,7 @@ use crate::ingest_counters::{IngestCounters, Totals};
 use crate::registry::{OpenedFlow, OpenedTap, Place, Registry};
 use model::Gate;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ impl Flow {
             packets: self.cell.packets.get(),
             bytes: self.cell.bytes.get(),
             refusals: self.cell.refusals.get(),
+            forged: self.cell.forged.get(),
             lost: self.cell.lost.get(),
             reports: self.cell.reports.get(),
             drops: arrived.drops,
@@ -59,6 +60,11 @@ impl Flow {
     /// last call for any flow of that source. Such packets are dropped.
     pub fn take_returned(&self) -> Option<SocketAddr> {
         self.ingest.returned_by.take()
+    }
+
+    /// The sender of a forged ICMP error for this flow, if one came since the last call.
+    pub fn take_forger(&self) -> Option<IpAddr> {
+        self.cell.forger.take().map(|address| address.ip())
     }
 
     /// The address and port that the flow sends from.
@@ -100,8 +106,10 @@ pub struct Counters {
     pub packets: u64,
     /// Their payload, in bytes.
     pub bytes: u64,
-    /// ICMP errors that came back for the flow.
+    /// Refusals: ICMP "port unreachable" from the edge about packets that the flow sent.
     pub refusals: u64,
+    /// ICMP errors about packets that the flow never sent, or without evidence. They have no effect.
+    pub forged: u64,
     /// Datagrams that passed the gate but could not be sent: no room, no route.
     pub lost: u64,
     /// Packets that the edge sent back.

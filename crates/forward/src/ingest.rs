@@ -61,7 +61,7 @@ impl Ingest {
         }
         self.inspect(batch, now);
         for output in &mut self.outputs {
-            output.forward(batch.datagrams(), notify);
+            output.forward(batch.datagrams(), now, notify);
         }
         self.counters.received.add(batch.count() as u64);
         self.counters.gaps.set(self.sequence.missing());

@@ -6,14 +6,16 @@
 //! streams, edges or viewers by name.
 //!
 //! The modules depend on each other in this order only: `plane`, `handle`, `registry`, `worker`,
-//! `ingest`, `output` and `tap`, the sockets, and at the bottom what threads share: `event`,
-//! `ingest_counters`, `cell`. All unsafe code is in `sys`.
+//! `ingest`, `output` and `tap`, `evidence`, `quoting` and `icmp`, the sockets, and at the bottom what threads
+//! share: `event`, `ingest_counters`, `cell`. All unsafe code is in `sys`.
 
 mod cell;
 mod error;
 mod event;
+mod evidence;
 mod gso;
 mod handle;
+mod icmp;
 mod ingest;
 mod ingest_counters;
 mod ingest_socket;
@@ -23,6 +25,8 @@ mod output;
 mod output_socket;
 mod path;
 mod plane;
+mod quoting;
+mod recent;
 mod registry;
 mod sys;
 mod tap;

@@ -8,22 +8,13 @@
 //! The kernel is asked for senders only for a moment after a stream begins, and while packets repeat.
 //! Otherwise the guard costs one stored number per packet.
 
+use crate::recent::Recent;
 use rtp::{Header, Packet, rtcp};
 use std::hash::{DefaultHasher, Hasher};
 use std::net::SocketAddr;
 
 /// How many packets a track remembers at first: three seconds of an ordinary video.
 const WINDOW: usize = 1024;
-
-/// For how many milliseconds a track should remember packets: longer than a loop should take. If
-/// packets come too fast for that, the track grows.
-const SPAN: u64 = 2000;
-
-/// A track grows by this factor at most at once, since the cause may be a single burst.
-const STEP: usize = 8;
-
-/// The largest track has a place for every sequence number: a second of half a gigabit.
-const LARGEST: usize = 1 << 16;
 
 /// For how many batches the kernel is asked for senders after a stream begins or a packet repeats.
 const WATCH: u8 = 32;
@@ -53,12 +44,7 @@ pub(crate) struct LoopGuard {
 #[derive(Debug)]
 struct Track {
     ssrc: u32,
-    /// Their marks, indexed by the low bits of the sequence number; 0 is none.
-    seen: Vec<u16>,
-    /// How many new packets came since `turned`.
-    fresh: usize,
-    /// When the track last began from its first place, in coarse milliseconds.
-    turned: u64,
+    recent: Recent<u16>,
     /// The sender of new packets, if it is known.
     sender: Option<SocketAddr>,
     /// When the last new packet came, in coarse milliseconds.
@@ -126,7 +112,7 @@ impl LoopGuard {
             self.tracks.iter().position(|track| track.as_ref().is_some_and(|t| t.ssrc == ssrc));
         let at = known.unwrap_or_else(|| self.begin(ssrc, now));
         let Some(track) = &mut self.tracks[at] else { return false };
-        if track.remember(sequence, mark, now) {
+        if track.recent.remember(sequence, mark, now) {
             track.last_new = now;
             track.sender = sender.or(track.sender);
             return false;
@@ -144,11 +130,10 @@ impl LoopGuard {
     fn begin(&mut self, ssrc: u32, now: u64) -> usize {
         self.next = (self.next + 1) % TRACKS;
         // SSRCs that take turns must not cost an allocation each time.
-        let mut seen = self.tracks[self.next].take().map(|old| old.seen).unwrap_or_default();
-        seen.clear();
-        seen.resize(WINDOW, 0);
-        self.tracks[self.next] =
-            Some(Track { ssrc, seen, fresh: 0, turned: now, sender: None, last_new: now });
+        let old = self.tracks[self.next].take().map(|old| old.recent);
+        let mut recent = old.unwrap_or_else(|| Recent::new(WINDOW));
+        recent.clear(WINDOW, now);
+        self.tracks[self.next] = Some(Track { ssrc, recent, sender: None, last_new: now });
         self.watch = WATCH;
         self.next
     }
@@ -182,37 +167,6 @@ impl LoopGuard {
             Some(_) => true,
             None => report.repeats > REPEATS,
         }
-    }
-}
-
-impl Track {
-    /// Remembers a packet; false if it came before.
-    fn remember(&mut self, sequence: u16, mark: u16, now: u64) -> bool {
-        let place = usize::from(sequence) & (self.seen.len() - 1);
-        if std::mem::replace(&mut self.seen[place], mark) == mark {
-            return false;
-        }
-        self.fresh += 1;
-        if self.fresh == self.seen.len() {
-            self.grow(sequence, now);
-        }
-        true
-    }
-
-    /// Grows if the last `fresh` packets filled the track in less than [`SPAN`].
-    fn grow(&mut self, last: u16, now: u64) {
-        let took = now.saturating_sub(self.turned).max(1);
-        let times = usize::try_from(SPAN.div_ceil(took)).unwrap_or(STEP).min(STEP);
-        let old = self.seen.len();
-        let room = (old * times.next_power_of_two()).min(LARGEST);
-        if room > old {
-            let mut seen = vec![0; room];
-            for number in (0..old).map(|ago| usize::from(last).wrapping_sub(ago)) {
-                seen[number & (room - 1)] = self.seen[number & (old - 1)];
-            }
-            self.seen = seen;
-        }
-        (self.fresh, self.turned) = (0, now);
     }
 }
 

@@ -1,25 +1,30 @@
 //! Sends a flow's packets to its target, and reads what comes back.
 
 use crate::event::{FlowCell, FlowEvent, Notify};
+use crate::evidence::{Evidence, Finding};
 use crate::gso::{runs, segment_control};
-
+use crate::icmp::{ErrorBuffer, IcmpError, next_error};
 use crate::path::Pass;
 use crate::sys::BATCH;
-use model::Gate;
-use model::PayloadTypes;
+use model::{Gate, PayloadTypes};
 use rtp::rtcp;
 use socket2::{MsgHdr, SockRef};
 use std::io::{self, ErrorKind, IoSlice};
-use std::mem::MaybeUninit;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-/// How often a datagram is tried. A failed call reports the refusal of an earlier datagram, and
-/// several refusals may be waiting.
-const TRIES: usize = 4;
+/// How often a datagram is tried. Each failure reports an ICMP error about an earlier datagram, true
+/// or forged; so many of them in a row are no coincidence.
+const TRIES: usize = 64;
 
-/// How many packets or errors are read back at a time.
-const READ_BACK: usize = 16;
+/// How often it is tried if the last one was given up.
+const FEWER_TRIES: usize = 4;
+
+/// How many packets, or how many errors, one call reads.
+const READ_BACK: usize = 32;
+
+/// After how many milliseconds runs that the path did not take are tried again.
+const RETRY_RUNS: u64 = 60_000;
 
 /// The calls that an output makes on its connected socket.
 pub(crate) trait OutputSocket {
@@ -27,10 +32,10 @@ pub(crate) trait OutputSocket {
     /// Sends datagrams of one size in one call. The last may be shorter.
     fn send_run(&self, run: &[IoSlice<'_>]) -> io::Result<usize>;
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Empties the socket's error queue. A failing call reports each error, too.
-    fn forget_errors(&self) {}
-    /// The target's name in the log.
-    fn target(&self) -> String;
+    /// The next entry of the error queue, as [`next_error`] returns it.
+    fn next_error(&self, buffer: &mut ErrorBuffer) -> Option<Option<IcmpError>>;
+    /// Clears an error that the next call would report.
+    fn clear_error(&self);
 }
 
 impl OutputSocket for UdpSocket {
@@ -49,29 +54,25 @@ impl OutputSocket for UdpSocket {
         self.recv(buffer)
     }
 
-    fn forget_errors(&self) {
-        // Each entry holds the packet that failed; nothing needs it.
-        let mut unread = [MaybeUninit::uninit(); 1];
-        for _ in 0..READ_BACK {
-            let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
-            if SockRef::from(self).recv_with_flags(&mut unread, flags).is_err() {
-                return;
-            }
-        }
+    fn next_error(&self, buffer: &mut ErrorBuffer) -> Option<Option<IcmpError>> {
+        next_error(self, buffer)
     }
 
-    fn target(&self) -> String {
-        self.peer_addr().map_or_else(|_| "?".to_owned(), |target| target.to_string())
+    fn clear_error(&self) {
+        let _ = self.take_error();
     }
 }
 
 /// The cause of a failed send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Failure {
     /// An ICMP error about an earlier packet, or no route. This packet was not sent.
-    Refused,
+    Error,
     /// This host's own firewall.
     Blocked,
-    /// The kernel or the path takes no runs, or none of such datagrams.
+    /// The datagram or the run is too large for the path; or an ICMP error said so of an earlier one.
+    TooLarge,
+    /// The kernel or the interface takes no runs.
     Unfit,
     /// There is no room now.
     Full,
@@ -82,10 +83,21 @@ impl Failure {
         match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => Failure::Full,
             Some(libc::EPERM) => Failure::Blocked,
-            Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) | None => Failure::Unfit,
-            Some(_) => Failure::Refused,
+            Some(libc::EMSGSIZE) => Failure::TooLarge,
+            Some(libc::EIO | libc::EINVAL) | None => Failure::Unfit,
+            Some(_) => Failure::Error,
         }
     }
+}
+
+/// Which runs go out one packet at a time, because the path did not take them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Singly {
+    /// Runs of datagrams of this size or more; `None` is no runs.
+    from: Option<usize>,
+    /// Until when, in coarse milliseconds.
+    until: u64,
+    warned: bool,
 }
 
 /// One flow's sending side.
@@ -93,11 +105,13 @@ pub(crate) struct Output<S = UdpSocket> {
     pub(crate) id: u32,
     pub(crate) socket: S,
     pub(crate) cell: Arc<FlowCell>,
+    target: SocketAddr,
     pass: Pass,
     /// The source's payload types that are RTP although they look like RTCP.
     named: PayloadTypes,
-    /// Whether a run goes out in one call; false after that failed.
-    in_runs: bool,
+    evidence: Evidence,
+    singly: Singly,
+    tries: usize,
 }
 
 impl<S: OutputSocket> Output<S> {
@@ -105,16 +119,21 @@ impl<S: OutputSocket> Output<S> {
         id: u32,
         socket: S,
         cell: Arc<FlowCell>,
+        target: SocketAddr,
         pass: Pass,
         named: PayloadTypes,
+        evidence: Evidence,
     ) -> Output<S> {
-        Output { id, socket, cell, pass, named, in_runs: true }
+        let singly = Singly::default();
+        Output { id, socket, cell, target, pass, named, evidence, singly, tries: TRIES }
     }
 
-    /// Sends the datagrams of a batch of at most [`BATCH`] that pass the gate and the filter.
+    /// Sends the datagrams of a batch of at most [`BATCH`] that pass the gate and the filter. `now`
+    /// is in coarse milliseconds.
     pub(crate) fn forward<'d>(
         &mut self,
         datagrams: impl Iterator<Item = &'d [u8]>,
+        now: u64,
         notify: &Notify,
     ) {
         let setting = self.cell.gate.read();
@@ -123,15 +142,18 @@ impl<S: OutputSocket> Output<S> {
         match setting.gate() {
             Gate::Shut => {}
             Gate::Probe => {
-                if passing.next().is_some_and(|probe| self.send_one(probe, notify)) {
+                if let Some(probe) = passing.next()
+                    && self.send_one(probe, now, notify)
+                {
                     self.cell.gate.shut(setting);
-                    self.cell.raise(FlowEvent::Probed, notify);
+                    let sequence = self.evidence.sequence(probe);
+                    self.cell.raise(FlowEvent::Probed { sequence }, notify);
                 }
             }
             Gate::Open => {
                 let Some(first) = passing.next() else { return };
                 let Some(second) = passing.next() else {
-                    self.send_one(first, notify);
+                    self.send_one(first, now, notify);
                     return;
                 };
                 let passing = [first, second].into_iter().chain(passing);
@@ -141,81 +163,94 @@ impl<S: OutputSocket> Output<S> {
                     *slice = IoSlice::new(datagram);
                     count += 1;
                 }
-                runs(&slices[..count]).for_each(|run| self.send_run(run, notify));
+                runs(&slices[..count]).for_each(|run| self.send_run(run, now, notify));
             }
         }
     }
 
-    fn send_run(&mut self, run: &[IoSlice<'_>], notify: &Notify) {
-        if run.len() == 1 || !self.in_runs {
-            run.iter().for_each(|datagram| {
-                self.send_one(datagram, notify);
-            });
-            return;
+    fn send_run(&mut self, run: &[IoSlice<'_>], now: u64, notify: &Notify) {
+        let size = run.first().map_or(0, |first| first.len());
+        let singly = self.singly.from.is_some_and(|from| size >= from && now < self.singly.until);
+        if run.len() > 1 && !singly {
+            let Err(error) = self.retry(run, now, |socket| socket.send_run(run)) else { return };
+            let from = match Failure::of(&error) {
+                Failure::TooLarge => size,
+                Failure::Unfit => 0,
+                _ => return self.give_up(run.len(), &error, notify),
+            };
+            self.send_singly(from, &error, now);
         }
-        for _ in 0..TRIES {
-            let Err(error) = self.socket.send_run(run) else { return self.count_sent(run) };
-            match Failure::of(&error) {
-                Failure::Refused => self.refused(&error, notify),
-                Failure::Unfit => {
-                    let target = self.socket.target();
-                    tracing::warn!(%target, %error, "the path takes no batches: packets go out one by one from now on");
-                    self.in_runs = false;
-                    return self.send_run(run, notify);
-                }
-                Failure::Blocked => {
-                    self.failed(&error, notify);
-                    break;
-                }
-                Failure::Full => break,
-            }
+        for datagram in run {
+            self.send_one(datagram, now, notify);
         }
-        self.cell.lost.add(run.len() as u64);
+    }
+
+    /// Sends runs of datagrams of this size or more one packet at a time, for a while.
+    fn send_singly(&mut self, from: usize, error: &io::Error, now: u64) {
+        if !std::mem::replace(&mut self.singly.warned, true) {
+            let target = self.target;
+            tracing::warn!(%target, %error, size = from, "the path takes no batches of packets of \
+                this size: they go out one by one");
+        }
+        let before = self.singly.from.filter(|_| now < self.singly.until);
+        self.singly.from = Some(before.map_or(from, |before| before.min(from)));
+        self.singly.until = now + RETRY_RUNS;
     }
 
     /// Sends one datagram; false if it could not be sent.
-    fn send_one(&self, datagram: &[u8], notify: &Notify) -> bool {
-        for _ in 0..TRIES {
-            let Err(error) = self.socket.send_one(datagram) else {
-                self.count_sent(&[IoSlice::new(datagram)]);
-                return true;
-            };
-            match Failure::of(&error) {
-                Failure::Refused => self.refused(&error, notify),
-                Failure::Blocked => {
-                    self.failed(&error, notify);
-                    break;
-                }
-                Failure::Unfit | Failure::Full => break,
+    fn send_one(&mut self, datagram: &[u8], now: u64, notify: &Notify) -> bool {
+        let slices = [IoSlice::new(datagram)];
+        match self.retry(&slices, now, |socket| socket.send_one(datagram)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.give_up(1, &error, notify);
+                false
             }
         }
-        self.cell.lost.add(1);
-        false
     }
 
-    fn count_sent(&self, datagrams: &[IoSlice<'_>]) {
-        self.cell.packets.add(datagrams.len() as u64);
-        self.cell.bytes.add(datagrams.iter().map(|datagram| datagram.len() as u64).sum());
+    /// Repeats a send that failed because of an ICMP error, and counts what was sent. Whether such an
+    /// error is true, only the error queue says.
+    fn retry(
+        &mut self,
+        datagrams: &[IoSlice<'_>],
+        now: u64,
+        send: impl Fn(&S) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        let mut failed = ErrorKind::Other.into();
+        for _ in 0..self.tries {
+            let Err(error) = send(&self.socket) else {
+                self.tries = TRIES;
+                self.cell.packets.add(datagrams.len() as u64);
+                self.cell.bytes.add(datagrams.iter().map(|one| one.len() as u64).sum());
+                datagrams.iter().for_each(|datagram| self.evidence.sent(datagram, now));
+                return Ok(());
+            };
+            if !matches!(Failure::of(&error), Failure::Error | Failure::TooLarge) {
+                return Err(error);
+            }
+            failed = error;
+        }
+        self.tries = FEWER_TRIES;
+        Err(failed)
     }
 
-    fn refused(&self, error: &io::Error, notify: &Notify) {
-        self.cell.refusals.add(1);
-        self.failed(error, notify);
-        self.socket.forget_errors();
-    }
-
-    /// Raises the event for a failed send.
-    fn failed(&self, error: &io::Error, notify: &Notify) {
-        let event = match error.raw_os_error() {
-            Some(libc::ECONNREFUSED) => FlowEvent::Refused,
-            errno => FlowEvent::Unreachable { errno: errno.unwrap_or(0) },
+    /// Counts lost datagrams, and raises an event if the cause is this host's firewall or routes.
+    fn give_up(&self, count: usize, error: &io::Error, notify: &Notify) {
+        self.cell.lost.add(count as u64);
+        let errno = error.raw_os_error().unwrap_or(0);
+        let unreachable = match Failure::of(error) {
+            Failure::Error => errno != libc::ECONNREFUSED,
+            failure => failure == Failure::Blocked,
         };
-        self.cell.raise(event, notify);
+        if unreachable {
+            self.cell.raise(FlowEvent::Unreachable { errno, offender: None }, notify);
+        }
     }
 
-    /// Reads what came back: reports, and waiting errors.
+    /// Reads reports that came back.
     pub(crate) fn read_back(&self, buffer: &mut [u8], notify: &Notify) {
-        for round in 0..READ_BACK {
+        for _ in 0..READ_BACK {
             match self.socket.receive(buffer) {
                 Ok(length) => {
                     self.cell.reports.add(1);
@@ -223,17 +258,46 @@ impl<S: OutputSocket> Output<S> {
                         self.cell.raise(FlowEvent::Report(feedback), notify);
                     }
                 }
-                Err(error) => match Failure::of(&error) {
-                    Failure::Refused => self.refused(&error, notify),
-                    Failure::Blocked | Failure::Unfit | Failure::Full => {
-                        if round == 0 {
-                            // Only the error queue is left, and it would wake epoll again.
-                            self.socket.forget_errors();
-                        }
-                        return;
-                    }
-                },
+                Err(error) if Failure::of(&error) == Failure::Full => return,
+                // An ICMP error, which the error queue has, too.
+                Err(_) => {}
             }
+        }
+    }
+
+    /// Reads ICMP errors, and believes those that quote a packet of this flow. Reads no more than 32
+    /// at a time, so that a flood of them delays no packet for long.
+    pub(crate) fn read_errors(&self, buffer: &mut ErrorBuffer, now: u64, notify: &Notify) {
+        for read in 0..READ_BACK {
+            let Some(entry) = self.socket.next_error(buffer) else {
+                if read == 0 {
+                    // The queue was full, so the kernel kept only the error's number.
+                    self.socket.clear_error();
+                }
+                return;
+            };
+            let Some(error) = entry else { continue };
+            let event = match self.evidence.examine(&error, now) {
+                Finding::Refused { sequence } => {
+                    self.cell.refusals.add(1);
+                    FlowEvent::Refused { sequence }
+                }
+                Finding::Firewalled { offender } => {
+                    FlowEvent::Firewalled { offender: Some(offender) }
+                }
+                Finding::Unreachable { errno, offender } => {
+                    FlowEvent::Unreachable { errno, offender: Some(offender) }
+                }
+                Finding::Harmless => continue,
+                Finding::Forged => {
+                    self.cell.forged.add(1);
+                    if let Some(offender) = error.offender {
+                        self.cell.forger.put(SocketAddr::new(offender, 0));
+                    }
+                    continue;
+                }
+            };
+            self.cell.raise(event, notify);
         }
     }
 }

@@ -90,24 +90,30 @@ fn bound(path: &Path, port: u16) -> Result<Option<UdpSocket>, OpenError> {
     Ok(bound.map_err(failed("binding the socket"))?.map(|()| socket.into()))
 }
 
+/// Makes the kernel report ICMP errors in the socket's error queue, with the sender and the quoted
+/// packet.
+pub(crate) fn report_errors(socket: &impl AsFd, target: IpAddr) -> io::Result<()> {
+    let (level, option) = match target {
+        IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+        IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    };
+    set_int(socket.as_fd(), level, option, 1)
+}
+
 fn prepare(socket: &Socket, target: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
-    // Without this the kernel reports closed ports to a connected socket, but not unreachable hosts.
-    let (level, option) = match target {
-        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
-        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
-    };
-    set_int(socket.as_fd(), level, option, 1)?;
+    report_errors(socket, target.ip())?;
     // The encoder chose the size of its datagrams. One that is larger than the path's MTU goes out
-    // in fragments, made here or by a router, instead of failing.
+    // in fragments, made here or by a router, instead of failing. Over IPv4 this ignores the path's
+    // MTU that ICMP errors claim, because anybody can invent them and routers make fragments.
     if target.is_ipv6() {
         socket.set_only_v6(true)?;
         let dont = libc::IPV6_PMTUDISC_DONT;
         set_int(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, dont)
     } else {
-        let dont = libc::IP_PMTUDISC_DONT;
-        set_int(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)
+        let omit = libc::IP_PMTUDISC_OMIT;
+        set_int(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, omit)
     }
 }
 

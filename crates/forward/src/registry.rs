@@ -3,11 +3,13 @@
 use crate::cell::Counter;
 use crate::error::OpenError;
 use crate::event::FlowCell;
+use crate::evidence::Evidence;
 use crate::ingest_counters::IngestCounters;
 use crate::ingest_socket;
 use crate::output::Output;
 use crate::output_socket::SourcePorts;
 use crate::path::{Media, Path, Source};
+use crate::quoting::Quoting;
 use crate::tap::{TapOutput, Tapped};
 use crate::worker::{Command, Mailbox, Member};
 use model::Gate;
@@ -15,7 +17,7 @@ use slab::Slab;
 use socket2::Socket;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,6 +55,8 @@ struct OpenSources {
     ports: SourcePorts,
     by_source: HashMap<Source, u32>,
     ingests: Slab<Entry>,
+    /// By edge. There are no more than the configured edges.
+    quoting: HashMap<IpAddr, Arc<Quoting>>,
 }
 
 /// One source that is being received.
@@ -77,8 +81,8 @@ impl Registry {
         ports: SourcePorts,
         receive_buffer: usize,
     ) -> Registry {
-        let by_source = HashMap::new();
-        let open = OpenSources { workers, ports, by_source, ingests: Slab::new() };
+        let (by_source, quoting) = (HashMap::new(), HashMap::new());
+        let open = OpenSources { workers, ports, by_source, ingests: Slab::new(), quoting };
         Registry { receive_buffer, open: Mutex::new(open) }
     }
 
@@ -176,8 +180,11 @@ impl OpenSources {
         let failed = |error| OpenError::Target { target, step: "reading its port", error };
         let local = socket.local_addr().map_err(failed)?;
         let named = source.named;
+        let quoting = Arc::clone(self.quoting.entry(target.ip()).or_default());
+        let evidence = Evidence::new(target.ip(), named, quoting);
         let (place, ingest) = self.join(source, ingest, |id| {
-            Member::Output(Box::new(Output::new(id, socket, Arc::clone(&cell), pass, named)))
+            let cell = Arc::clone(&cell);
+            Member::Output(Box::new(Output::new(id, socket, cell, target, pass, named, evidence)))
         })?;
         Ok(OpenedFlow { cell, ingest, local, target, place })
     }

@@ -1,6 +1,7 @@
 //! A worker: one thread, one epoll, and the ingests that live on it.
 
 use crate::event::{FlowEvent, Notify};
+use crate::icmp::ErrorBuffer;
 use crate::ingest::Ingest;
 use crate::ingest_counters::{IngestCounters, coarse_millis};
 use crate::interfaces::Interfaces;
@@ -79,6 +80,8 @@ pub(crate) struct Worker {
     rest: Duration,
     notify: Notify,
     batch: Batch,
+    reports: Box<[u8]>,
+    errors: ErrorBuffer,
 }
 
 impl Worker {
@@ -114,6 +117,8 @@ impl Worker {
             rest,
             notify,
             batch: Batch::new(),
+            reports: vec![0; READ_BACK_BUFFER].into(),
+            errors: ErrorBuffer::new(),
         };
         Ok((worker, mailbox))
     }
@@ -130,7 +135,6 @@ impl Worker {
 
     fn serve(&mut self) -> io::Result<()> {
         let mut events = vec![EpollEvent::empty(); EVENTS];
-        let mut reply = [0; READ_BACK_BUFFER];
         let mut unfinished = Vec::with_capacity(EVENTS);
         loop {
             let patience = match self.retry {
@@ -147,13 +151,14 @@ impl Worker {
             let (mut woken, mut changed, mut bursts) = (false, false, false);
             std::mem::swap(&mut unfinished, &mut self.unfinished);
             for socket in unfinished.drain(..) {
-                self.handle(socket, now, &mut reply);
+                self.receive(socket, now);
             }
             for event in &events[..count] {
                 match event.data() {
                     WAKE => woken = true,
                     INTERFACES => changed = true,
-                    socket => bursts |= self.handle(socket, now, &mut reply),
+                    socket if socket & 0xffff_ffff == 0 => bursts |= self.receive(socket, now),
+                    socket => self.read_back(socket, event.events(), now),
                 }
             }
             if changed && let Some(interfaces) = &self.interfaces {
@@ -172,31 +177,40 @@ impl Worker {
         }
     }
 
-    /// Serves a socket; true if it received part of a burst, so that more is likely to follow.
-    fn handle(&mut self, socket: u64, now: u64, reply: &mut [u8]) -> bool {
-        let [key, output] = [socket >> 32, socket & 0xffff_ffff].map(u32::try_from);
-        let (Ok(key), Ok(output)) = (key, output) else { return false };
-        let Some(ingest) = self.ingests.get_mut(&key) else { return false };
-        if output == 0 {
-            return match ingest.forward(&mut self.batch, now, &self.notify) {
-                Ok(BATCH) => {
+    /// Receives and forwards a batch; true if it was part of a burst, so that more is likely to follow.
+    fn receive(&mut self, socket: u64, now: u64) -> bool {
+        let Some(ingest) = halves(socket).and_then(|(key, _)| self.ingests.get_mut(&key)) else {
+            return false;
+        };
+        match ingest.forward(&mut self.batch, now, &self.notify) {
+            Ok(BATCH) => {
+                self.unfinished.push(socket);
+                false
+            }
+            Ok(count) => count > 1,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    tracing::debug!(source = %ingest.source, %error, "receiving failed");
                     self.unfinished.push(socket);
-                    false
                 }
-                Ok(count) => count > 1,
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        tracing::debug!(source = %ingest.source, %error, "receiving failed");
-                        self.unfinished.push(socket);
-                    }
-                    false
-                }
-            };
+                false
+            }
         }
-        if let Some(output) = ingest.outputs.iter().find(|other| other.id + 1 == output) {
-            output.read_back(reply, &self.notify);
+    }
+
+    /// Reads what came back on an output's socket.
+    fn read_back(&mut self, socket: u64, flags: EpollFlags, now: u64) {
+        let Some((key, number)) = halves(socket) else { return };
+        let Some(ingest) = self.ingests.get(&key) else { return };
+        let Some(output) = ingest.outputs.iter().find(|output| output.id + 1 == number) else {
+            return;
+        };
+        if flags.contains(EpollFlags::EPOLLERR) {
+            output.read_errors(&mut self.errors, now, &self.notify);
         }
-        false
+        if flags.contains(EpollFlags::EPOLLIN) {
+            output.read_back(&mut self.reports, &self.notify);
+        }
     }
 
     /// Carries out the waiting commands; false if the worker is to end.
@@ -289,4 +303,9 @@ impl Worker {
         }
         self.retry = away.then(|| now + u64::from(RETRY));
     }
+}
+
+/// An epoll event's ingest, and its output plus 1.
+fn halves(data: u64) -> Option<(u32, u32)> {
+    Some((u32::try_from(data >> 32).ok()?, u32::try_from(data & 0xffff_ffff).ok()?))
 }

@@ -220,7 +220,12 @@ mod tests {
             for second in (0..10).filter(|_| given.live) {
                 let counters =
                     Counters { received: second * 50, packets: second * 50, ..Counters::default() };
-                let counts = FlowCounts { counters, gate: model::Gate::Open, returned_by: None };
+                let counts = FlowCounts {
+                    counters,
+                    gate: model::Gate::Open,
+                    returned_by: None,
+                    forger: None,
+                };
                 relays.table_mut().get_mut(id).unwrap().count(vec![counts; 2]);
                 relays.judge(at(second).now, effects);
                 relays.poll(at(second), effects);

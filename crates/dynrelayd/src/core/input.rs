@@ -1,6 +1,6 @@
 //! The core's inputs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,6 +104,8 @@ pub(crate) struct FlowCounts {
     pub(crate) gate: Gate,
     /// The sender of packets that came back to the flow's source since the last reading.
     pub(crate) returned_by: Option<SocketAddr>,
+    /// Who sent forged ICMP errors for the flow since then.
+    pub(crate) forger: Option<IpAddr>,
 }
 
 /// The sockets of one flow.

@@ -17,6 +17,8 @@ pub(crate) enum LogEvent {
     Closed(Box<Closed>),
     /// An edge keeps refusing a relay's packets.
     Refusals { stream: String, edge: String, live: bool, count: u64 },
+    /// ICMP errors that fit no packet of a relay came, the last one from `offender`.
+    Forged { stream: String, edge: String, offender: IpAddr, count: u64 },
     /// A relay can't be opened; so many starts failed since the last entry.
     Failed { stream: String, edge: String, cause: OpenCause, why: String, count: u64 },
     /// Viewers were sent to a server.

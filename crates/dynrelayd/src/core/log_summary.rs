@@ -148,6 +148,33 @@ impl RefusalSummary {
     }
 }
 
+/// The forged ICMP errors of one relay, as far as they were logged.
+#[derive(Debug, Default)]
+pub(crate) struct ForgedSummary {
+    logged: u64,
+    next: Option<Instant>,
+    offender: Option<IpAddr>,
+}
+
+impl ForgedSummary {
+    /// Notes who sent one.
+    pub(crate) fn seen(&mut self, offender: Option<IpAddr>) {
+        self.offender = offender.or(self.offender);
+    }
+
+    /// How many of `total` are to be logged now, and who sent the last one. Whatever is forged, that
+    /// is once a minute at most.
+    pub(crate) fn due(&mut self, total: u64, now: Instant) -> Option<(u64, IpAddr)> {
+        let count = total.saturating_sub(self.logged);
+        let offender = self.offender.filter(|_| count > 0)?;
+        if self.next.is_some_and(|next| now < next) {
+            return None;
+        }
+        (self.logged, self.next) = (total, Some(now + FIRST));
+        Some((count, offender))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +240,21 @@ mod tests {
         summary.close(&mut log);
         assert_eq!(log.len(), MOST + 2);
         assert_eq!(entries(&log).iter().map(|(count, _)| count).sum::<u64>(), 100_000);
+    }
+
+    #[test]
+    fn forged_errors_are_logged_once_a_minute() {
+        let (mut forged, began) = (ForgedSummary::default(), Instant::now());
+        assert_eq!(forged.due(0, began), None);
+        let logged: Vec<(u64, u64)> = (1..200)
+            .filter_map(|at| {
+                forged.seen(client(u32::try_from(at).unwrap()));
+                let (count, offender) = forged.due(at * 100, began + Duration::from_secs(at))?;
+                assert_eq!(Some(offender), client(u32::try_from(at).unwrap()));
+                Some((at, count))
+            })
+            .collect();
+        assert_eq!(logged, [(1, 100), (61, 6000), (121, 6000), (181, 6000)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use model::{Acceptance, FlowKind, State};
 
 use super::input::{FlowCounts, FlowEnds, Moment, RelayId, RelayName};
 use super::log_event::OpenCause;
-use super::log_summary::RefusalSummary;
+use super::log_summary::{ForgedSummary, RefusalSummary};
 use super::rate_history::{RateHistory, per_second};
 use super::viewer_time::ViewerTime;
 
@@ -33,6 +33,7 @@ pub(crate) struct Relay {
     flows: Vec<Flow>,
     pub(crate) viewer_time: ViewerTime,
     pub(crate) refusals: RefusalSummary,
+    pub(crate) forged: ForgedSummary,
     pub(crate) rates: RateHistory,
 }
 
@@ -77,6 +78,7 @@ impl Relay {
             flows: Vec::new(),
             viewer_time: ViewerTime::new(at.now),
             refusals: RefusalSummary::new(at.now),
+            forged: ForgedSummary::default(),
             rates: RateHistory::new(at.now),
         })
     }
@@ -97,6 +99,7 @@ impl Relay {
     pub(crate) fn count(&mut self, counts: Vec<FlowCounts>) {
         for (flow, counts) in self.flows.iter_mut().zip(counts) {
             flow.counts = Some(counts);
+            self.forged.seen(counts.forger);
         }
     }
 
@@ -161,6 +164,7 @@ impl Relay {
             bytes: self.bytes(),
             rate: self.flows.iter().map(|flow| flow.rate).sum(),
             refusals: self.total(|counters| counters.refusals),
+            forged: self.total(|counters| counters.forged),
             lost: self.total(|counters| counters.lost),
             drops: self.total(|counters| counters.drops),
             gaps: self.total(|counters| counters.gaps),
@@ -207,6 +211,7 @@ impl Flow {
             bytes: counters.bytes,
             rate: self.rate,
             refusals: counters.refusals,
+            forged: counters.forged,
             lost: counters.lost,
             reports: counters.reports,
             drops: counters.drops,

@@ -195,9 +195,10 @@ impl Relays {
     /// Takes an event of a flow.
     pub(crate) fn observe(&mut self, relay: RelayId, flow: usize, event: FlowEvent, now: Instant) {
         let seen = match event {
-            FlowEvent::Refused => lifecycle::Input::Refused { sequence: None },
+            FlowEvent::Refused { sequence } => lifecycle::Input::Refused { sequence },
+            FlowEvent::Firewalled { .. } => lifecycle::Input::Firewalled,
             FlowEvent::Unreachable { .. } => lifecycle::Input::Unreachable,
-            FlowEvent::Probed => lifecycle::Input::Probed { sequence: None },
+            FlowEvent::Probed { sequence } => lifecycle::Input::Probed { sequence },
             FlowEvent::Report(Feedback::Viewers(count)) => lifecycle::Input::Viewers(count),
             FlowEvent::Report(Feedback::ReceiverReport) => lifecycle::Input::ReceiverReport,
             FlowEvent::Failed => return self.lifecycle.stop(relay, CloseReason::Failed, now),
@@ -341,6 +342,11 @@ impl Relays {
                 let RelayName { stream, edge } = relay.name.clone();
                 let live = self.lifecycle.state(relay.id) == Some(State::Live);
                 effects.push(Effect::Log(LogEvent::Refusals { stream, edge, live, count }));
+            }
+            let forged = relay.counters().map(|counters| counters.forged).sum();
+            if let Some((count, offender)) = relay.forged.due(forged, now) {
+                let RelayName { stream, edge } = relay.name.clone();
+                effects.push(Effect::Log(LogEvent::Forged { stream, edge, offender, count }));
             }
             for (flow, counters) in relay.counters().enumerate() {
                 let (received, sent) = (counters.received, counters.packets);

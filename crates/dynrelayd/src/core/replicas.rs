@@ -181,11 +181,14 @@ impl Replicas {
     pub(crate) fn observe(&mut self, id: RelayId, event: FlowEvent) -> bool {
         let Some(replica) = self.all.get_mut(&id) else { return false };
         match event {
-            FlowEvent::Unreachable { errno } => {
+            FlowEvent::Unreachable { errno, .. } => {
                 replica.error = Some(io::Error::from_raw_os_error(errno).to_string());
             }
             FlowEvent::Failed => replica.error = Some("the data plane failed".to_owned()),
-            FlowEvent::Refused | FlowEvent::Probed | FlowEvent::Report(_) => {}
+            FlowEvent::Firewalled { .. } => {
+                replica.error = Some("a firewall rejects its packets".to_owned());
+            }
+            FlowEvent::Refused { .. } | FlowEvent::Probed { .. } | FlowEvent::Report(_) => {}
         }
         true
     }

@@ -23,6 +23,12 @@ pub(crate) fn write(event: &LogEvent) {
             let level = if *live { Level::WARN } else { Level::INFO };
             log_at!(level, name: "refusals", stream, edge, count, "the edge goes on refusing packets");
         }
+        LogEvent::Forged { stream, edge, offender, count } => {
+            warn!(
+                name: "forged", stream, edge, %offender, count,
+                "ignored ICMP errors that fit no packet of the relay, the last one from {offender}"
+            );
+        }
         LogEvent::Failed { stream, edge, cause, why, count } => match cause {
             OpenCause::Start => {
                 error!(name: "failed", stream, edge, count, error = %why, "the relay can't start");

@@ -295,6 +295,7 @@ fn counts(flows: &[Flow]) -> Vec<FlowCounts> {
         counters: flow.counters(),
         gate: flow.gate(),
         returned_by: flow.take_returned(),
+        forger: flow.take_forger(),
     };
     flows.iter().map(counts).collect()
 }

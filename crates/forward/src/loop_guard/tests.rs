@@ -82,7 +82,7 @@ fn finds_a_packet_that_comes_back_a_second_later_at_any_rate() {
 #[test]
 fn only_a_fast_stream_has_a_larger_track() {
     let mut guard = LoopGuard::default();
-    let room = |guard: &LoopGuard| guard.tracks.iter().flatten().map(|t| t.seen.len()).max();
+    let room = |guard: &LoopGuard| guard.tracks.iter().flatten().map(|t| t.recent.places()).max();
     for number in 0..5000 {
         see_from(&mut guard, &rtp(7, number, 1), None, 1 + u64::from(number) * 3);
     }
@@ -90,7 +90,7 @@ fn only_a_fast_stream_has_a_larger_track() {
     for number in 0..60_000 {
         see_from(&mut guard, &rtp(7, number, 2), None, 20_000 + u64::from(number) / 20);
     }
-    assert_eq!(room(&guard), Some(LARGEST), "20,000 a second");
+    assert_eq!(room(&guard), Some(crate::recent::LARGEST), "20,000 a second");
     for ssrc in [8, 9] {
         see_from(&mut guard, &rtp(ssrc, 1, 1), None, 30_000);
     }

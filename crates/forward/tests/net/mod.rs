@@ -100,12 +100,17 @@ impl Relay {
         flows.remove(0)
     }
 
-    /// Waits for this event of relay 7's only flow.
-    pub(crate) fn wait_for(&self, awaited: FlowEvent) {
+    /// The events that nobody waited for.
+    pub(crate) fn events(&self) -> Vec<FlowEvent> {
+        self.notices.try_iter().flat_map(Notice::read).collect()
+    }
+
+    /// Waits for such an event of relay 7's only flow.
+    pub(crate) fn wait_for(&self, is_awaited: impl Fn(FlowEvent) -> bool) {
         loop {
             let notice = self.notices.recv_timeout(PATIENCE).expect("a notice");
             assert_eq!((notice.relay, notice.flow), (7, 0));
-            if notice.read().any(|event| event == awaited) {
+            if notice.read().any(&is_awaited) {
                 return;
             }
         }
@@ -180,6 +185,15 @@ pub(crate) fn rtp(sequence: u16, size: usize) -> Vec<u8> {
 /// An edge on another host, behind a link: 198.51.100.1 here and .2 there, or 2001:db8:1::1 and
 /// ::2. Its end of the link is in a namespace that lives as long as its sockets.
 pub(crate) fn edge_behind(link: &str, address: &str) -> UdpSocket {
+    edge_behind_with(link, address, &[])
+}
+
+/// The same, after these commands in the edge's namespace.
+pub(crate) fn edge_behind_with(
+    link: &str,
+    address: &str,
+    commands: &'static [&'static str],
+) -> UdpSocket {
     run(&format!("ip link add out0 {link} type veth peer name out1 {link}"));
     run("ip addr add 198.51.100.1/24 dev out0");
     run("ip addr add 2001:db8:1::1/64 dev out0 nodad");
@@ -194,6 +208,7 @@ pub(crate) fn edge_behind(link: &str, address: &str) -> UdpSocket {
         run("ip addr add 2001:db8:1::2/64 dev out1 nodad");
         run("ip link set out1 up");
         await_local(&["2001:db8:1::2"]);
+        commands.iter().for_each(|command| drop(run(command)));
         edge_at((host.parse::<IpAddr>().unwrap(), 0).into())
     });
     run(&format!("ip link set out1 netns {}", threads.recv().unwrap()));

@@ -221,11 +221,13 @@ impl World {
             Gate::Probe => {
                 counts.gate = Gate::Shut;
                 counts.counters.packets += 1;
-                FlowEvent::Probed
+                FlowEvent::Probed { sequence: None }
             }
-            _ if open.refuses => FlowEvent::Refused,
+            _ if open.refuses => FlowEvent::Refused { sequence: None },
             _ if change == 2 => FlowEvent::Failed,
-            _ if change == 3 => FlowEvent::Unreachable { errno: libc::EHOSTUNREACH },
+            _ if change == 3 => {
+                FlowEvent::Unreachable { errno: libc::EHOSTUNREACH, offender: None }
+            }
             _ if change < 10 => FlowEvent::Report(Feedback::Viewers(u32::from(change > 6))),
             _ => return,
         };
@@ -318,7 +320,7 @@ impl World {
         }
         let count = super::super::paths(&pairs).count();
         let counters = Counters::default();
-        let counts = FlowCounts { counters, gate: Gate::Open, returned_by: None };
+        let counts = FlowCounts { counters, gate: Gate::Open, returned_by: None, forger: None };
         let nowhere = "127.0.0.1:1".parse().unwrap();
         let (refuses, silent) = (self.random.chance(30), self.random.chance(10));
         let flows = vec![counts; count];
