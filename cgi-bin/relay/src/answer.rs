@@ -20,8 +20,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(1900);
 pub(crate) trait Daemon {
     /// Relays a stream for the viewer at this address.
     fn start(&mut self, stream: &str, client: Option<IpAddr>) -> Result<Started, ClientError>;
-    /// Lists the streams; with `listen`, says which of them are on air.
-    fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError>;
+    /// Lists a page of the streams that match; with `listen`, says which of them are on air.
+    fn streams(
+        &mut self,
+        listen: bool,
+        page: usize,
+        search: &str,
+    ) -> Result<StreamList, ClientError>;
 }
 
 impl Daemon for Socket<'_> {
@@ -29,8 +34,13 @@ impl Daemon for Socket<'_> {
         self.ask(&Request::Start { stream: stream.to_owned(), edge: None, client })
     }
 
-    fn streams(&mut self, listen: bool) -> Result<StreamList, ClientError> {
-        self.ask(&Request::Streams { listen })
+    fn streams(
+        &mut self,
+        listen: bool,
+        page: usize,
+        search: &str,
+    ) -> Result<StreamList, ClientError> {
+        self.ask(&Request::Streams { listen, page: Some(page), search: search.to_owned() })
     }
 }
 
@@ -55,14 +65,14 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon) -> Result<Respon
     let (stream, form) = match Wanted::read(environment)? {
         Wanted::Stream(stream, form) => (stream, form),
         // A HEAD of the page uses what the daemon already knows.
-        Wanted::List => {
-            let streams = daemon.streams(!environment.is_head())?;
-            return Ok(page::list(&streams, &environment.script));
+        Wanted::List { page, search } => {
+            let streams = daemon.streams(!environment.is_head(), page, &search)?;
+            return Ok(page::list(&streams, &search, &environment.script));
         }
         Wanted::Style => return Ok(page::STYLE.response()),
     };
     if environment.is_head() {
-        let known = daemon.streams(false)?.streams;
+        let known = daemon.streams(false, 1, &stream)?.streams;
         return match known.iter().any(|known| known.name == stream) {
             true => Ok(send(&stream, form, None)),
             false => Err(Problem::UnknownStream.into()),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use cgi::http::StatusCode;
 use cgi::{Asset, Page, Response, own_path, percent_encode};
-use control::{StreamList, StreamStatus};
+use control::{Page as StreamPage, StreamList, StreamStatus};
 use playlist::{Format, escape};
 
 /// The path of the page's style. No stream's name begins with a dot, so no stream has this path.
@@ -26,18 +26,14 @@ const LINKS: [(&str, &str, &str); 8] = [
     ("redirect", "RTSP address", "any other player"),
 ];
 
-/// A page with links to every stream for every player; streams on air come first. `script` is the
-/// program's own path.
-pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
+/// A page with links to streams for every player, in the order of the list. `search` is what the
+/// viewer looks for, and `script` is the program's own path.
+pub(crate) fn list(list: &StreamList, search: &str, script: &[u8]) -> Response {
     let own = own_path(script);
-    let mut streams: Vec<&StreamStatus> = list.streams.iter().collect();
-    streams.sort_by_key(|stream| match stream.on_air {
-        Some(true) => 0,
-        None => 1,
-        Some(false) => 2,
-    });
+    let streams = &list.streams;
     let on_air = streams.iter().filter(|stream| stream.on_air == Some(true)).count();
     let lead = match (streams.len(), on_air) {
+        (0, _) if !search.is_empty() => "No stream has that in its name or title.".to_owned(),
         (0, _) => "There are no streams.".to_owned(),
         (_, 0) => "No stream is known to be on air now.".to_owned(),
         (_, 1) => "One stream is on air now.".to_owned(),
@@ -47,8 +43,16 @@ pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
         true => "",
         false => " Choose the link that names your player: it opens the stream there.",
     };
-    let streams: String = streams.into_iter().map(|stream| section(stream, &own)).collect();
-    let body = format!("<main>\n<h1>Live streams</h1>\n<p>{lead}{hint}</p>\n{streams}</main>\n");
+    let several = list.page.filter(|page| page.pages > 1);
+    let form = match several.is_some() || !search.is_empty() {
+        true => search_form(search, &own),
+        false => String::new(),
+    };
+    let pages = several.map(|page| page_links(page, search, &own)).unwrap_or_default();
+    let streams: String = streams.iter().map(|stream| section(stream, &own)).collect();
+    let body = format!(
+        "<main>\n<h1>Live streams</h1>\n<p>{lead}{hint}</p>\n{form}{streams}{pages}</main>\n"
+    );
     let page = Page {
         own: &own,
         title: "Live streams",
@@ -59,6 +63,32 @@ pub(crate) fn list(list: &StreamList, script: &[u8]) -> Response {
         body: &body,
     };
     page.response(StatusCode::OK)
+}
+
+fn search_form(search: &str, own: &str) -> String {
+    format!(
+        "<form role=\"search\" action=\"{own}\"><label for=\"search\">Name or title</label> \
+         <input id=\"search\" name=\"search\" type=\"search\" value=\"{}\"/> \
+         <button>Search</button></form>\n",
+        escape(search)
+    )
+}
+
+/// Links to the page before and the page after this one.
+fn page_links(page: StreamPage, search: &str, own: &str) -> String {
+    let StreamPage { number, pages, matches } = page;
+    let link = |to: usize, text: &str| {
+        let search = match search {
+            "" => String::new(),
+            search => format!("&amp;search={}", percent_encode(search.as_bytes())),
+        };
+        format!(" <a href=\"{own}?page={to}{search}\">{text}</a>")
+    };
+    let before = if number > 1 { link(number - 1, "Previous") } else { String::new() };
+    let after = if number < pages { link(number + 1, "Next") } else { String::new() };
+    format!(
+        "<nav aria-label=\"Pages\">Page {number} of {pages}, {matches} streams{before}{after}</nav>\n"
+    )
 }
 
 fn section(stream: &StreamStatus, own: &str) -> String {
@@ -100,7 +130,7 @@ mod tests {
             on_air,
             ..StreamStatus::default()
         };
-        text(list(&StreamList { streams: vec![stream] }, script))
+        text(list(&StreamList { streams: vec![stream], page: None }, "", script))
     }
 
     fn text(response: Response) -> String {
@@ -127,26 +157,31 @@ mod tests {
     }
 
     #[test]
-    fn streams_on_air_come_first() {
+    fn each_stream_says_whether_it_is_on_air() {
         for (on_air, said) in
             [(Some(true), ">On air<"), (Some(false), ">Off air<"), (None, ">May be on air<")]
         {
             assert!(page("news", None, on_air, b"").contains(said));
         }
-        let stream = |name: &str, on_air| StreamStatus {
-            name: name.into(),
-            on_air,
-            ..StreamStatus::default()
+    }
+
+    #[test]
+    fn several_pages_are_linked_and_can_be_searched() {
+        let page = StreamPage { number: 2, pages: 3, matches: 120 };
+        let list = |search: &str| {
+            let streams = StreamList { streams: Vec::new(), page: Some(page) };
+            text(super::list(&streams, search, b"/relay.cgi"))
         };
-        let streams = vec![stream("a", Some(false)), stream("b", None), stream("c", Some(true))];
-        let page = text(list(&StreamList { streams }, b""));
-        let at = |name: &str| page.find(&format!("<h2 id=\"{name}\">")).unwrap();
-        assert!(at("c") < at("b") && at("b") < at("a"));
-        assert!(page.contains("One stream is on air now."), "{page}");
+        let plain = list("");
+        assert!(plain.contains("Page 2 of 3, 120 streams"), "{plain}");
+        assert!(plain.contains("href=\"/relay.cgi?page=1\""), "{plain}");
+        let searched = list("a\"&b");
+        assert!(searched.contains("?page=3&amp;search=a%22%26b\""), "{searched}");
+        assert!(searched.contains("value=\"a&quot;&amp;b\""), "{searched}");
     }
 
     #[test]
     fn the_page_says_that_there_are_no_streams() {
-        assert!(text(list(&StreamList::default(), b"")).contains("There are no streams."));
+        assert!(text(list(&StreamList::default(), "", b"")).contains("There are no streams."));
     }
 }

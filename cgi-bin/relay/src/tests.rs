@@ -45,7 +45,7 @@ impl Daemon for Says {
         self.error().map_or(Ok(started), Err)
     }
 
-    fn streams(&mut self, _: bool) -> Result<StreamList, ClientError> {
+    fn streams(&mut self, _: bool, _: usize, _: &str) -> Result<StreamList, ClientError> {
         let stream = |name: &str| StreamStatus {
             name: name.into(),
             title: Some(self.text.clone()),
@@ -54,7 +54,7 @@ impl Daemon for Says {
             ..StreamStatus::default()
         };
         let streams = vec![stream("news"), stream(&self.text)];
-        self.error().map_or(Ok(StreamList { streams }), Err)
+        self.error().map_or(Ok(StreamList { streams, page: None }), Err)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a request: the stream, the format, or a page.
 
 use cgi::{Environment, percent_decode};
-use model::is_name;
+use model::{MAX_NAME, is_name};
 use playlist::Format;
 
 use crate::page;
@@ -10,8 +10,13 @@ use crate::problem::Problem;
 /// A viewer's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// The page with the streams.
-    List,
+    /// A page of the streams.
+    List {
+        /// Its number, from 1.
+        page: usize,
+        /// Text that a stream's name or title contains.
+        search: String,
+    },
     /// The page's style.
     Style,
     /// A stream to watch.
@@ -56,9 +61,21 @@ impl Wanted {
             Some(stream) => Ok(Self::Stream(name(&stream)?, format(query)?)),
             // A player that asks for a document must not get the page.
             None if parameter(query, b"format").is_some() => Err(Problem::BadName),
-            None => Ok(Self::List),
+            None => Ok(Self::List { page: page_number(query), search: search(query) }),
         }
     }
+}
+
+/// Reads `page=`. Anything but a number is the first page.
+fn page_number(query: &[u8]) -> usize {
+    let page = parameter(query, b"page");
+    page.and_then(|page| std::str::from_utf8(&page).ok()?.parse().ok()).unwrap_or(1)
+}
+
+/// Reads `search=`: the first characters, if there are many.
+fn search(query: &[u8]) -> String {
+    let search = parameter(query, b"search").unwrap_or_default();
+    String::from_utf8_lossy(&search).trim().chars().take(MAX_NAME).collect()
 }
 
 /// Splits `news.one.smil` into `news.one` and SMIL. None if it does not end in a known extension.
@@ -145,7 +162,11 @@ mod tests {
         assert_eq!(read(b"/", b"stream=a&format=redirect"), stream("a", Form::Redirect));
         assert_eq!(read(b"", b"stream=news.m3u"), stream("news.m3u", DEFAULT));
         for query in ["", "f=\"a\"", "stre"] {
-            assert_eq!(read(b"", query.as_bytes()), Ok(Wanted::List), "{query}");
+            assert_eq!(
+                read(b"", query.as_bytes()),
+                Ok(Wanted::List { page: 1, search: String::new() }),
+                "{query}"
+            );
         }
     }
 

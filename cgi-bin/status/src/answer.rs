@@ -54,7 +54,7 @@ fn respond(environment: &Environment, daemon: &mut impl Daemon, log: &mut impl W
         },
         Wanted::Metrics => {
             let dialect = Dialect::of(&environment.accept);
-            metrics::response(daemon.overview().map_err(down).ok().as_ref(), dialect)
+            metrics::response(daemon.overview().map_err(down).as_ref(), dialect)
         }
         Wanted::Json => match daemon.relays().map_err(down) {
             Ok(relays) => json(StatusCode::OK, &serde_json::json!({ "relays": relays.relays })),

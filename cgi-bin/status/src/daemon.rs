@@ -33,7 +33,7 @@ impl Daemon for Socket<'_> {
         Ok(Overview {
             daemon: client.ask(&Request::Ping)?,
             relays: client.ask(&Request::List { all: true, rates: true })?,
-            streams: client.ask::<control::StreamList>(&Request::Streams { listen: true })?.streams,
+            streams: client.ask::<control::StreamList>(&Request::streams(true))?.streams,
         })
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use cgi::Response;
 use cgi::http::StatusCode;
-use control::RelayStatus;
+use control::{ClientError, RelayStatus};
 use model::{CloseReason, State};
 
 use crate::daemon::Overview;
@@ -40,12 +40,19 @@ impl Dialect {
     }
 }
 
-/// The metrics. Without an overview, they say that the daemon is down.
-pub(crate) fn response(seen: Option<&Overview>, dialect: Dialect) -> Response {
+/// The metrics. Without an overview, they say that the daemon is down, or refused to answer.
+pub(crate) fn response(seen: Result<&Overview, &ClientError>, dialect: Dialect) -> Response {
     let mut told = Told { text: String::new(), dialect };
+    let refused = matches!(seen, Err(ClientError::Refused(_)));
     told.gauge("dynrelay_up", "", "Whether dynrelayd answers.");
-    told.sample("dynrelay_up", &[], u64::from(seen.is_some()));
-    if let Some(seen) = seen {
+    told.sample("dynrelay_up", &[], u64::from(seen.is_ok() || refused));
+    told.gauge(
+        "dynrelay_refused",
+        "",
+        "Whether dynrelayd refused these numbers: a limit is reached.",
+    );
+    told.sample("dynrelay_refused", &[], u64::from(refused));
+    if let Ok(seen) = seen {
         told.daemon(seen);
         let relays = seen.relays.relays.iter();
         let running: Vec<_> = relays.filter(|relay| relay.state != State::Closed).collect();

@@ -85,7 +85,7 @@ impl Page<'_> {
         let icon = self.icon.map_or("", |_| "img-src 'self'; ");
         let policy = format!(
             "default-src 'none'; {script}{icon}style-src 'self'; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'"
+             form-action 'self'; frame-ancestors 'none'"
         );
         let mut response = cgi_response::html_response(status, html);
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

@@ -19,7 +19,7 @@ pub use reply::{ErrorCode, Refused, Reply};
 pub use request::{ParseError, Request};
 pub use scan::{ScanAnswer, ScanFault, ScanResult, ScannedMedia, ScannedStream, Sender, Verdict};
 pub use status::{
-    After, CloseForecast, Event, FlowStatus, Pong, Rates, RelayDetail, RelayList, RelayShow,
+    After, CloseForecast, Event, FlowStatus, Page, Pong, Rates, RelayDetail, RelayList, RelayShow,
     RelayStatus, Reloaded, Started, StreamList, StreamStatus, Via,
 };
 

@@ -52,6 +52,12 @@ pub enum Request {
         /// Listens for about a second to streams that may be on air or not.
         #[serde(default, skip_serializing_if = "<&bool as Not>::not")]
         listen: bool,
+        /// Lists only this page of 50 streams, from 1, with streams on air first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        page: Option<usize>,
+        /// Of a page: text that the name or the title contains, in any case.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        search: String,
     },
     /// Listens to streams for this long, and answers what arrived of each media. Leaves out streams
     /// that are pulled or unknown. Without a time, answers only which streams are left.
@@ -95,6 +101,11 @@ fn plain(error: &serde_json::Error) -> String {
 }
 
 impl Request {
+    /// Asks for every stream of the catalogue.
+    pub fn streams(listen: bool) -> Self {
+        Self::Streams { listen, page: None, search: String::new() }
+    }
+
     /// Reads a request from one line.
     pub fn parse(line: &str) -> Result<Self, ParseError> {
         #[derive(Deserialize)]
@@ -127,7 +138,7 @@ mod tests {
         assert_eq!(Request::parse(r#"{"op":"ping","v":1}"#).unwrap(), Request::Ping);
         let list = Request::List { all: false, rates: false };
         assert_eq!(Request::parse(r#"{"op":"list"}"#).unwrap(), list);
-        let streams = Request::Streams { listen: false };
+        let streams = Request::streams(false);
         assert_eq!(Request::parse(r#"{"op":"streams"}"#).unwrap(), streams);
     }
 

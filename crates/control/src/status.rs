@@ -218,8 +218,22 @@ pub struct FlowStatus {
 /// The answer to `streams`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamList {
-    /// By name.
+    /// By name; of a page, with streams on air first.
     pub streams: Vec<StreamStatus>,
+    /// Where the page stands, if the request asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page>,
+}
+
+/// Where a page of the stream list stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many pages there are.
+    pub pages: usize,
+    /// How many streams they hold.
+    pub matches: usize,
 }
 
 /// A stream of the catalogue.

@@ -70,7 +70,7 @@ pub(crate) fn with_names(command: Command) -> Command {
 
 fn streams() -> Vec<CompletionCandidate> {
     let mut names: Vec<(String, Option<String>)> = match ask() {
-        Ok(StreamList { streams }) => {
+        Ok(StreamList { streams, .. }) => {
             streams.into_iter().map(|one| (one.name, one.title)).collect()
         }
         Err(_) => from_files(|catalog| {
@@ -102,7 +102,7 @@ fn streams_or_relays(word: &OsStr) -> Vec<CompletionCandidate> {
 
 fn edges() -> Vec<CompletionCandidate> {
     let names: BTreeSet<String> = match ask() {
-        Ok(StreamList { streams }) => streams.into_iter().flat_map(|one| one.edges).collect(),
+        Ok(StreamList { streams, .. }) => streams.into_iter().flat_map(|one| one.edges).collect(),
         Err(_) => {
             from_files(|catalog| catalog.edges().iter().map(|edge| edge.name.clone()).collect())
         }
@@ -112,7 +112,7 @@ fn edges() -> Vec<CompletionCandidate> {
 
 /// The names from the daemon.
 fn ask() -> Result<StreamList, ClientError> {
-    Client::connect(&default_socket(), Some(PATIENCE))?.ask(&Request::Streams { listen: false })
+    Client::connect(&default_socket(), Some(PATIENCE))?.ask(&Request::streams(false))
 }
 
 /// The names from the files, if the daemon is down or the user may not ask it.

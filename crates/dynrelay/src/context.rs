@@ -158,7 +158,7 @@ fn with_hint(daemon: &mut dyn Ask, request: &Request, mut refused: Refused) -> R
         _ => return refused,
     };
     // Without the daemon's names there is no suggestion.
-    let answer = daemon.ask(&Request::Streams { listen: false });
+    let answer = daemon.ask(&Request::streams(false));
     let Some(StreamList { streams, .. }) =
         answer.ok().and_then(|answer| serde_json::from_str(answer.get()).ok())
     else {

@@ -11,7 +11,7 @@ use crate::table::{Cell, Column, Table};
 
 /// Prints the streams: whether they are on air, the edges that take them, and their open relays.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<(), Failure> {
-    let Some(StreamList { streams }) = context.ask(&Request::Streams { listen: true })? else {
+    let Some(StreamList { streams, .. }) = context.ask(&Request::streams(true))? else {
         return Ok(());
     };
     if streams.is_empty() {

@@ -27,6 +27,7 @@ mod replicas;
 mod simulation;
 mod starts;
 mod stream_list;
+mod stream_pages;
 #[cfg(test)]
 mod testing;
 mod viewer_time;
@@ -59,6 +60,8 @@ use relays::Relays;
 use reload::Reloads;
 use replicas::Replicas;
 use starts::{Needs, Starts};
+use stream_list::StreamChoice;
+use stream_pages::StreamPages;
 use views::Views;
 
 /// How often the counters are read while anything is relayed.
@@ -75,6 +78,7 @@ pub(crate) struct Core {
     pulls: Pulls,
     starts: Starts,
     on_air: OnAir,
+    pages: StreamPages,
     scans: HashSet<CallId>,
     rates: TotalRates,
     loops: LoopWarnings,
@@ -105,6 +109,7 @@ impl Core {
             pulls: Pulls::default(),
             starts,
             on_air: OnAir::default(),
+            pages: StreamPages::default(),
             scans: HashSet::new(),
             rates: TotalRates::new(now),
             loops: LoopWarnings::default(),
@@ -179,7 +184,7 @@ impl Core {
             }
             Input::OnAir(results) => {
                 let callers = self.on_air.learn(results, at.now);
-                self.tell_streams(&callers, at);
+                self.tell_streams(callers, at);
             }
             Input::ScanEnded(call) => drop(self.scans.remove(&call)),
             Input::Pull(report) => {
@@ -282,23 +287,31 @@ impl Core {
                 Ok(show) => self.reply(call, Answer::Show(show)),
                 Err(refused) => self.refuse(call, refused),
             },
-            Request::Streams { listen } => {
-                let catalog = Arc::clone(&self.catalog);
-                let silent = if listen { self.views(at).silent(&catalog) } else { Vec::new() };
+            Request::Streams { listen, page, search } => {
+                let choice = StreamChoice { page, search };
+                if let Some(list) = self.pages.get(&choice, at.now) {
+                    return self.reply(call, Answer::Streams(list));
+                }
+                let list = self.views(at).streams(&self.catalog, &choice);
+                let silent = if listen { self.views(at).silent(list.pick().0) } else { Vec::new() };
                 if self.on_air.listen(silent, at.now, &mut self.effects) {
-                    self.on_air.wait(call, at.now);
+                    self.on_air.wait(call, choice, at.now);
                 } else {
-                    self.tell_streams(&[call], at);
+                    self.tell_streams(vec![(call, choice)], at);
                 }
             }
             _ => {}
         }
     }
 
-    fn tell_streams(&mut self, callers: &[CallId], at: Moment) {
-        for call in callers {
-            let streams = self.views(at).streams(&self.catalog);
-            self.reply(*call, Answer::Streams(streams));
+    fn tell_streams(&mut self, callers: Vec<(CallId, StreamChoice)>, at: Moment) {
+        for (call, choice) in callers {
+            let made = self.pages.get(&choice, at.now).unwrap_or_else(|| {
+                let list = self.views(at).streams(&self.catalog, &choice);
+                self.pages.put(list.clone(), at.now);
+                list
+            });
+            self.reply(call, Answer::Streams(made));
         }
     }
 
@@ -373,7 +386,7 @@ impl Core {
         let (starts, mut needs) = self.starts(at);
         starts.poll(&mut needs);
         let late = self.on_air.take_late(at.now);
-        self.tell_streams(&late, at);
+        self.tell_streams(late, at);
         let needed = |stream: &str| {
             let relayed = self.relays.table().has_stream(stream) || self.starts.has_stream(stream);
             relayed || self.replicas.of_stream(stream).next().is_some()
@@ -439,6 +452,7 @@ impl Core {
         let (streams, edges) = (self.catalog.streams().len(), self.catalog.edges().len());
         self.effects.push(Effect::Log(LogEvent::Reloaded { streams, edges }));
         self.tell_status();
+        self.pages.clear();
         self.effects.push(Effect::Retire(old));
     }
 
@@ -449,7 +463,8 @@ impl Core {
         self.relays.stop_all(at, &mut self.effects);
         let starts = self.starts.close(&mut self.effects).into_iter();
         let looks = std::mem::take(&mut self.looks).into_iter().map(|(call, _)| call);
-        let all = starts.chain(looks).chain(self.reloads.take_all()).chain(self.on_air.take_all());
+        let lists = self.on_air.take_all().into_iter().map(|(call, _)| call);
+        let all = starts.chain(looks).chain(self.reloads.take_all()).chain(lists);
         for call in all.collect::<Vec<_>>() {
             self.refuse(call, stopping());
         }

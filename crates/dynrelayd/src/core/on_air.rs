@@ -10,6 +10,7 @@ use catalog::Stream;
 
 use super::effect::Effect;
 use super::input::CallId;
+use super::stream_list::StreamChoice;
 
 /// The time that a caller may wait for the result. relay.cgi waits for two seconds.
 const PATIENCE: Duration = Duration::from_millis(1400);
@@ -30,7 +31,7 @@ pub(crate) type Audible = (String, Vec<scan::Media>);
 pub(crate) struct OnAir {
     results: HashMap<String, (Option<bool>, Instant)>,
     listening: bool,
-    waiting: Vec<(CallId, Instant)>,
+    waiting: Vec<(CallId, StreamChoice, Instant)>,
 }
 
 impl OnAir {
@@ -73,8 +74,8 @@ impl OnAir {
     }
 
     /// Lets a caller wait for the current scan.
-    pub(crate) fn wait(&mut self, call: CallId, now: Instant) {
-        self.waiting.push((call, now + PATIENCE));
+    pub(crate) fn wait(&mut self, call: CallId, choice: StreamChoice, now: Instant) {
+        self.waiting.push((call, choice, now + PATIENCE));
     }
 
     /// Takes the results of a scan. Returns the waiting callers.
@@ -82,7 +83,7 @@ impl OnAir {
         &mut self,
         results: Vec<(String, Option<bool>)>,
         now: Instant,
-    ) -> Vec<CallId> {
+    ) -> Vec<(CallId, StreamChoice)> {
         self.listening = false;
         self.results.retain(|_, (_, at)| now.saturating_duration_since(*at) < HOLDS);
         self.results.extend(results.into_iter().map(|(stream, on_air)| (stream, (on_air, now))));
@@ -90,19 +91,19 @@ impl OnAir {
     }
 
     /// Removes the callers whose time is up.
-    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<CallId> {
-        let late = self.waiting.extract_if(.., |(_, deadline)| *deadline <= now);
-        late.map(|(call, _)| call).collect()
+    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<(CallId, StreamChoice)> {
+        let late = self.waiting.extract_if(.., |(_, _, deadline)| *deadline <= now);
+        late.map(|(call, choice, _)| (call, choice)).collect()
     }
 
     /// Removes all waiting callers.
-    pub(crate) fn take_all(&mut self) -> Vec<CallId> {
-        self.waiting.drain(..).map(|(call, _)| call).collect()
+    pub(crate) fn take_all(&mut self) -> Vec<(CallId, StreamChoice)> {
+        self.waiting.drain(..).map(|(call, choice, _)| (call, choice)).collect()
     }
 
     /// The time at which the next caller's time is up.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.waiting.iter().map(|(_, deadline)| *deadline).min()
+        self.waiting.iter().map(|(_, _, deadline)| *deadline).min()
     }
 }
 

@@ -19,7 +19,7 @@ use super::rate_history::RateHistory;
 use super::relay::Relay;
 use super::relays::Relays;
 use super::replicas::{Replica, Replicas, SILENCE};
-use super::stream_list::{Streams, idle, kind};
+use super::stream_list::{StreamChoice, Streams, idle, kind};
 
 /// The facts for these answers, with fresh counters.
 #[derive(Clone, Copy, Debug)]
@@ -105,13 +105,13 @@ impl Views<'_> {
         }
     }
 
-    /// Every stream of the catalogue.
-    pub(crate) fn streams(&self, catalog: &Arc<Catalog>) -> Streams {
+    /// These streams of the catalogue.
+    pub(crate) fn streams(&self, catalog: &Arc<Catalog>, choice: &StreamChoice) -> Streams {
         let relayed = self.relays.table().streams().chain(self.replicas.streams());
         let active = relayed.chain(self.pulls.streams()).chain(self.on_air.streams());
         let active = active.filter_map(|name| catalog.stream(name));
         let active = active.map(|stream| (stream.name.clone(), self.stream(stream)));
-        Streams { catalog: Arc::clone(catalog), active: active.collect() }
+        Streams::new(Arc::clone(catalog), active.collect(), choice.clone())
     }
 
     fn stream(&self, stream: &Stream) -> StreamStatus {
@@ -129,14 +129,14 @@ impl Views<'_> {
         }
     }
 
-    /// The streams that could be listened to: those that arrive by themselves and are not received
-    /// anyway.
-    pub(crate) fn silent<'c>(&self, catalog: &'c Catalog) -> Vec<&'c Stream> {
-        let silent = |stream: &&Stream| {
+    /// Those of these streams that could be listened to: they arrive by themselves and are not
+    /// received anyway.
+    pub(crate) fn silent<'c>(&self, mut streams: Vec<&'c Stream>) -> Vec<&'c Stream> {
+        streams.retain(|stream| {
             let received = self.arrival(&stream.name).0 == SourceState::Running;
             stream.source.is_none() && !received && !self.relays.table().has_stream(&stream.name)
-        };
-        catalog.streams().filter(silent).collect()
+        });
+        streams
     }
 
     /// Where a stream comes from; none if the stream is unknown.

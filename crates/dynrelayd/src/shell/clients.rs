@@ -30,6 +30,27 @@ struct User {
     /// A separate limit, so that views cannot use up the starts.
     starts: RateLimit,
     looks: RateLimit,
+    /// Pages of the stream list. A crowd of viewers must not keep status.cgi away.
+    pages: RateLimit,
+}
+
+/// What a request counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budget {
+    Starts,
+    Looks,
+    Pages,
+}
+
+impl Budget {
+    /// The budget of this request.
+    pub(crate) fn of(request: &Request) -> Self {
+        match request {
+            Request::Start { .. } => Self::Starts,
+            Request::Streams { page: Some(_), .. } => Self::Pages,
+            _ => Self::Looks,
+        }
+    }
 }
 
 impl Clients {
@@ -45,6 +66,7 @@ impl Clients {
         for user in users.by_uid.values_mut() {
             user.starts.set_rate(limits.requests_per_second);
             user.looks.set_rate(limits.requests_per_second);
+            user.pages.set_rate(limits.requests_per_second);
         }
     }
 
@@ -76,11 +98,19 @@ impl Clients {
 impl User {
     fn new(limits: &Limits, now: Instant) -> Self {
         let full = || RateLimit::new(limits.requests_per_second, now);
-        Self { connections: 0, starts: full(), looks: full() }
+        Self { connections: 0, starts: full(), looks: full(), pages: full() }
+    }
+
+    fn limit(&mut self, budget: Budget) -> &mut RateLimit {
+        match budget {
+            Budget::Starts => &mut self.starts,
+            Budget::Looks => &mut self.looks,
+            Budget::Pages => &mut self.pages,
+        }
     }
 
     fn is_idle(&mut self, now: Instant) -> bool {
-        self.starts.is_full(now) && self.looks.is_full(now)
+        self.starts.is_full(now) && self.looks.is_full(now) && self.pages.is_full(now)
     }
 }
 
@@ -98,11 +128,8 @@ impl Connection {
     }
 
     /// Refuses a request if this user sent too many in the last second.
-    pub(crate) fn admit(&self, request: &Request, now: Instant) -> Result<(), Refused> {
-        let taken = self.with(|user| match request {
-            Request::Start { .. } => user.starts.take(now),
-            _ => user.looks.take(now),
-        });
+    pub(crate) fn admit(&self, budget: Budget, now: Instant) -> Result<(), Refused> {
+        let taken = self.with(|user| user.limit(budget).take(now));
         taken.unwrap_or(Ok(())).map_err(|wait| {
             let wait = wait.as_secs_f64();
             let message = format!("too many requests from this user: try again in {wait:.1} s");
@@ -111,9 +138,9 @@ impl Connection {
     }
 
     /// Counts a long answer as several requests.
-    pub(crate) fn charge(&self, answer: &str) {
+    pub(crate) fn charge(&self, budget: Budget, answer: &str) {
         let pieces = u32::try_from(answer.len() / PIECE).unwrap_or(u32::MAX);
-        let _ = self.with(|user| user.looks.charge(pieces));
+        let _ = self.with(|user| user.limit(budget).charge(pieces));
     }
 
     /// Calls this with the user, if the user is limited.
@@ -172,9 +199,13 @@ mod tests {
     fn requests_of_a_user_are_limited_and_looks_do_not_use_up_the_starts() {
         let (clients, now) = (clients(3, 3), Instant::now());
         let start = Request::Start { stream: "news".into(), edge: None, client: None };
-        let ask = |uid, request| clients.connect(user(uid), now).unwrap().admit(request, now);
+        let ask =
+            |uid, request| clients.connect(user(uid), now).unwrap().admit(Budget::of(request), now);
         assert!((0..10).all(|_| ask(33, &Request::Ping).is_ok()));
         assert_eq!(ask(33, &Request::Ping).unwrap_err().code, ErrorCode::Limit);
+        let page = Request::Streams { listen: true, page: Some(1), search: String::new() };
+        assert!((0..10).all(|_| ask(33, &page).is_ok()));
+        assert!(ask(33, &page).is_err());
         assert!((0..10).all(|_| ask(33, &start).is_ok()));
         assert!(ask(33, &start).is_err());
         assert!(ask(1000, &start).is_ok(), "the limit is per user");
@@ -182,10 +213,10 @@ mod tests {
 
         let later = now + Duration::from_secs(1);
         let connection = clients.connect(user(33), later).unwrap();
-        assert!(connection.admit(&Request::Ping, later).is_ok());
-        connection.charge(&"x".repeat(20 * PIECE));
+        assert!(connection.admit(Budget::Looks, later).is_ok());
+        connection.charge(Budget::Looks, &"x".repeat(20 * PIECE));
         let soon = later + Duration::from_secs(1);
-        assert!(connection.admit(&Request::Ping, soon).is_err());
-        assert!(connection.admit(&Request::Ping, soon + Duration::from_millis(300)).is_ok());
+        assert!(connection.admit(Budget::Looks, soon).is_err());
+        assert!(connection.admit(Budget::Looks, soon + Duration::from_millis(300)).is_ok());
     }
 }

@@ -2,15 +2,16 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::Flock;
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Gid, Group, chown};
+
+use super::file_lock::{LockError, lock, lock_path};
 
 /// A listening socket. Dropping it removes a socket that the daemon created; a socket from systemd
 /// stays.
@@ -36,7 +37,7 @@ impl ControlSocket {
             fits(&listener, path, group)?;
             return Ok(Self { listener, made: None });
         }
-        let lock = lock(path)?;
+        let lock = reserve(path)?;
         clear_stale(path)?;
         let listener = bind(path).with_context(|| format!("can't listen on {}", path.display()))?;
         let made = Made { path: path.to_owned(), _lock: lock };
@@ -109,26 +110,18 @@ fn fits(listener: &UnixListener, path: &Path, group: Option<&str>) -> Result<()>
 
 /// Reserves the path. Otherwise, of two daemons that find a stale socket, one could remove the
 /// other's new socket.
-fn lock(path: &Path) -> Result<Flock<File>> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
-    let mut options = File::options();
-    // The lock file stays for ever: a lock on a removed file would exclude nobody.
-    let options = options.create(true).truncate(false).write(true).mode(0o600);
-    let file = options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
-    let file = file.open(&beside).map_err(|error| match (error.kind(), path.parent()) {
-        (io::ErrorKind::NotFound, Some(folder)) => anyhow!(
+fn reserve(path: &Path) -> Result<Flock<File>> {
+    let beside = lock_path(path);
+    lock(path).map_err(|error| match (error, path.parent()) {
+        (LockError::Taken, _) => {
+            anyhow!("another dynrelayd listens on {} already, or is about to", path.display())
+        }
+        (LockError::Open(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => anyhow!(
             "there is no folder {} for the control socket: make it, and give it to the daemon's user",
             folder.display()
         ),
-        _ => anyhow!("can't open {}: {error}", beside.display()),
-    })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-        Errno::EWOULDBLOCK => {
-            anyhow!("another dynrelayd listens on {} already, or is about to", path.display())
-        }
-        error => anyhow!("can't lock {}: {error}", beside.display()),
+        (LockError::Open(error), _) => anyhow!("can't open {}: {error}", beside.display()),
+        (LockError::Refused(error), _) => anyhow!("can't lock {}: {error}", beside.display()),
     })
 }
 

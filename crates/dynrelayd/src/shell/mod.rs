@@ -6,6 +6,7 @@
 mod clients;
 mod control_socket;
 mod edge_probe;
+mod file_lock;
 mod flow_plan;
 mod listener;
 mod message;
@@ -118,8 +119,9 @@ impl Shell {
             let _ = events.send(Message::Flow(notice));
         })
         .context("can't start the workers that forward packets")?;
-        let state_file = StateFile::load(&catalog.config().daemon.state)
-            .context("can't start the thread that writes the state file")?;
+        let state_file =
+            StateFile::load(&catalog.config().daemon.state, catalog.config().limits.relays)
+                .context("can't start the thread that writes the state file")?;
         let now = Instant::now();
         Ok(Self {
             core: Core::new(Arc::new(catalog), std::process::id(), now),

@@ -52,7 +52,7 @@ mod tests {
         let web = Peer { uid: 33, administrator: false };
         let start = Request::Start { stream: "news".into(), edge: None, client: None };
         let list = Request::List { all: true, rates: true };
-        for request in [start, list, Request::Streams { listen: true }, Request::Ping] {
+        for request in [start, list, Request::streams(true), Request::Ping] {
             assert!(web.may(&request).is_ok(), "{request:?}");
         }
         let stop = Request::Stop { stream: "news".into(), edge: "dss2".into() };

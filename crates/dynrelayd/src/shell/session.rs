@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use scan::Listening;
 use serde::Serialize;
 
-use super::clients::Connection;
+use super::clients::{Budget, Connection};
 use super::message::{Message, ReplyTo};
 use crate::core::Answer;
 
@@ -51,6 +51,7 @@ impl Session {
                     return self.say(&line(&Answer::Refused(refused)));
                 }
             };
+            let budget = request.as_ref().map_or(Budget::Looks, Budget::of);
             let answer = match request {
                 Ok(Request::Events) => return self.follow(),
                 Ok(request @ Request::Scan { .. }) => match self.scan(request)? {
@@ -67,7 +68,7 @@ impl Session {
                 }
                 Err(refused) => line(&Answer::Refused(refused)),
             };
-            self.connection.charge(&answer);
+            self.connection.charge(budget, &answer);
             self.say(&answer)?;
         }
     }
@@ -77,7 +78,7 @@ impl Session {
         let request = Request::parse(line)
             .map_err(|error| Refused::new(ErrorCode::BadRequest, error.to_string()))?;
         self.connection.peer().may(&request)?;
-        self.connection.admit(&request, Instant::now())?;
+        self.connection.admit(Budget::of(&request), Instant::now())?;
         Ok(request)
     }
 

@@ -11,16 +11,19 @@ use std::thread;
 use std::time::Duration;
 
 use model::is_name;
-use nix::fcntl::OFlag;
+use nix::fcntl::{Flock, OFlag};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
+use super::file_lock::{LockError, lock};
 use crate::core::RelayName;
 
 /// The version of the layout.
 const VERSION: u32 = 1;
-/// The daemon never writes a larger file, in bytes.
-const LARGEST: u64 = 4 << 20;
+/// A relay takes fewer bytes of the file than this.
+const RELAY: u64 = 256;
+/// A file of this size is always read, in bytes: `relays` may have been larger when it was written.
+const ALWAYS_READ: u64 = 64 << 20;
 /// The time from a failed write to the next try.
 const RETRY: Duration = Duration::from_secs(1);
 /// The time that a stopping daemon waits for the disk.
@@ -42,12 +45,24 @@ pub(crate) struct StateFile {
     sender: Option<Sender<Relays>>,
     /// Closes when everything is written.
     written: Receiver<Infallible>,
+    /// None if there is no folder for it, or the file system has no locks.
+    _lock: Option<Flock<File>>,
 }
 
 impl StateFile {
-    /// Reads the file. A file that is not the daemon's is set aside, and stops nothing.
-    pub(crate) fn load(path: &Path) -> io::Result<Self> {
-        let relays = read(path).unwrap_or_else(|error| {
+    /// Reserves and reads the file. A file that is not the daemon's is set aside, and stops nothing.
+    /// `most` relays may run at a time.
+    pub(crate) fn load(path: &Path, most: usize) -> io::Result<Self> {
+        let lock = match lock(path) {
+            Ok(lock) => Some(lock),
+            Err(LockError::Taken) => {
+                let file = path.display();
+                return Err(io::Error::other(format!("another dynrelayd uses {file} already")));
+            }
+            // The first write reports what is wrong with the folder.
+            Err(LockError::Open(_) | LockError::Refused(_)) => None,
+        };
+        let relays = read(path, most).unwrap_or_else(|error| {
             set_aside(path, &error);
             Relays::new()
         });
@@ -58,7 +73,7 @@ impl StateFile {
             let _writing: Sender<Infallible> = writing;
             writer.run(&receiver);
         })?;
-        Ok(Self { relays, sender: Some(sender), written })
+        Ok(Self { relays, sender: Some(sender), written, _lock: lock })
     }
 
     /// The relays that were open when this daemon began.
@@ -137,7 +152,8 @@ impl Writer {
     }
 }
 
-fn read(path: &Path) -> io::Result<Relays> {
+fn read(path: &Path, most: usize) -> io::Result<Relays> {
+    let largest = ALWAYS_READ.max((most as u64).saturating_mul(RELAY));
     // Without this flag, opening a pipe would wait for its writer.
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = match file {
@@ -146,11 +162,11 @@ fn read(path: &Path) -> io::Result<Relays> {
         Err(error) => return Err(error),
     };
     let there = file.metadata()?;
-    if !there.is_file() || there.len() > LARGEST {
+    if !there.is_file() || there.len() > largest {
         return Err(io::Error::other("it is not a file, or too large to be dynrelayd's"));
     }
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    file.take(largest).read_to_string(&mut text)?;
     let layout: Layout = serde_json::from_str(&text)?;
     if layout.version != VERSION {
         let version = layout.version;
@@ -227,14 +243,14 @@ mod tests {
     }
 
     fn load(path: &Path) -> Relays {
-        StateFile::load(path).unwrap().relays().cloned().collect()
+        StateFile::load(path, 1000).unwrap().relays().cloned().collect()
     }
 
     #[test]
     fn relays_are_kept_over_a_restart() {
         let folder = folder("kept");
         let path = folder.join("state.json");
-        let file = StateFile::load(&path).unwrap();
+        let file = StateFile::load(&path, 1000).unwrap();
         assert_eq!(file.relays().count(), 0);
         file.save([relay("news"), relay("sport")].into());
         file.save([relay("news")].into());
@@ -244,12 +260,35 @@ mod tests {
     }
 
     #[test]
+    fn two_daemons_do_not_share_a_file() {
+        let folder = folder("shared");
+        let path = folder.join("state.json");
+        let first = StateFile::load(&path, 1000).unwrap();
+        let error = StateFile::load(&path, 1000).unwrap_err().to_string();
+        assert!(error.starts_with("another dynrelayd uses "), "{error}");
+        drop(first);
+        assert!(StateFile::load(&path, 1000).is_ok());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn as_many_relays_as_may_run_are_read_again() {
+        let folder = folder("many");
+        let path = folder.join("state.json");
+        let name = |number: usize| relay(&format!("{number:0>64}"));
+        let relays: Relays = (0..50_000).map(name).collect();
+        write(&path, &relays).unwrap();
+        assert_eq!(read(&path, 50_000).unwrap(), relays);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn a_file_of_another_kind_is_set_aside() {
         let folder = folder("aside");
         let path = folder.join("state.json");
         let torn = r#"{"version":1,"relays":[{"str"#;
         let later = r#"{"version":2,"relays":[]}"#;
-        let huge = format!(r#"{{"version":1,"relays":[]}}{}"#, " ".repeat(5 << 20));
+        let huge = format!(r#"{{"version":1,"relays":[]}}{}"#, " ".repeat(65 << 20));
         for bad in ["", torn, "[]", later, "\u{0}\u{1}", &huge] {
             fs::write(&path, bad).unwrap();
             assert_eq!(load(&path), Relays::new(), "{bad:.30}");
@@ -274,7 +313,7 @@ mod tests {
             // Also where the new file is to be written.
             make(&path);
             make(&folder.join("state.json.new"));
-            let file = StateFile::load(&path).unwrap();
+            let file = StateFile::load(&path, 1000).unwrap();
             assert_eq!(file.relays().count(), 0);
             let _ = fs::remove_dir(folder.join("state.json.new"));
             file.save([relay("news")].into());
@@ -299,7 +338,7 @@ mod tests {
     #[test]
     fn a_missing_folder_or_a_device_stops_nothing() {
         for path in ["/dev/null/state.json", "/dev/null", "/nowhere/state.json"] {
-            let file = StateFile::load(Path::new(path)).unwrap();
+            let file = StateFile::load(Path::new(path), 1000).unwrap();
             file.save([relay("news")].into());
             file.save([].into());
         }
@@ -310,10 +349,10 @@ mod tests {
     fn a_failed_write_is_tried_again() {
         let folder = folder("later");
         let path = folder.join("deep/state.json");
-        let file = StateFile::load(&path).unwrap();
+        let file = StateFile::load(&path, 1000).unwrap();
         file.save([relay("news")].into());
         fs::create_dir(folder.join("deep")).unwrap();
-        while load(&path).is_empty() {
+        while read(&path, 1000).unwrap().is_empty() {
             thread::sleep(Duration::from_millis(10));
         }
         drop(file);

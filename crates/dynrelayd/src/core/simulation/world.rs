@@ -158,7 +158,7 @@ impl World {
             22..26 => Request::Stop { stream, edge },
             26..28 => Request::List { all: true, rates: true },
             28..30 => Request::Show { stream, edge: named },
-            30..32 => Request::Streams { listen: true },
+            30..32 => Request::streams(true),
             32 => Request::Ping,
             33 => Request::Scan { streams: vec![stream], millis: 10, quick: false },
             34 => return self.feed(Input::Reload),
