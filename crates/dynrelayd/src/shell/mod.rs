@@ -72,7 +72,7 @@ struct Shell {
 
 /// Sets everything up, serves until a signal stops it, and takes everything down.
 pub(crate) fn run(config: &Path) -> Result<()> {
-    let catalog = Catalog::load(config)?;
+    let catalog = reader::load(config)?;
     let daemon = catalog.config().daemon.clone();
     crate::log::start(daemon.log_level, daemon.log_format);
     let socket = ControlSocket::open(&daemon.socket, daemon.socket_group.as_deref())?;
@@ -81,10 +81,11 @@ pub(crate) fn run(config: &Path) -> Result<()> {
     let catalog = if daemon.confine {
         sandbox::start(config, catalog.config());
         drop(catalog);
-        Catalog::load(config)?
+        reader::load(config)?
     } else {
         catalog
     };
+    reader::trim_memory();
     core::faults(&catalog).for_each(|fault| relay_log::write(&fault));
 
     let (sender, inbox) = mpsc::channel();

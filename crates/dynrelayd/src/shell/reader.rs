@@ -1,6 +1,7 @@
 //! Reads the catalogue for a reload, on a thread of its own, so that nobody waits for the disk.
 
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -54,6 +55,13 @@ impl Reader {
             let _ = retire.send(catalog);
         }
     }
+}
+
+/// Reads a catalogue. A thread that ends with the call does it: the C library gives each thread its
+/// own memory, and what the main thread has would hold it up while it is freed.
+pub(crate) fn load(config: &Path) -> Result<Catalog, ConfigError> {
+    let read = thread::scope(|scope| scope.spawn(|| Catalog::load(config)).join());
+    read.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Returns the catalogue's memory to the system.
