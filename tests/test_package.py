@@ -24,9 +24,9 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def debian(shared):
+def debian():
     """A fresh Debian."""
-    return debian_image.fresh(shared)
+    return debian_image.fresh()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,12 @@
-"""A fresh Debian tree of the release that this machine runs. A test run makes it once."""
+"""A fresh Debian tree of the release that this machine runs. It stays in target/ for the next run."""
 
 import fcntl
+import hashlib
 import os
 import subprocess
 from pathlib import Path
+
+from .binaries import PROJECT
 
 _PACKAGES = "systemd,apache2,lighttpd,nginx-light,fcgiwrap,init-system-helpers"
 
@@ -15,9 +18,8 @@ def release():
     return names[0] if names else "unstable"
 
 
-def fresh(folder):
-    """A Debian in `folder` with systemd and web servers, without dynrelay. DYNRELAY_DEBIAN names a tree
-    made before."""
+def fresh():
+    """A Debian with systemd and web servers, without dynrelay. DYNRELAY_DEBIAN names another tree."""
     if made := os.environ.get("DYNRELAY_DEBIAN"):
         return Path(made)
 
@@ -31,15 +33,18 @@ def fresh(folder):
             timeout=900,
         )
 
-    return once(folder / "debian", make)
+    recipe = hashlib.sha256(_PACKAGES.encode()).hexdigest()[:8]
+    return once(PROJECT / "target" / f"debian-{release()}-{recipe}", make)
 
 
 def once(folder, make):
     """A folder that `make(folder)` fills. The first caller does that, and the others wait."""
+    folder.parent.mkdir(exist_ok=True)
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            making = folder.with_suffix(".new")
+            # An interrupted run may have left its own.
+            making = folder.with_suffix(f".new-{os.getpid()}")
             make(making)
             making.rename(folder)
     return folder
