@@ -8,9 +8,9 @@ fuzz_target!(|bytes: &[u8]| {
     match Session::parse(bytes) {
         Ok(session) => {
             assert_eq!(session.original(), bytes);
-            let medias = bytes.split(|byte| b"\r\n".contains(byte));
-            let medias = medias.filter(|line| line.trim_ascii_start().starts_with(b"m")).count();
-            assert!(session.media.len() <= medias);
+            let lines = bytes.split(|byte| b"\r\n".contains(byte));
+            let lines = lines.filter(|line| line.trim_ascii_start().starts_with(b"m")).count();
+            assert!(session.media.len() <= lines);
             let shown = session.formats().iter().map(|format| format.to_string().len()).sum::<usize>();
             assert!(shown <= 4096 + 64 * bytes.len() * (1 + session.media.len()));
         }

@@ -138,8 +138,8 @@ fn walk(context: &mut Context<'_>, check: &Check, edge: &str) -> Result<(), Fail
     let mut printed = Ok(());
     let ok = walk.run(
         &mut |stream, time| {
-            let medias = scan::Media::of(stream).map_err(ToString::to_string)?;
-            listener::quick_scan(&mut daemon, stream, medias, time)
+            let media_list = scan::Media::of(stream).map_err(ToString::to_string)?;
+            listener::quick_scan(&mut daemon, stream, media_list, time)
         },
         &mut |news| {
             if !context.json && printed.is_ok() {

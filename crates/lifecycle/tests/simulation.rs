@@ -137,7 +137,7 @@ fn any_media(chance: &mut Random, viewers: &[(Duration, Duration)], last: Durati
 }
 
 /// Sixteen relays to one edge. All viewers leave at once, except one.
-fn sixteen(seed: u64, medias: usize, address: &str) -> World {
+fn sixteen(seed: u64, media: usize, address: &str) -> World {
     let mut world = World::new(seed, Rules::default());
     world.edges.push(Edge::new(address.parse().unwrap(), Duration::from_millis(20)));
     for number in 0..16 {
@@ -146,7 +146,7 @@ fn sixteen(seed: u64, medias: usize, address: &str) -> World {
         let path = |kind, pace| Path { kind, pace, pauses: Vec::new(), open: open.clone() };
         let rtp = path(FlowKind::Rtp, Duration::from_millis(20));
         let rtcp = path(FlowKind::Rtcp, secs(5));
-        let paths = [rtp, rtcp].iter().cycle().take(medias * 2).cloned().collect();
+        let paths = [rtp, rtcp].iter().cycle().take(media * 2).cloned().collect();
         let stream = world.add(0, paths);
         world.start_at(secs(1), stream);
     }
@@ -157,18 +157,18 @@ fn sixteen(seed: u64, medias: usize, address: &str) -> World {
 fn sixteen_relays_die_at_once() {
     for seed in 0..2 {
         // After the first six, one error a second finds one dead flow a second.
-        for (address, medias, found) in
+        for (address, media, found) in
             [("198.51.100.7", 1, 15), ("198.51.100.7", 2, 30), ("2001:db8::7", 2, 5)]
         {
-            let mut world = sixteen(seed, medias, address);
+            let mut world = sixteen(seed, media, address);
             world.run(secs(39));
             assert!(world.relays.values().all(|relay| relay.state == State::Live));
             world.run(secs(40 + found));
             let alive = |world: &World| {
                 world.relays.values().filter(|relay| relay.state == State::Live).count()
             };
-            assert_eq!(alive(&world), 1, "seed {seed}, {address}, {medias} medias");
-            world.run(secs(240) * u32::try_from(medias).unwrap());
+            assert_eq!(alive(&world), 1, "seed {seed}, {address}, {media} media");
+            world.run(secs(240) * u32::try_from(media).unwrap());
             for relay in world.relays.values().filter(|relay| relay.stream != 0) {
                 assert_eq!(relay.closed, Some(CloseReason::NoViewers));
                 let states = relay.history.iter().map(|(_, state)| *state);

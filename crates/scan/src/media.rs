@@ -20,8 +20,8 @@ pub struct Media {
 impl Media {
     /// The media of a stream, in order. The error is the fault of its SDP file.
     pub fn of(stream: &Stream) -> Result<Vec<Self>, &Problem> {
-        let medias = stream.media.iter().zip(stream.sources()?);
-        Ok(medias
+        let media_list = stream.media.iter().zip(stream.sources()?);
+        Ok(media_list
             .map(|(media, sources)| Self {
                 stream: stream.name.clone(),
                 label: media.label(),
@@ -52,11 +52,11 @@ impl Media {
                 named: own.named,
             })
         };
-        let mut medias = Self::of(stream).ok()?;
-        for media in &mut medias {
+        let mut media_list = Self::of(stream).ok()?;
+        for media in &mut media_list {
             media.sources = media.sources.iter().map(copied).collect::<Option<_>>()?;
         }
-        Some(medias)
+        Some(media_list)
     }
 
     /// Where its RTP arrives, for people.

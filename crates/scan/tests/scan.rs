@@ -56,8 +56,8 @@ fn until(scan: &mut Scan, enough: impl Fn(&[ScanResult]) -> bool) -> Vec<ScanRes
     }
 }
 
-fn open(medias: Vec<Media>) -> Scan {
-    Scan::alone(medias, false).unwrap()
+fn open(media_list: Vec<Media>) -> Scan {
+    Scan::alone(media_list, false).unwrap()
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn tells_active_media_from_others() {
 fn tells_apart_media_that_share_a_port() {
     alone("tells_apart_media_that_share_a_port", || {
         let port = group("239.1.1.1", 5004);
-        let mut medias: Vec<Media> = [96, 97, 98].map(|pt| media(&port, pt)).into();
-        medias.push(Media { stream: "other".into(), ..media(&port, 98) });
-        let mut scan = open(medias);
+        let mut media_list: Vec<Media> = [96, 97, 98].map(|pt| media(&port, pt)).into();
+        media_list.push(Media { stream: "other".into(), ..media(&port, 98) });
+        let mut scan = open(media_list);
         let from = encoder();
         send(&from, &port, 96, 1, &[1, 2]);
         send(&from, &port, 97, 2, &[1, 2, 3]);
@@ -177,9 +177,9 @@ fn a_scan_on_a_plane_shares_its_unicast_ports() {
         let taken = Source { port: 5008, ..unicast.clone() };
         let _taken = UdpSocket::bind((taken.address, taken.port)).unwrap();
         let _flow = relay.flow(&unicast, edge.local_addr().unwrap());
-        let mut medias: Vec<Media> = [&unicast, &idle, &taken].map(|at| media(at, 96)).into();
-        medias.push(media(&unicast, 97));
-        let mut scan = Scan::on(&relay.plane, medias, false);
+        let mut media_list: Vec<Media> = [&unicast, &idle, &taken].map(|at| media(at, 96)).into();
+        media_list.push(media(&unicast, 97));
+        let mut scan = Scan::on(&relay.plane, media_list, false);
         let from = encoder();
         send(&from, &unicast, 96, 7, &[1, 2, 4]);
         send(&from, &unicast, 97, 8, &[1, 2]);
@@ -206,8 +206,8 @@ fn a_quick_scan_closes_the_ports_that_it_no_longer_needs() {
             ..group("239.1.1.1", 5004)
         };
         let second = Source { port: 5006, ..first.clone() };
-        let medias = [&first, &second].map(|at| media(at, 96));
-        let mut scan = Scan::on(&relay.plane, medias.into(), true);
+        let media_list = [&first, &second].map(|at| media(at, 96));
+        let mut scan = Scan::on(&relay.plane, media_list.into(), true);
         let from = encoder();
         send(&from, &first, 96, 7, &[1, 2]);
         until(&mut scan, |results| results[0].is_active());

@@ -109,8 +109,8 @@ fn check(bytes: &[u8]) {
             assert!(error.what.chars().count() <= 201);
         }
         Ok(session) => {
-            let medias = bytes.split(|&b| b == b'\n').filter(|l| l.starts_with(b"m=")).count();
-            assert_eq!(session.media.len(), medias, "a media was lost");
+            let lines = bytes.split(|&b| b == b'\n').filter(|l| l.starts_with(b"m=")).count();
+            assert_eq!(session.media.len(), lines, "a media was lost");
             assert_eq!(session.original(), bytes);
             for media in &session.media {
                 assert!(media.ports > 0 && media.formats.len() <= 128);
@@ -123,7 +123,7 @@ fn check(bytes: &[u8]) {
 /// The result of another reader: kind, port, ports, transport, and addresses as text.
 fn oracle(bytes: &[u8]) -> Option<Vec<String>> {
     let session = sdp_types::Session::parse(bytes).ok()?;
-    let medias = session.medias.iter().map(|media| {
+    let media_list = session.medias.iter().map(|media| {
         let own = media.connections.iter();
         let connections: Vec<_> = if media.connections.is_empty() {
             session.connection.iter().collect()
@@ -139,16 +139,16 @@ fn oracle(bytes: &[u8]) -> Option<Vec<String>> {
         let ports = media.num_ports.unwrap_or(1);
         format!("{kind} {}/{ports} {} {addresses:?}", media.port, media.proto)
     });
-    Some(medias.collect())
+    Some(media_list.collect())
 }
 
 fn ours(session: &Session) -> Vec<String> {
-    let medias = session.media.iter().map(|media| {
+    let media_list = session.media.iter().map(|media| {
         let addresses: Vec<String> =
             media.connections.iter().map(|c| c.address.to_string()).collect();
         format!("{} {}/{} {} {addresses:?}", media.kind, media.port, media.ports, media.proto)
     });
-    medias.collect()
+    media_list.collect()
 }
 
 proptest! {

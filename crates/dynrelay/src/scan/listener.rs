@@ -57,24 +57,24 @@ impl Daemon {
     pub(crate) fn choose(
         &self,
         stream: &Stream,
-        medias: &mut Vec<Media>,
+        media_list: &mut Vec<Media>,
     ) -> (Listener, Option<ScanFault>) {
         let at = || {
-            let sources = medias.iter().flat_map(|media| &media.sources);
+            let sources = media_list.iter().flat_map(|media| &media.sources);
             sources.map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         match self {
-            _ if !is_of_host(medias) => (Listener::Own, None),
+            _ if !is_of_host(media_list) => (Listener::Own, None),
             Self::Scans(answer) => {
                 match answer.streams.iter().find(|one| one.name == stream.name) {
-                    Some(scanned) if is_of(scanned, medias) => (Listener::Daemon, None),
+                    Some(scanned) if is_of(scanned, media_list) => (Listener::Daemon, None),
                     Some(scanned) => (Listener::Nobody, Some(stale(scanned))),
                     None => (Listener::Own, None),
                 }
             }
             Self::Away => {
-                if medias.iter().any(is_taken) {
-                    *medias = Media::of_replica(stream).unwrap_or_else(|| medias.clone());
+                if media_list.iter().any(is_taken) {
+                    *media_list = Media::of_replica(stream).unwrap_or_else(|| media_list.clone());
                 }
                 (Listener::Own, None)
             }
@@ -89,7 +89,7 @@ impl Daemon {
                 let Some(of_replica) = Media::of_replica(stream) else {
                     return (Listener::Nobody, Some(why));
                 };
-                *medias = of_replica;
+                *media_list = of_replica;
                 (Listener::Own, None)
             }
         }
@@ -100,24 +100,24 @@ impl Daemon {
 pub(crate) fn quick_scan(
     daemon: &mut dyn Ask,
     stream: &Stream,
-    mut medias: Vec<Media>,
+    mut media_list: Vec<Media>,
     time: Duration,
 ) -> Result<Vec<ScanResult>, String> {
-    let asked = is_of_host(&medias).then(|| stream.name.clone());
+    let asked = is_of_host(&media_list).then(|| stream.name.clone());
     let answer = Daemon::ask(daemon, asked.into_iter().collect());
-    match answer.choose(stream, &mut medias) {
+    match answer.choose(stream, &mut media_list) {
         (Listener::Own, _) => {
-            let mut scan = Scan::alone(medias, true).map_err(|error| error.to_string())?;
+            let mut scan = Scan::alone(media_list, true).map_err(|error| error.to_string())?;
             scan.listen(time);
             Ok(scan.results())
         }
         (Listener::Daemon, _) => request(daemon, vec![stream.name.clone()], time, true)
-            .map(|answer| results_of(&answer, stream, medias.len()))
+            .map(|answer| results_of(&answer, stream, media_list.len()))
             .map_err(|error| error.to_string()),
         (Listener::Nobody, fault) => {
             let faults: Vec<ScanFault> = fault.into_iter().collect();
             let result = ScanResult { faults, ..ScanResult::default() };
-            Ok(vec![result; medias.len()])
+            Ok(vec![result; media_list.len()])
         }
     }
 }
@@ -135,18 +135,22 @@ pub(crate) fn request(
 }
 
 /// The results for each of this stream's media.
-pub(crate) fn results_of(answer: &ScanAnswer, stream: &Stream, medias: usize) -> Vec<ScanResult> {
+pub(crate) fn results_of(
+    answer: &ScanAnswer,
+    stream: &Stream,
+    media_list: usize,
+) -> Vec<ScanResult> {
     let of_stream = answer.streams.iter().filter(|one| one.name == stream.name);
     let results = of_stream.flat_map(|one| &one.media).map(|media| media.result.clone());
     // The daemon may have reloaded meanwhile.
     let gone = ScanFault::Failed("dynrelayd no longer has it: scan again".to_owned());
     let missing = ScanResult { faults: vec![gone], ..ScanResult::default() };
-    results.chain(std::iter::repeat(missing)).take(medias).collect()
+    results.chain(std::iter::repeat(missing)).take(media_list).collect()
 }
 
 /// Whether a stream arrives at unicast ports of this host.
-pub(crate) fn is_of_host(medias: &[Media]) -> bool {
-    medias.iter().flat_map(|media| &media.sources).any(|source| !source.address.is_multicast())
+pub(crate) fn is_of_host(media_list: &[Media]) -> bool {
+    media_list.iter().flat_map(|media| &media.sources).any(|source| !source.address.is_multicast())
 }
 
 fn is_taken(media: &Media) -> bool {
@@ -172,12 +176,12 @@ fn is_away(error: &io::Error) -> bool {
 }
 
 /// Whether the daemon listens for these media: the two catalogues may differ.
-fn is_of(scanned: &ScannedStream, medias: &[Media]) -> bool {
+fn is_of(scanned: &ScannedStream, media_list: &[Media]) -> bool {
     scanned
         .media
         .iter()
         .map(|media| &media.from)
-        .eq(&medias.iter().map(Media::from).collect::<Vec<_>>())
+        .eq(&media_list.iter().map(Media::from).collect::<Vec<_>>())
 }
 
 fn stale(scanned: &ScannedStream) -> ScanFault {
@@ -215,9 +219,9 @@ mod tests {
     fn chosen(daemon: &Daemon, address: &str, toml: &str) -> (Listener, Option<ScanFault>, String) {
         let (_folder, catalog) = catalog(address, toml);
         let stream = catalog.stream("news").unwrap();
-        let mut medias = Media::of(stream).unwrap();
-        let (by, fault) = daemon.choose(stream, &mut medias);
-        (by, fault, medias[0].sources[0].to_string())
+        let mut media_list = Media::of(stream).unwrap();
+        let (by, fault) = daemon.choose(stream, &mut media_list);
+        (by, fault, media_list[0].sources[0].to_string())
     }
 
     fn scans(from: &str) -> Daemon {
@@ -281,9 +285,9 @@ mod tests {
         let Daemon::Scans(answer) = scans(HERE) else { panic!() };
         let answer = serde_json::to_string(&answer).unwrap();
         let mut fake = Fake::answering(&answer).then(&answer);
-        let medias = Media::of(stream).unwrap();
+        let media_list = Media::of(stream).unwrap();
         let time = Duration::from_secs(2);
-        let results = quick_scan(fake.context().daemon, stream, medias, time).unwrap();
+        let results = quick_scan(fake.context().daemon, stream, media_list, time).unwrap();
         assert_eq!(results, [ScanResult::default()]);
         let [gone] = &results_of(&ScanAnswer::default(), stream, 1)[..] else { panic!() };
         assert_eq!(gone.verdict(), Verdict::Failed);

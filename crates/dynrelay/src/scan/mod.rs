@@ -63,7 +63,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[derive(Debug)]
 struct Plan<'a> {
     stream: &'a Stream,
-    medias: Result<Vec<Media>, NotScanned<'a>>,
+    media_list: Result<Vec<Media>, NotScanned<'a>>,
     by: Listener,
     /// Why nobody can.
     fault: Option<ScanFault>,
@@ -75,11 +75,11 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Fail
     let streams = chosen(&catalog, &wanted.streams)?;
     let mut pulls = Pulls::default();
     let plans = plans(context, &streams, wanted, &mut pulls)?;
-    let medias = |by| {
+    let media_list = |by| {
         let plans = plans.iter().filter(move |plan| plan.by == by);
-        plans.flat_map(|plan| plan.medias.iter().flatten())
+        plans.flat_map(|plan| plan.media_list.iter().flatten())
     };
-    let own: Vec<Media> = medias(Listener::Own).cloned().collect();
+    let own: Vec<Media> = media_list(Listener::Own).cloned().collect();
     let theirs: Vec<String> = names(plans.iter().filter(|plan| plan.by == Listener::Daemon));
     let (own, answer) = listen(context, own, &mut pulls, theirs, wanted)?;
     let mut pulled = pulls.outcomes();
@@ -87,20 +87,22 @@ pub(crate) fn run(context: &mut Context<'_>, wanted: &Wanted) -> Result<(), Fail
     let mut own = own.into_iter();
     let scanned: Vec<Scanned<'_>> = plans
         .into_iter()
-        .map(|Plan { stream, medias, by, fault }| {
+        .map(|Plan { stream, media_list, by, fault }| {
             let pulled = pulled.remove(&stream.name).unwrap_or_default();
             let own = own.by_ref().map(|result| pulled.with_server(result));
             let nothing =
                 ScanResult { faults: fault.into_iter().collect(), ..ScanResult::default() };
-            let medias = medias.map(|medias| match by {
-                Listener::Own => medias.into_iter().zip(own).collect(),
+            let media_list = media_list.map(|media_list| match by {
+                Listener::Own => media_list.into_iter().zip(own).collect(),
                 Listener::Daemon => {
-                    let results = listener::results_of(&answer, stream, medias.len());
-                    medias.into_iter().zip(results).collect()
+                    let results = listener::results_of(&answer, stream, media_list.len());
+                    media_list.into_iter().zip(results).collect()
                 }
-                Listener::Nobody => medias.into_iter().zip(std::iter::repeat(nothing)).collect(),
+                Listener::Nobody => {
+                    media_list.into_iter().zip(std::iter::repeat(nothing)).collect()
+                }
             });
-            Scanned { stream, medias, fault: pulled.fault }
+            Scanned { stream, media_list, fault: pulled.fault }
         })
         .collect();
     conclude(context, &catalog, &scanned, wanted)
@@ -116,20 +118,20 @@ fn plans<'a>(
     let named = !wanted.streams.is_empty();
     let mut plans: Vec<Plan<'a>> = Vec::new();
     for stream in streams {
-        let mut medias = media_of(stream, named);
-        if let (Some(source), Ok(medias)) = (&stream.source, &mut medias) {
-            pulls.order(stream, source, medias)?;
+        let mut media_list = media_of(stream, named);
+        if let (Some(source), Ok(media_list)) = (&stream.source, &mut media_list) {
+            pulls.order(stream, source, media_list)?;
         }
-        plans.push(Plan { stream, medias, by: Listener::Own, fault: None });
+        plans.push(Plan { stream, media_list, by: Listener::Own, fault: None });
     }
     let of_host = |plan: &&Plan<'_>| {
         plan.stream.source.is_none()
-            && plan.medias.as_ref().is_ok_and(|of| listener::is_of_host(of))
+            && plan.media_list.as_ref().is_ok_and(|of| listener::is_of_host(of))
     };
     let daemon = Daemon::ask(context.daemon, names(plans.iter().filter(of_host)));
     for plan in &mut plans {
-        if let (None, Ok(medias)) = (&plan.stream.source, &mut plan.medias) {
-            (plan.by, plan.fault) = daemon.choose(plan.stream, medias);
+        if let (None, Ok(media_list)) = (&plan.stream.source, &mut plan.media_list) {
+            (plan.by, plan.fault) = daemon.choose(plan.stream, media_list);
         }
     }
     Ok(plans)
@@ -227,13 +229,13 @@ fn missing(catalog: &Catalog, name: &str) -> Failure {
 /// Listens to these media, and lets dynrelayd scan these streams meanwhile.
 fn listen(
     context: &mut Context<'_>,
-    medias: Vec<Media>,
+    media_list: Vec<Media>,
     pulls: &mut Pulls,
     theirs: Vec<String>,
     wanted: &Wanted,
 ) -> Result<(Vec<ScanResult>, ScanAnswer), Failure> {
     pulls.make_room();
-    let mut scan = Scan::alone(medias, wanted.quick)?;
+    let mut scan = Scan::alone(media_list, wanted.quick)?;
     pulls.start()?;
     let Context { daemon, err, .. } = context;
     let mut progress = Progress::new(context.progress, wanted.time, &mut **err);

@@ -35,10 +35,10 @@ impl Pulls {
         &mut self,
         stream: &Stream,
         source: &RtspSource,
-        medias: &mut [Media],
+        media_list: &mut [Media],
     ) -> io::Result<()> {
-        let (outputs, reserved) = Output::reserve(medias.len())?;
-        for (media, output) in medias.iter_mut().zip(&outputs) {
+        let (outputs, reserved) = Output::reserve(media_list.len())?;
+        for (media, output) in media_list.iter_mut().zip(&outputs) {
             for source in &mut media.sources {
                 (source.address, source.port) = (output.rtp.to.ip(), output.rtp.to.port());
             }

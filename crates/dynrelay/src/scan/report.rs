@@ -21,7 +21,7 @@ const STALE: u64 = 1000;
 #[derive(Debug)]
 pub(crate) struct Scanned<'a> {
     pub(crate) stream: &'a Stream,
-    pub(crate) medias: Result<Vec<(Media, ScanResult)>, NotScanned<'a>>,
+    pub(crate) media_list: Result<Vec<(Media, ScanResult)>, NotScanned<'a>>,
     /// Why it can't be pulled, if that failed.
     pub(crate) fault: Option<String>,
 }
@@ -47,9 +47,9 @@ pub(crate) fn active(result: &ScanResult) -> Option<bool> {
 impl Scanned<'_> {
     /// Whether every media is active; `None` if the scan can't tell. One inactive media makes it false.
     pub(crate) fn active(&self) -> Option<bool> {
-        match &self.medias {
-            Ok(medias) => {
-                let known: Vec<_> = medias.iter().map(|(_, result)| active(result)).collect();
+        match &self.media_list {
+            Ok(media_list) => {
+                let known: Vec<_> = media_list.iter().map(|(_, result)| active(result)).collect();
                 let no = known.contains(&Some(false));
                 if no {
                     Some(false)
@@ -94,9 +94,9 @@ fn table(scanned: &[Scanned<'_>]) -> Table {
         Column::name("SSRC").spare(1),
         Column::text("SENDER"),
     ]);
-    for Scanned { stream, medias, .. } in scanned {
-        match medias {
-            Ok(medias) => medias.iter().for_each(|(media, result)| {
+    for Scanned { stream, media_list, .. } in scanned {
+        match media_list {
+            Ok(media_list) => media_list.iter().for_each(|(media, result)| {
                 table.row(row(&stream.name, media, result));
             }),
             Err(not_scanned) => {
@@ -152,11 +152,11 @@ fn percent(hundredths: u64) -> String {
 /// The facts that the table has no room for.
 fn notes(scanned: &Scanned<'_>) -> Vec<String> {
     let name = &scanned.stream.name;
-    match &scanned.medias {
-        Ok(medias) => {
+    match &scanned.media_list {
+        Ok(media_list) => {
             let fault = scanned.fault.iter();
             let fault = fault.map(|why| format!("{name}: can't pull it: {why}."));
-            let of_medias = medias.iter().flat_map(|(media, result)| {
+            let of_medias = media_list.iter().flat_map(|(media, result)| {
                 let label = format!("{name} {}", media.label);
                 note(media, result).into_iter().map(move |note| format!("{label}: {note}"))
             });

@@ -67,7 +67,7 @@ struct SenderView<'a> {
 /// One object: what dynrelay(1) describes.
 pub(super) fn json(scanned: &[Scanned<'_>], problems: Vec<String>) -> serde_json::Result<String> {
     let streams: Vec<_> = scanned.iter().map(stream).collect();
-    let faulty = scanned.iter().filter_map(|one| match one.medias {
+    let faulty = scanned.iter().filter_map(|one| match one.media_list {
         Err(NotScanned::Faulty(problem)) => Some(problem.to_string()),
         _ => None,
     });
@@ -77,17 +77,17 @@ pub(super) fn json(scanned: &[Scanned<'_>], problems: Vec<String>) -> serde_json
 }
 
 fn stream<'a>(scanned: &'a Scanned<'_>) -> StreamView<'a> {
-    let medias = scanned.medias.iter().flatten();
+    let media_list = scanned.media_list.iter().flatten();
     StreamView {
         name: &scanned.stream.name,
         title: scanned.stream.title.as_deref(),
         active: scanned.active(),
-        source: match scanned.medias {
+        source: match scanned.media_list {
             Err(NotScanned::Pulled(source)) => Some(source.to_string()),
             _ => None,
         },
         fault: scanned.fault.as_deref(),
-        media: medias.map(|(media, result)| view(media, result)).collect(),
+        media: media_list.map(|(media, result)| view(media, result)).collect(),
     }
 }
 
