@@ -94,11 +94,11 @@ impl Registry {
     pub(crate) fn open(
         &self,
         relay: u64,
-        medias: &[Media],
+        media_list: &[Media],
         gate: Gate,
     ) -> Result<Vec<OpenedFlow>, OpenError> {
         let mut open = self.lock();
-        let NewSockets { mut ingests, outputs } = open.sockets(medias, self.receive_buffer)?;
+        let NewSockets { mut ingests, outputs } = open.sockets(media_list, self.receive_buffer)?;
         let mut flows = Vec::with_capacity(outputs.len());
         for (flow, (path, output)) in outputs.into_iter().enumerate() {
             let cell = Arc::new(FlowCell::new(relay, flow, gate));
@@ -150,11 +150,11 @@ impl OpenSources {
     /// Opens all sockets that these media need.
     fn sockets(
         &mut self,
-        medias: &[Media],
+        media_list: &[Media],
         receive_buffer: usize,
     ) -> Result<NewSockets, OpenError> {
         let mut new = NewSockets::default();
-        for Media { rtp, rtcp } in medias {
+        for Media { rtp, rtcp } in media_list {
             for Path { source, .. } in [Some(rtp), rtcp.as_ref()].into_iter().flatten() {
                 if !self.by_source.contains_key(source) && !new.ingests.contains_key(source) {
                     let socket = ingest_socket::open(source, receive_buffer)?;
