@@ -2,8 +2,8 @@
 //!
 //! Anybody who can send a packet to this host can invent ICMP errors. So an error counts only if the
 //! quoted packet is one that was sent: its first 12 bytes have the RTP header with SSRC, sequence
-//! number and timestamp, or in RTCP the SSRC and the time of a sender report. Who doesn't see the
-//! stream can't know these.
+//! number and timestamp, or in RTCP the SSRC and the time of a sender report. An attacker who does not
+//! see the stream cannot know these.
 //!
 //! An error without a quote counts only from an edge that quotes no packets (see [`Quoting`]), only as
 //! "port unreachable", and only if the flow sent a packet within the last seconds.
@@ -22,7 +22,7 @@ const WINDOW: usize = 256;
 /// How long an error without a quote may take after the last packet, in milliseconds.
 const SPAN: u64 = 2000;
 
-/// What an ICMP error turns out to be.
+/// The verdict about an ICMP error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Finding {
     /// The edge refused a packet: RTP with this number, if the error quotes it.
@@ -37,7 +37,7 @@ pub(crate) enum Finding {
     Forged,
 }
 
-/// What a flow remembers in order to check errors.
+/// The memory of a flow, to check errors.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     edge: IpAddr,

@@ -26,7 +26,7 @@ pub(crate) struct IcmpError {
     pub(crate) quote: Option<[u8; QUOTE]>,
 }
 
-/// What an ICMP error says, if it is true.
+/// The meaning of a true ICMP error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
     /// The port is closed.
@@ -40,7 +40,7 @@ pub(crate) enum Meaning {
 }
 
 impl IcmpError {
-    /// What the error says.
+    /// The meaning of the error.
     pub(crate) fn meaning(&self) -> Meaning {
         match (self.v6, self.kind, self.code) {
             (false, 3, 3) | (true, 1, 4) => Meaning::PortUnreachable,

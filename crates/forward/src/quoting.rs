@@ -24,7 +24,7 @@ const TESTS: u32 = 3;
 /// For how long an edge counts as one that answers no test, in milliseconds.
 const UNANSWERED: u64 = 60_000;
 
-/// What is known of an edge's errors. All its flows share it; packets take no part in its lock.
+/// The knowledge about an edge's errors. All its flows share it; packets take no part in its lock.
 #[derive(Debug, Default)]
 pub(crate) struct Quoting {
     quotes: AtomicBool,
