@@ -124,16 +124,6 @@ fn a_relay_that_the_edge_never_accepts_closes_as_such() {
 }
 
 #[test]
-fn a_local_viewer_stays_at_the_origin() {
-    let host = Host::new();
-    let daemon = host.run();
-    let started = daemon.ask(r#"{"op":"start","stream":"news","client":"192.0.2.7"}"#);
-    assert_eq!(started["ok"]["url"], "rtsp://dss1.example.org/news.sdp");
-    assert_eq!(started["ok"]["via"], "origin");
-    assert_eq!(daemon.ask(r#"{"op":"list"}"#), json!({"ok": {"relays": []}}));
-}
-
-#[test]
 fn each_refusal_has_its_code() {
     let host = Host::new();
     host.write("streams/lone.sdp", &fs::read_to_string(host.path("streams/news.sdp")).unwrap());

@@ -1,4 +1,4 @@
-//! A reload of many streams keeps nobody waiting, and takes no memory for good.
+//! A reload of many streams: callers do not wait for it, and the memory is given back.
 //!
 //! `DYNRELAY_STREAMS=50000` makes the catalogue larger.
 
@@ -22,7 +22,7 @@ use daemon::{Daemon, Host};
 const OWN_MEMORY: usize = 20 << 10;
 const STREAM_MEMORY: usize = 6;
 
-/// Writes the files of a stream: what arrives in its group, and what the edge takes.
+/// Writes the two SDP files of a stream: its own, and the edge's.
 fn write_stream(host: &Host, number: u32) {
     let [_, high, low, _] = (number << 8).to_be_bytes();
     let port = 10_000 + 4 * (number / 2 % 12_500);

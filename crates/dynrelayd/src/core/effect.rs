@@ -21,24 +21,15 @@ use super::stream_list::Streams;
 pub(crate) enum Effect {
     /// Open the flows of a relay or replica, with open gates. [`super::Input::Opened`] answers.
     Open {
-        /// Its number.
         relay: RelayId,
         /// Its stream: a pulled stream arrives where its pull delivers it.
         stream: String,
-        /// Its flows.
         pairs: Box<[Pair]>,
     },
     /// Close the flows of a relay or replica. [`super::Input::Closed`] answers.
     Close(RelayId),
     /// Set a flow's gate.
-    SetGate {
-        /// The relay.
-        relay: RelayId,
-        /// The flow's place in it.
-        flow: usize,
-        /// The new gate.
-        gate: Gate,
-    },
+    SetGate { relay: RelayId, flow: usize, gate: Gate },
     /// Read all counters. [`super::Input::Counters`] answers.
     ReadCounters,
     /// Pull a stream, instead of any pull of that stream that runs. It reports by
@@ -52,9 +43,7 @@ pub(crate) enum Effect {
     Listen(Vec<(String, Vec<scan::Media>)>),
     /// Let a caller listen to these media. [`super::Input::ScanEnded`] answers.
     Scan {
-        /// The caller.
         call: CallId,
-        /// The media.
         media: Vec<scan::Media>,
         /// Stop listening to a media as soon as it is surely active.
         quick: bool,
@@ -67,12 +56,7 @@ pub(crate) enum Effect {
     /// Apply new limits to callers.
     SetLimits(Limits),
     /// Answer a request.
-    Reply {
-        /// The request.
-        call: CallId,
-        /// The answer.
-        answer: Answer,
-    },
+    Reply { call: CallId, answer: Answer },
     /// Send the followers of events this change of a relay's state.
     Publish(Event),
     /// Write the open relays to the state file.
@@ -80,14 +64,7 @@ pub(crate) enum Effect {
     /// Write to the log.
     Log(LogEvent),
     /// Report these numbers to the service manager.
-    Status {
-        /// Open relays.
-        relays: usize,
-        /// Streams in the catalogue.
-        streams: usize,
-        /// Edges in the catalogue.
-        edges: usize,
-    },
+    Status { relays: usize, streams: usize, edges: usize },
 }
 
 /// An order to pull a stream.

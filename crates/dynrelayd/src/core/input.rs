@@ -38,44 +38,22 @@ pub(crate) struct Moment {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A caller's request. [`super::Effect::Reply`] answers it exactly once, now or later.
-    Request {
-        /// Where the reply goes.
-        call: CallId,
-        /// The request.
-        request: Request,
-    },
+    Request { call: CallId, request: Request },
     /// The data plane reports an event of a flow.
     Flow {
-        /// The relay or replica.
         relay: RelayId,
         /// The flow's place among those that were opened.
         flow: usize,
-        /// The event.
         event: FlowEvent,
     },
     /// The answer to [`super::Effect::ReadCounters`], before any other input.
     Counters(Vec<(RelayId, Vec<FlowCounts>)>),
     /// The answer to [`super::Effect::Open`], before any input from elsewhere.
-    Opened {
-        /// The relay or replica.
-        relay: RelayId,
-        /// Its sockets, or the failure.
-        result: Result<Vec<FlowEnds>, OpenFailure>,
-    },
+    Opened { relay: RelayId, result: Result<Vec<FlowEnds>, OpenFailure> },
     /// The answer to [`super::Effect::Close`], before any input from elsewhere.
-    Closed {
-        /// The relay or replica.
-        relay: RelayId,
-        /// Its last counters.
-        counts: Vec<FlowCounts>,
-    },
+    Closed { relay: RelayId, counts: Vec<FlowCounts> },
     /// The answer to [`super::Effect::AskEdge`].
-    EdgeAnswer {
-        /// The question.
-        question: Question,
-        /// The answer.
-        answer: EdgeAnswer,
-    },
+    EdgeAnswer { question: Question, answer: EdgeAnswer },
     /// The answer to [`super::Effect::Listen`]: each stream's name, and whether it is on air; none
     /// if that is unknown.
     OnAir(Vec<(String, Option<bool>)>),

@@ -1,8 +1,8 @@
 //! Every decision of the daemon: pure.
 //!
 //! [`Core::handle`] takes an [`Input`] with the time and returns [`Effect`]s. It has no socket,
-//! thread, file, clock or randomness. Only [`Core`] sees all parts; each part owns its fields and is
-//! given what it needs.
+//! thread, file, clock or randomness. Only [`Core`] sees all parts; each part owns its fields and gets
+//! the other parts as arguments.
 
 mod edge_cache;
 mod edge_choice;
@@ -157,7 +157,7 @@ impl Core {
         relaying || !self.pulls.is_empty()
     }
 
-    /// The starts, and what they need.
+    /// The starts, with the other parts that they need.
     fn starts(&mut self, at: Moment) -> (&mut Starts, Needs<'_>) {
         let (catalog, relays, pulls) = (&self.catalog, &mut self.relays, &mut self.pulls);
         let needs = Needs { catalog, relays, pulls, effects: &mut self.effects, at };

@@ -1,4 +1,4 @@
-//! One relay: its route, its flows, and what there is to say of it.
+//! One relay: its route, its flows and its status.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The life of all relays: opening, states, closing, and what is remembered afterwards.
+//! All relays: opens them, follows their states, closes them, and keeps their history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Relays {
     changed: bool,
 }
 
-/// What became of opening a relay.
+/// The result of opening a relay.
 #[derive(Debug)]
 pub(crate) enum Opening {
     /// It runs.
@@ -186,7 +186,7 @@ impl Relays {
         }
     }
 
-    /// Somebody asked for a relay that runs.
+    /// Renews an open relay, because a viewer asked for it.
     pub(crate) fn renew(&mut self, id: RelayId, at: Moment, effects: &mut Vec<Effect>) {
         self.lifecycle.renew(id, at.now);
         self.act(at, effects);

@@ -1,4 +1,4 @@
-//! Reloads: who asked for them, and whether a reading is under way.
+//! Reloads: their callers, and whether a reading is under way.
 
 use catalog::Catalog;
 use control::{Refused, Reloaded};

@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(3);
 /// A replica waits if its source was silent for longer.
 pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 
-/// A replica that is to be sent now.
+/// A replica that the daemon sends now.
 #[derive(Debug)]
 pub(crate) struct Replica {
     pub(crate) stream: String,
@@ -210,7 +210,7 @@ impl Replicas {
         true
     }
 
-    /// Ends the replicas that are not wanted any more, or not as they were.
+    /// Ends the replicas that the catalogue and the relays no longer want, or want otherwise.
     pub(crate) fn end_unwanted(
         &mut self,
         catalog: &Catalog,

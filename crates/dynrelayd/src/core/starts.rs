@@ -1,4 +1,4 @@
-//! Starts of viewers: where each watches, what it waits for, and how many may begin.
+//! Handles `start`: chooses an edge, checks the limits, opens the relay, and waits where it must.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ enum WaitsFor {
     Opened(RelayId),
 }
 
-/// What a start needs of the other parts.
+/// The other parts that a start needs.
 #[derive(Debug)]
 pub(crate) struct Needs<'a> {
     pub(crate) catalog: &'a Arc<Catalog>,
@@ -55,7 +55,7 @@ pub(crate) struct Needs<'a> {
     pub(crate) at: Moment,
 }
 
-/// The starts that wait, and what they go by.
+/// The waiting starts, with the state that starts need.
 #[derive(Debug)]
 pub(crate) struct Starts {
     waiting: Vec<(Start, WaitsFor)>,
@@ -188,7 +188,7 @@ impl Starts {
         Ok(())
     }
 
-    /// Gives back what a start took whose relay could not be opened.
+    /// Gives back the tokens of a start, because its relay could not be opened.
     fn give_back(&mut self, start: &Start) {
         if start.admitted {
             self.rate.give_back();
@@ -262,7 +262,7 @@ impl Starts {
         }
     }
 
-    /// Answers the starts that have waited long enough, and logs what is due.
+    /// Answers the starts that have waited long enough, and writes due log entries.
     pub(crate) fn poll(&mut self, needs: &mut Needs<'_>) {
         let now = needs.at.now;
         let late: Vec<_> =
@@ -308,7 +308,7 @@ impl Starts {
         (admitted.map(|(start, _)| start.call).collect(), &self.rate)
     }
 
-    /// What is known of the edges.
+    /// The answers of the edges.
     #[cfg(test)]
     pub(crate) fn edges(&self) -> &EdgeCache {
         &self.edges

@@ -1,4 +1,4 @@
-//! Reads the catalogue for a reload, on a thread of its own, so that nobody waits for the disk.
+//! Reads the catalogue for a reload on a thread of its own, so that no caller waits for the disk.
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -57,8 +57,8 @@ impl Reader {
     }
 }
 
-/// Reads a catalogue. A thread that ends with the call does it: the C library gives each thread its
-/// own memory, and what the main thread has would hold it up while it is freed.
+/// Reads a catalogue, on a thread that then ends. The C library gives each thread its own memory; to
+/// free a catalogue from the main thread's memory would hold up that thread.
 pub(crate) fn load(config: &Path) -> Result<Catalog, ConfigError> {
     let read = thread::scope(|scope| scope.spawn(|| Catalog::load(config)).join());
     read.unwrap_or_else(|panic| resume_unwind(panic))

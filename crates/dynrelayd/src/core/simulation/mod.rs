@@ -9,7 +9,7 @@
 //! - every Open that succeeds is followed by exactly one Close;
 //! - a gate is set only for an open relay, and a flow that it has;
 //! - a destination is one of the catalogue's, at the moment when it is opened;
-//! - what is open is in the current catalogue, with the same route;
+//! - each open relay is in the current catalogue, with the same route;
 //! - a start opens no relay beyond the limit;
 //! - a start is admitted at most once: it takes one token, also if its stream is pulled;
 //! - at most one question at a time is on its way to an edge, and 32 in all;
