@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// The time that one RTSP server has to connect and answer.
 const RTSP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// What to do about an RTSP server that does not answer.
+/// The advice for an RTSP server that does not answer.
 pub(crate) const NO_ANSWER: &str = "is the server up, and can this host, not only viewers, reach that \
     host and port? dynrelayd sends no viewer where nobody answers";
 

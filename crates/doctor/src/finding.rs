@@ -27,7 +27,7 @@ impl From<catalog::Severity> for Severity {
 }
 
 model::words! {
-    /// What a finding is about, in the order of a report.
+    /// The subject of a finding, in the order of a report.
     pub enum Subject {
         /// dynrelay.toml and the streams folder.
         Files = "files",
@@ -37,7 +37,7 @@ model::words! {
         Groups = "groups",
         /// The kernel's part in receiving: the reverse-path filter, buffers, limits.
         Reception = "reception",
-        /// What a firewall on this host does to packets.
+        /// The firewall on this host.
         Firewall = "firewall",
         /// The control socket.
         Socket = "socket",
@@ -57,14 +57,14 @@ pub struct Finding {
     pub severity: Severity,
     /// The part of the configuration, or of the system.
     pub about: Subject,
-    /// What is wrong.
+    /// The fault.
     pub what: String,
     /// The file that it is in, if any. In JSON bytes that are not UTF-8 are replaced.
     #[serde(serialize_with = "lossy")]
     pub file: Option<PathBuf>,
     /// The line in that file, counted from 1.
     pub line: Option<usize>,
-    /// What to do about it.
+    /// The advice.
     pub advice: String,
 }
 
@@ -92,7 +92,7 @@ impl Finding {
         Self { file: Some(file), line, ..self }
     }
 
-    /// What the catalogue found.
+    /// A finding of the catalogue.
     pub(crate) fn of(problem: &Problem, advice: &str) -> Self {
         let finding = Subject::Files.error(&problem.what, advice);
         let finding = Self { severity: problem.severity.into(), ..finding };

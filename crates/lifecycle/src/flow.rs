@@ -6,7 +6,7 @@ use model::{FlowKind, Gate, Rules};
 
 use crate::schedule::{Place, Schedule};
 
-/// What refuses a flow.
+/// The sender of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refuser {
     /// The edge: the port is closed.
@@ -17,7 +17,7 @@ pub(crate) enum Refuser {
     Network,
 }
 
-/// What a flow does.
+/// The state of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Sending at full rate.

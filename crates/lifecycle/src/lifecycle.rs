@@ -161,7 +161,7 @@ impl Lifecycle {
         self.relay(relay)?.viewers(now)
     }
 
-    /// What may close the relay, the likeliest first.
+    /// The events that may close the relay, the likeliest first.
     #[must_use]
     pub fn close_forecasts(&self, relay: u64) -> Vec<CloseForecast> {
         self.relay(relay).map_or_else(Vec::new, Relay::close_forecasts)

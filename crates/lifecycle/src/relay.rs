@@ -13,7 +13,7 @@ use crate::viewer_count::ViewerCount;
 /// accepts one.
 const FULL_RATE_PAUSE: Duration = Duration::from_secs(3600);
 
-/// What a change of a relay needs: the time, the edge's schedule, and the list of outputs.
+/// The context of a change: the time, the edge's schedule, and the list of outputs.
 pub(crate) struct Moment<'a> {
     pub(crate) now: Instant,
     pub(crate) schedule: &'a mut Schedule,

@@ -20,8 +20,8 @@ pub(crate) struct Place {
     pub(crate) number: u64,
 }
 
-/// What all relays to one edge address share: its kernel limits the ICMP errors of all its ports
-/// together.
+/// The state that all relays to one edge address share: its kernel limits the ICMP errors of all its
+/// ports together.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     v6: bool,

@@ -31,7 +31,7 @@ pub struct Broken {
     pub file: String,
     /// Its number, counted from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Its fault.
     pub why: &'static str,
 }
 
@@ -44,8 +44,8 @@ pub struct Analysis {
     places: HashMap<Box<[u8]>, usize>,
     /// The networks of all edges together.
     pub(crate) networks: Networks,
-    /// What to add to networks, with the index of the edge. They are added at the end of a batch: the
-    /// processor then fetches several sums from memory at once.
+    /// The amounts to add to networks, with the index of the edge. They are added at the end of a
+    /// batch: the processor then fetches several sums from memory at once.
     visits: Vec<(usize, Network, Totals)>,
     /// Connections in logs of events.
     connections: Connections,

@@ -17,7 +17,7 @@ pub(crate) struct Connections {
 struct Connection {
     /// The stream that it plays.
     plays: Option<Box<[u8]>>,
-    /// What it has played of that stream until it stopped.
+    /// The part of that stream that it played until it stopped.
     stopped: Option<Ended>,
     /// The server closed that stream, so that another play begins a new one.
     closed: bool,

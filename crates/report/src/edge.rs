@@ -58,7 +58,7 @@ pub(crate) struct Limits {
     pub(crate) networks: usize,
 }
 
-/// What one line of a log adds to the sums.
+/// The amounts that one line of a log adds to the sums.
 pub(crate) struct Addition<'a> {
     pub(crate) stream: &'a [u8],
     /// None if it is not known.

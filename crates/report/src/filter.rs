@@ -2,7 +2,7 @@
 
 use crate::time::DAY;
 
-/// What a report covers; by default everything. Times are in seconds since 1970.
+/// The scope of a report; by default everything. Times are in seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Nothing before this time.

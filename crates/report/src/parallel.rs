@@ -63,7 +63,7 @@ pub(crate) fn read(
     })
 }
 
-/// Whose turn it is.
+/// Decides which thread has its turn.
 struct Turns<F> {
     state: Mutex<State<F>>,
     changed: Condvar,

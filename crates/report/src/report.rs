@@ -51,7 +51,7 @@ pub struct Report {
 /// The sums of one stream, edge, day or network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// What it is the sum of.
+    /// The name of that stream, edge, day or network.
     pub name: String,
     /// The sums.
     #[serde(flatten)]

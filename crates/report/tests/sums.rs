@@ -1,4 +1,4 @@
-//! Whatever a log holds, its sums add up.
+//! The sums of every log add up.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may fail")]
 
@@ -178,7 +178,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_log(bytes: Vec<u8>) {
         let mut analysis = Analysis::new(Filter::default());
-        // What only seems to be gzip can't be read.
+        // Input that only looks like gzip can't be read.
         let _ = analysis.read("noise", &bytes[..]);
         let report = Report::of(&analysis);
         prop_assert!(report.broken.len() as u64 <= report.lines.broken);

@@ -41,7 +41,7 @@ struct Offered<'a> {
 impl Offer {
     /// Reads an offer and picks the wanted media.
     ///
-    /// Whatever a pull does not need may be missing or wrong: of the whole offer only `m=`,
+    /// Lines that a pull does not need may be missing or wrong: of the whole offer only `m=`,
     /// `a=rtpmap` and `a=control` are read.
     pub(crate) fn read(sdp: &[u8], base: &Url, wanted: &[Arc<MediaFormat>]) -> Result<Self, Error> {
         let sdp = String::from_utf8_lossy(sdp);

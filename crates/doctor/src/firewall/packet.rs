@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use catalog::Source;
 use serde_json::Value;
 
-/// What is inside the IP packet.
+/// The protocol inside the IP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// ICMP or ICMPv6 destination-unreachable, which belongs to a flow that goes out.
@@ -24,11 +24,11 @@ pub(super) struct Packet {
     pub(super) outgoing: bool,
     /// Whether it is IPv6.
     pub(super) v6: bool,
-    /// What it is.
+    /// Its protocol.
     pub(super) protocol: Protocol,
     /// Where it is sent; none: to an address of this host, or unknown.
     pub(super) target: Option<IpAddr>,
-    /// Who sends it, if that is known.
+    /// Its sender, if known.
     pub(super) sender: Option<IpAddr>,
     /// The interface that it comes in on or goes out by, if that is known; never the loopback.
     pub(super) interface: Option<String>,
@@ -164,7 +164,7 @@ impl Packet {
         words.map(str::to_owned).into()
     }
 
-    /// What connection tracking calls it. A multicast is never answered, and so stays new, as does a
+    /// Its state in connection tracking. A multicast is never answered, and so stays new, as does a
     /// relay's packet on its way to an edge.
     fn connection(&self) -> &'static str {
         match self.protocol {

@@ -14,7 +14,7 @@ use super::packet::{Meant, Packet, member};
 /// Jumps that go deeper are not followed; the kernel allows sixteen.
 const DEEPEST: usize = 16;
 
-/// What happens to a packet.
+/// The fate of a packet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
     /// It comes through.
@@ -59,7 +59,7 @@ enum End {
     Through,
 }
 
-/// What the walk met on its way.
+/// The rules that the walk met.
 #[derive(Default)]
 struct Met {
     /// A rule that may be about the packet accepts it.
@@ -88,7 +88,7 @@ impl Ruleset {
         Some(Self { chains })
     }
 
-    /// What happens to a packet. It must come through every chain of its family and its hooks.
+    /// The fate of a packet. It must come through every chain of its family and its hooks.
     pub(super) fn fate(&self, packet: &Packet) -> Fate {
         let family = if packet.v6 { "ip6 " } else { "ip " };
         let passed = |(name, chain): &(&String, &Chain)| {

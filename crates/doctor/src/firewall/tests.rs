@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::packet::{Packet, Protocol};
 use super::ruleset::{Fate, Ruleset};
 
-/// What `nft -j list ruleset` (1.0.6) prints for these rules.
+/// The output of `nft -j list ruleset` (1.0.6) for these rules.
 const EXPRESSIONS: &str = include_str!("rules.json");
 
 /// A chain at this hook with these rules, one a line; `chain NAME` begins another chain.

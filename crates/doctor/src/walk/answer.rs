@@ -1,4 +1,4 @@
-//! What an edge does with the packets of a relay: the daemon's answer, flow by flow.
+//! Whether an edge accepts the packets of a relay: the daemon's answer, flow by flow.
 
 use control::{FlowStatus, RelayDetail};
 use model::{Acceptance, FlowKind};
@@ -7,7 +7,7 @@ use wording::count;
 use super::step::{Outcome, Stage};
 use crate::refusals::PORT;
 
-/// What is known of one flow.
+/// The knowledge about one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// No packet was sent yet.
@@ -78,7 +78,7 @@ impl Answers {
         self.rtp().any(|flow| flow.answer == Answer::Refused)
     }
 
-    /// What is new since the last call; at the end (`over`) also what is known of the rest.
+    /// The steps that are new since the last call; at the end (`over`) also those of all other flows.
     pub(super) fn news(&mut self, over: bool) -> Vec<(Stage, Found)> {
         self.flows.iter_mut().flat_map(|flow| flow.news(over)).collect()
     }
@@ -106,7 +106,7 @@ impl Flow {
 
     fn look(&mut self, status: &FlowStatus) {
         self.status = status.clone();
-        // What was told stays.
+        // A reported answer does not change.
         if !self.told {
             self.answer = match status.acceptance {
                 Acceptance::Accepted => Answer::Accepted,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 model::words! {
-    /// What a step looks at, in the order of a walk.
+    /// The subject of a step, in the order of a walk.
     pub enum Stage {
         /// The SDP files of the stream and the edge.
         Files = "files",
@@ -17,9 +17,9 @@ model::words! {
         Relay = "relay",
         /// Whether packets are sent to the edge.
         Packets = "packets",
-        /// What the edge does with them.
+        /// Whether the edge accepts them.
         Answer = "answer",
-        /// What becomes of the relay after the walk.
+        /// Whether the relay goes on after the walk.
         End = "end",
     }
 }
@@ -39,19 +39,19 @@ model::words! {
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What it looked at.
+    /// Its subject.
     pub step: Stage,
     /// How it ended.
     pub outcome: Outcome,
-    /// What was found.
+    /// The result, in words.
     pub what: String,
-    /// What to do about it; may be empty.
+    /// The advice; may be empty.
     pub advice: String,
     /// How long it took, in milliseconds.
     pub ms: u64,
 }
 
-/// What a walk tells.
+/// A message of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// A step was taken.

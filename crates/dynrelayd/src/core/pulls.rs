@@ -125,7 +125,7 @@ impl Pulls {
         }
     }
 
-    /// A viewer of this stream is told to ask again: the next try shall find it coming.
+    /// Keeps the pull for a viewer of this stream who will ask again.
     pub(crate) fn keep(&mut self, stream: &str, now: Instant) {
         if let Some(pull) = self.running.get_mut(stream) {
             pull.lingers = Some(now + LINGER);

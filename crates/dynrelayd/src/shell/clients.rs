@@ -34,7 +34,7 @@ struct User {
     pages: RateLimit,
 }
 
-/// What a request counts as.
+/// The kind of a request, for the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {
     Starts,
