@@ -16,10 +16,8 @@ use crate::url::Url;
 const ANSWERING: Duration = Duration::from_secs(10);
 /// The time that everything may take until the server plays.
 const BEGINNING: Duration = Duration::from_secs(20);
-/// The time that the first packet over UDP may take. After that, TCP is tried.
-const FIRST_BY_UDP: Duration = Duration::from_secs(3);
-/// The time that any other packet may take.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The time that any packet may take.
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 /// A packet that is this recent proves that the session lives, whatever a keep-alive says.
 const RECENT: Duration = Duration::from_secs(2);
 /// The mean time between two receiver reports (RFC 3550, 6.2).
@@ -35,6 +33,7 @@ pub(crate) struct Conversation {
     pub(crate) reader: Reader,
     client: Client,
     transport: Transport,
+    first_packet: Duration,
     /// The media, once the server plays.
     media: Vec<Arriving>,
     reporter: Reporter,
@@ -75,10 +74,12 @@ pub(crate) enum Event {
 pub(crate) type Pass<'a> = dyn FnMut(usize, Kind, &[u8]) + 'a;
 
 impl Conversation {
-    /// Begins with the client's first request. `luck` is a random number.
+    /// Begins with the client's first request. The first packet may take the time `first_packet`
+    /// after the server plays. `luck` is a random number.
     pub(crate) fn new(
         mut client: Client,
         transport: Transport,
+        first_packet: Duration,
         luck: u64,
         now: Instant,
     ) -> Result<Self, Error> {
@@ -87,6 +88,7 @@ impl Conversation {
             reader: Reader::default(),
             client,
             transport,
+            first_packet,
             media: Vec::new(),
             reporter: Reporter::new(luck),
             request,
@@ -189,8 +191,7 @@ impl Conversation {
         {
             return Err(Error::NoAnswer { method, patience: ANSWERING });
         }
-        let transport = self.transport;
-        let patience = if transport == Transport::Udp { FIRST_BY_UDP } else { SILENCE };
+        let (transport, patience) = (self.transport, self.first_packet);
         match (self.plays, self.last) {
             (None, _) if now >= self.began + BEGINNING => Err(Error::NotPlaying(BEGINNING)),
             (Some(since), None) if now >= since + patience => {
@@ -283,8 +284,9 @@ mod tests {
             let wanted = Session::parse(SDP.as_bytes()).unwrap().formats();
             let url = Url::parse(source.url()).unwrap();
             let transport = if way == UDP { Transport::Udp } else { Transport::Tcp };
+            let first_packet = Duration::from_secs(if way == UDP { 3 } else { 10 });
             let (client, now) = (Client::new(url, &source, &wanted, vec![way]), Instant::now());
-            let conversation = Conversation::new(client, transport, 1, now).unwrap();
+            let conversation = Conversation::new(client, transport, first_packet, 1, now).unwrap();
             Self { conversation, now, packets: 0 }
         }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalog::RtspSource;
 use catalog::sdp::MediaFormat;
+use catalog::{RtspSource, RtspTransport};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use crate::client::Client;
 use crate::connection::Connection;
-use crate::conversation::{Conversation, Event, Report};
+use crate::conversation::{Conversation, Event, Report, SILENCE};
 use crate::error::Error;
 use crate::media::{Datagram, Ports};
 use crate::output::Output;
@@ -154,7 +154,13 @@ impl<'a> Session<'a> {
             transport,
             stop,
             connection,
-            conversation: Conversation::new(client, transport, random(), Instant::now())?,
+            conversation: Conversation::new(
+                client,
+                transport,
+                first_packet(transport, order.source.transport()),
+                random(),
+                Instant::now(),
+            )?,
             ports,
             plays: false,
             buffer: Datagram::default(),
@@ -309,4 +315,14 @@ impl<'a> Session<'a> {
 pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8)
+}
+
+/// The time that the first packet may take. If TCP can be tried next, that is short enough for the
+/// viewer who waits for this pull to see it succeed.
+fn first_packet(transport: Transport, allowed: RtspTransport) -> Duration {
+    match (transport, allowed) {
+        (Transport::Udp, RtspTransport::Auto) => Duration::from_millis(900),
+        (Transport::Udp, _) => Duration::from_secs(3),
+        (Transport::Tcp, _) => SILENCE,
+    }
 }
