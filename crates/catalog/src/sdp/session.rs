@@ -57,8 +57,8 @@ impl Session {
         let mut filters: Vec<SourceFilter> = Vec::new();
         let mut rate = None;
         let mut lines = line::lines(bytes);
-        // Of another file nothing is quoted: whoever may write to the folder could let root print what
-        // only root may read.
+        // Another file is not quoted: a link in the folder could make root print a file that only root
+        // may read.
         let other = |line: usize| SdpError {
             line,
             what: "this is not SDP, which begins with `v=0`".into(),

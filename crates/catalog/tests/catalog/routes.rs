@@ -184,9 +184,9 @@ fn media_that_arrive_on_one_port_stay_together() {
 
 #[test]
 fn rtcp_never_shares_a_port_with_another_medias_rtp() {
-    let medias = |video, audio| [C, video, VIDEO[1], audio];
-    let stream = medias(VIDEO[0], "m=audio 5005 RTP/AVP 14");
-    let edge = medias("m=video 6000 RTP/AVP 96", "m=audio 6002 RTP/AVP 14");
+    let both = |video, audio| [C, video, VIDEO[1], audio];
+    let stream = both(VIDEO[0], "m=audio 5005 RTP/AVP 14");
+    let edge = both("m=video 6000 RTP/AVP 96", "m=audio 6002 RTP/AVP 14");
     let expected = ["239.1.2.3:5004>6000", "239.1.2.3:5005>6002", "239.1.2.3:5006>6003"];
     assert_eq!(good(&stream, &edge), expected);
     let expected = ["239.1.2.3:5004>5004", "239.1.2.3:5005>5005", "239.1.2.3:5006>5006"];
