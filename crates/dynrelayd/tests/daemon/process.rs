@@ -1,6 +1,7 @@
 //! The kernel's view of a daemon.
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 
@@ -29,14 +30,18 @@ impl Daemon {
     pub fn targets(&self, address: Ipv4Addr) -> Vec<u16> {
         let wanted = format!("{:08X}", u32::from_le_bytes(address.octets()));
         let table = fs::read_to_string(self.proc("net/udp")).unwrap();
-        let remote = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(2));
-        let mut ports: Vec<u16> = remote
-            .filter_map(|remote| remote.split_once(':'))
-            .filter(|(to, _)| *to == wanted)
-            .map(|(_, port)| u16::from_str_radix(port, 16).unwrap())
+        // The kernel may list a socket twice while other sockets come and go: its inode tells.
+        let sockets: BTreeSet<(u16, &str)> = table
+            .lines()
+            .skip(1)
+            .filter_map(|line| {
+                let mut columns = line.split_whitespace();
+                let (to, port) = columns.nth(2)?.split_once(':')?;
+                let inode = columns.nth(6)?;
+                (to == wanted).then(|| (u16::from_str_radix(port, 16).unwrap(), inode))
+            })
             .collect();
-        ports.sort_unstable();
-        ports
+        sockets.into_iter().map(|(port, _)| port).collect()
     }
 
     fn proc(&self, of: &str) -> String {
