@@ -49,7 +49,7 @@ impl Flow {
             lost: self.cell.lost.get(),
             reports: self.cell.reports.get(),
             drops: arrived.drops,
-            gaps: arrived.gaps,
+            gaps: arrived.gaps.saturating_sub(arrived.drops),
             ssrc_changes: arrived.ssrc_changes,
             returned: arrived.returned,
             idle: self.ingest.idle(),
@@ -116,7 +116,8 @@ pub struct Counters {
     pub reports: u64,
     /// Datagrams for the source that the kernel dropped before they were received.
     pub drops: u64,
-    /// RTP packets missing in the source's sequence (RFC 3550, A.3). A late packet lowers it again.
+    /// RTP packets missing in the source's sequence (RFC 3550, A.3), without those that the kernel
+    /// dropped. A late packet lowers it again.
     pub gaps: u64,
     /// How often the source's RTP went on with another SSRC.
     pub ssrc_changes: u64,
