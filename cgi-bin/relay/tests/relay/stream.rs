@@ -101,7 +101,11 @@ fn a_head_starts_nothing() {
         assert_eq!((reply.status, reply.header("content-type")), (status, content_type));
         assert!(reply.body.is_empty(), "{reply:?}");
     }
-    assert_eq!(daemon.questions(), vec![r#"{"op":"streams"}"#; 4]);
+    let mut questions: Vec<String> = ["news.one", "news", "nothing"]
+        .map(|name| format!(r#"{{"op":"streams","page":1,"search":"{name}"}}"#))
+        .into();
+    questions.push(r#"{"op":"streams","page":1}"#.to_owned());
+    assert_eq!(daemon.questions(), questions);
 }
 
 #[test]
@@ -113,7 +117,7 @@ fn without_a_stream_the_page_lists_all() {
     let page = reply.text();
     assert!(page.contains("The &lt;News&gt;"), "{page}");
     assert!(page.contains(r#"<a href="/cgi-bin/relay.cgi/news.one.xspf">"#), "{page}");
-    assert_eq!(daemon.questions(), vec![r#"{"op":"streams","listen":true}"#]);
+    assert_eq!(daemon.questions(), vec![r#"{"op":"streams","listen":true,"page":1}"#]);
 }
 
 #[test]
