@@ -229,7 +229,7 @@ def test_a_pull_goes_over_to_tcp_where_udp_does_not_get_through(pull_testbed):
     drop += "add rule ip t in iifname studio udp dport 1024-65535 drop"
     testbed["origin"].run(["nft", drop])
     answer = fetch(testbed["viewer"], "news.smil")
-    assert answer.status == 503 and "fetched" in answer.body
+    assert answer.status == 200, "the start that waits sees TCP succeed"
     testbed.wait_for_pull("comes over TCP")
     player = watch(testbed)
     leave(testbed, player)
