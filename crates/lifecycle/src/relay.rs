@@ -467,7 +467,9 @@ impl Relay {
         for index in 0..self.flows.len() {
             self.change(index, at, |flow| flow.phase = Phase::Shut);
         }
-        at.outputs.push(Output::Closed { relay: self.id, reason, tried: self.tried });
+        // A relay that an administrator stops amid its grace has not had its chance.
+        let tried = self.tried.filter(|tried| *tried + self.rules.grace <= now);
+        at.outputs.push(Output::Closed { relay: self.id, reason, tried });
     }
 
     /// The earliest time after `polled` at which the relay changes without an input.

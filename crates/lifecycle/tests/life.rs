@@ -86,8 +86,19 @@ fn a_relay_that_was_never_accepted_begins_its_next_start_with_probes() {
     let mut bench = Bench::start(Rules::default());
     bench.life.stop(1, CloseReason::Stopped, bench.now);
     bench.settle();
+    assert!(
+        matches!(bench.log.pop(), Some(Output::Closed { tried: None, .. })),
+        "it had no chance"
+    );
+    bench.life.start(1, EDGE, &FLOWS, Rules::default(), None, bench.now);
+    for _ in 0..20 {
+        bench.refuse(&[VIDEO, AUDIO]);
+        bench.pass(1);
+    }
+    bench.life.stop(1, CloseReason::Stopped, bench.now);
+    bench.settle();
     let Some(Output::Closed { tried: tried @ Some(_), .. }) = bench.log.pop() else { panic!() };
-    bench.now += Duration::from_secs(3599);
+    bench.now += Duration::from_secs(3579);
     bench.life.start(1, EDGE, &FLOWS, Rules::default(), tried, bench.now);
     bench.settle();
     assert_eq!(bench.gates(), [Probe, Shut, Shut, Shut], "the first probe goes out at once");
