@@ -114,6 +114,19 @@ def test_a_relay_closes_as_edge_unreachable_when_the_edge_stays_away(light_testb
     assert "host or the way to it went down" in testbed.daemon.run("show", "s01")
 
 
+@pytest.mark.parametrize("kind", ["admin-prohibited", "host-prohibited"])
+def test_a_relay_that_a_firewall_rejects_is_never_live_and_names_the_firewall(light_testbed, kind):
+    testbed = light_testbed(shutdown={"errors": 3, "grace": "4s"})
+    reject = "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
+    reject += f"add rule ip t in udp dport 1024-65535 reject with icmp type {kind}"
+    testbed["dss2"].run(["nft", reject])
+    testbed.daemon.run("start", "s01")
+    closed = testbed.wait_for(state="closed")
+    assert closed["reason"] == "edge-firewalled"
+    assert not testbed.daemon.program.said("the relay is live")
+    assert "firewall on the way rejects" in testbed.daemon.run("show", "s01")
+
+
 def test_a_relay_closes_when_the_edge_reboots_and_starts_again(light_testbed):
     testbed = light_testbed()
     testbed.watch()
