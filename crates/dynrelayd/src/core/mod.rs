@@ -289,16 +289,20 @@ impl Core {
             },
             Request::Streams { listen, page, search } => {
                 let choice = StreamChoice { page, search };
-                if let Some(list) = self.pages.get(&choice, at.now) {
+                // A page that nobody listened for is not kept: it may not know what is on air.
+                let kept = if listen { self.pages.get(&choice, at.now) } else { None };
+                if let Some(list) = kept {
                     return self.reply(call, Answer::Streams(list));
                 }
                 let list = self.views(at).streams(&self.catalog, &choice);
-                let silent = if listen { self.views(at).silent(list.pick().0) } else { Vec::new() };
-                if self.on_air.listen(silent, at.now, &mut self.effects) {
-                    self.on_air.wait(call, choice, at.now);
-                } else {
-                    self.tell_streams(vec![(call, choice)], at);
+                if listen {
+                    let silent = self.views(at).silent(list.pick().0);
+                    if self.on_air.listen(silent, at.now, &mut self.effects) {
+                        return self.on_air.wait(call, choice, at.now);
+                    }
+                    self.pages.put(list.clone(), at.now);
                 }
+                self.reply(call, Answer::Streams(list));
             }
             _ => {}
         }
